@@ -1,0 +1,18 @@
+//! Every limit that is not configuration, with its reason.
+
+/// Answers larger than this are refused unread: memory per call stays bounded.
+pub const ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// How much of an error body is kept for the developer.
+pub const ERROR_BODY_BYTES: usize = 64 * 1024;
+/// Sends per webhook-id: one, and one more only when no byte of an answer arrived.
+pub const SENDS_MAX: u32 = 2;
+/// Fewest agents a buyer may ask for.
+pub const AGENTS_MIN: u8 = 3;
+/// Most agents a buyer may ask for.
+pub const AGENTS_MAX: u8 = 8;
+/// A request body on our own API.
+pub const REQUEST_BYTES: usize = 256 * 1024;
+/// Specialist task types per category an agent may declare.
+pub const SPECIALIST_TYPES_PER_CATEGORY: usize = 3;
+/// Attachments per task.
+pub const ATTACHMENTS_MAX: usize = 20;
