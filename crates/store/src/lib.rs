@@ -1,1 +1,43 @@
-//! Skeleton.
+//! Everything Gavel remembers, in SQLite (the default) or PostgreSQL, behind one concrete [`Store`].
+//!
+//! One SQL text serves both engines wherever both can run it. Every public method is one transaction (or one
+//! read): it either happened whole, durably, or not at all. Changes of a task's state are guarded by the state
+//! and the fence that the caller read; a guard that does not hold is an answer ([`Guarded`]), not an error.
+
+mod db;
+mod error;
+mod hints;
+mod rows;
+
+pub mod accounts;
+pub mod agents;
+pub mod answers;
+pub mod choices;
+pub mod claim;
+pub mod deliveries;
+pub mod events;
+pub mod gallery;
+pub mod idempotency;
+pub mod invitations;
+pub mod ledger;
+pub mod meta;
+pub mod rounds;
+pub mod scores;
+pub mod stats;
+pub mod tasks;
+
+pub use claim::Claimed;
+pub use db::{Engine, Store};
+pub use error::{Error, Result};
+pub use hints::Hints;
+pub use idempotency::{IdempotencyKey, Once};
+
+/// The answer of a write that is guarded by what the caller read before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a write whose guard did not hold changed nothing"]
+pub enum Guarded<T> {
+    /// The guard held; it is done.
+    Done(T),
+    /// Somebody else was faster; nothing was changed.
+    Lost,
+}

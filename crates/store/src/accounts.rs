@@ -1,0 +1,144 @@
+//! Accounts, their REST keys, and developer records.
+
+use crate::rows::word;
+use crate::{Error, Result, Store, db::sql};
+use chrono::TimeDelta;
+use gavel_domain::account::{ApiKey, Developer};
+use gavel_domain::{AccountId, DeveloperId, KeyId, Timestamp};
+use uuid::Uuid;
+
+#[derive(sqlx::FromRow)]
+struct KeyRow {
+    id: Uuid,
+    account_id: Uuid,
+    scope: String,
+    read_only: bool,
+    test: bool,
+    created_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+}
+
+impl TryFrom<KeyRow> for ApiKey {
+    type Error = Error;
+    fn try_from(row: KeyRow) -> Result<Self> {
+        Ok(ApiKey {
+            id: KeyId::from_uuid(row.id),
+            account: AccountId::from_uuid(row.account_id),
+            scope: word(&row.scope, "api_keys", "scope")?,
+            read_only: row.read_only,
+            test: row.test,
+            created_at: row.created_at,
+            revoked_at: row.revoked_at,
+        })
+    }
+}
+
+/// `last_used_at` is exact to this; a busy key is not a write per request.
+const LAST_USED_PRECISION: TimeDelta = TimeDelta::minutes(1);
+
+impl Store {
+    /// The account of that name; made as `fresh` when there is none.
+    pub async fn ensure_account(&self, name: &str, fresh: AccountId, now: Timestamp) -> Result<AccountId> {
+        let mut tx = self.begin().await?;
+        sql!(
+            tx,
+            execute,
+            "INSERT INTO accounts (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING",
+            fresh.uuid(),
+            name,
+            now
+        )?;
+        let (id,) = sql!(tx, fetch_one as (Uuid,), "SELECT id FROM accounts WHERE name = $1", name)?;
+        tx.commit().await?;
+        Ok(AccountId::from_uuid(id))
+    }
+
+    /// Stores a key's hash; the key itself is never stored.
+    pub async fn add_key(&self, key: &ApiKey, hash: &[u8]) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sql!(
+            tx,
+            execute,
+            "INSERT INTO api_keys (id, account_id, hash, scope, read_only, test, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            key.id.uuid(),
+            key.account.uuid(),
+            hash,
+            key.scope.name(),
+            key.read_only,
+            key.test,
+            key.created_at
+        )?;
+        tx.commit().await
+    }
+
+    /// The live key with this hash.
+    pub async fn key_by_hash(&self, hash: &[u8]) -> Result<Option<ApiKey>> {
+        let mut c = self.read().await?;
+        let row = sql!(
+            c,
+            fetch_optional as KeyRow,
+            "SELECT id, account_id, scope, read_only, test, created_at, revoked_at
+             FROM api_keys WHERE hash = $1 AND revoked_at IS NULL",
+            hash
+        )?;
+        row.map(ApiKey::try_from).transpose()
+    }
+
+    /// Notes that a key was used, at most once a minute.
+    pub async fn touch_key(&self, key: KeyId, now: Timestamp) -> Result<()> {
+        let stale = now - LAST_USED_PRECISION;
+        let mut c = self.read().await?;
+        let due = sql!(
+            c,
+            fetch_optional as (Uuid,),
+            "SELECT id FROM api_keys WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2)",
+            key.uuid(),
+            stale
+        )?;
+        drop(c);
+        if due.is_none() {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        sql!(tx, execute, "UPDATE api_keys SET last_used_at = $2 WHERE id = $1", key.uuid(), now)?;
+        tx.commit().await
+    }
+
+    /// Stores a developer record with its sealed `ait_` key. [`Error::Taken`] when the account has one.
+    pub async fn add_developer(&self, developer: &Developer, sealed_key: &[u8]) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let added = sql!(
+            tx,
+            execute,
+            "INSERT INTO developers (id, account_id, name, sealed_key, created_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (account_id) DO NOTHING",
+            developer.id.uuid(),
+            developer.account.uuid(),
+            &developer.name,
+            sealed_key,
+            developer.created_at
+        )?;
+        if added == 0 {
+            return Err(Error::Taken { what: "the developer record of this account" });
+        }
+        tx.commit().await
+    }
+
+    /// The developer record of an account.
+    pub async fn developer_of(&self, account: AccountId) -> Result<Option<Developer>> {
+        let mut c = self.read().await?;
+        let row = sql!(
+            c,
+            fetch_optional as (Uuid, String, Timestamp),
+            "SELECT id, name, created_at FROM developers WHERE account_id = $1",
+            account.uuid()
+        )?;
+        Ok(row.map(|(id, name, created_at)| Developer {
+            id: DeveloperId::from_uuid(id),
+            account,
+            name,
+            created_at,
+        }))
+    }
+}

@@ -1,0 +1,299 @@
+//! Agents, what they can do, and what triage needs to know of them.
+
+use crate::db::{Conn, sql};
+use crate::rows::{json, number, to_json, word};
+use crate::{Error, Result, Store};
+use gavel_domain::agent::{Agent, Record};
+use gavel_domain::invitation::Probe;
+use gavel_domain::{AccountId, AgentId, DeveloperId, Money, Ppm, Timestamp};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+const T: &str = "agents";
+
+macro_rules! columns {
+    () => {
+        "a.id, a.draw_number, a.developer_id, a.test, a.name, a.slug, a.description, a.capabilities,
+         a.specialist_types, a.framework, a.model, a.endpoint_url, a.execution_mode, a.max_concurrency,
+         a.min_price, a.active, a.visibility, a.paused, a.health_fails, a.last_probe, a.created_at,
+         a.activated_at, a.real_tasks, a.recent, a.last_active_at"
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct AgentRow {
+    id: Uuid,
+    draw_number: i64,
+    developer_id: Uuid,
+    test: bool,
+    name: String,
+    slug: String,
+    description: String,
+    capabilities: String,
+    specialist_types: String,
+    framework: Option<String>,
+    model: Option<String>,
+    endpoint_url: String,
+    execution_mode: String,
+    max_concurrency: i64,
+    min_price: i64,
+    active: bool,
+    visibility: String,
+    paused: bool,
+    health_fails: i64,
+    last_probe: String,
+    created_at: Timestamp,
+    activated_at: Option<Timestamp>,
+    real_tasks: i64,
+    recent: String,
+    last_active_at: Option<Timestamp>,
+}
+
+impl TryFrom<AgentRow> for (Agent, Record) {
+    type Error = Error;
+    fn try_from(row: AgentRow) -> Result<Self> {
+        let record = Record {
+            real_tasks: number(row.real_tasks, T, "real_tasks")?,
+            recent: row.recent.chars().map(|c| c == '1').collect(),
+            last_active_at: row.last_active_at,
+        };
+        let agent = Agent {
+            id: AgentId::from_uuid(row.id),
+            draw_number: row.draw_number.cast_unsigned(),
+            developer: DeveloperId::from_uuid(row.developer_id),
+            test: row.test,
+            name: row.name,
+            slug: row.slug,
+            description: row.description,
+            capabilities: json(&row.capabilities, T, "capabilities")?,
+            specialist_task_types: json(&row.specialist_types, T, "specialist_types")?,
+            framework: row.framework,
+            model: row.model,
+            endpoint_url: row.endpoint_url,
+            execution_mode: word(&row.execution_mode, T, "execution_mode")?,
+            max_concurrency: number(row.max_concurrency, T, "max_concurrency")?,
+            min_price: Money::from_minor(row.min_price),
+            active: row.active,
+            visibility: word(&row.visibility, T, "visibility")?,
+            paused: row.paused,
+            health_fails: number(row.health_fails, T, "health_fails")?,
+            last_probe: probe(&row.last_probe),
+            created_at: row.created_at,
+            activated_at: row.activated_at,
+        };
+        Ok((agent, record))
+    }
+}
+
+pub(crate) fn probe(word: &str) -> Probe {
+    match word {
+        "passing" => Probe::Passing,
+        "failing" => Probe::Failing,
+        _ => Probe::Unknown,
+    }
+}
+
+/// What triage needs to know of one agent.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The agent.
+    pub agent: Agent,
+    /// Its record over all categories.
+    pub record: Record,
+    /// Its last judged scores in the task's category, oldest first.
+    pub scores: Vec<Ppm>,
+    /// Invitations of it that are open now.
+    pub in_flight: u32,
+    /// The account behind its developer.
+    pub owner: AccountId,
+    /// Dispatches of its developer that used the newcomer's boost lately.
+    pub boosted_lately: u32,
+}
+
+impl Store {
+    /// Stores an agent with its sealed signing secret. [`Error::Taken`] when the slug is in use.
+    pub async fn add_agent(&self, agent: &Agent, sealed_secret: &[u8]) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let added = sql!(
+            tx,
+            execute,
+            "INSERT INTO agents (id, draw_number, developer_id, test, name, slug, description, capabilities,
+                 specialist_types, framework, model, endpoint_url, execution_mode, max_concurrency, min_price,
+                 active, visibility, paused, sealed_secret, created_at, activated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+             ON CONFLICT (slug) DO NOTHING",
+            agent.id.uuid(),
+            agent.draw_number.cast_signed(),
+            agent.developer.uuid(),
+            agent.test,
+            &agent.name,
+            &agent.slug,
+            &agent.description,
+            to_json(&agent.capabilities, T, "capabilities")?,
+            to_json(&agent.specialist_task_types, T, "specialist_types")?,
+            &agent.framework,
+            &agent.model,
+            &agent.endpoint_url,
+            agent.execution_mode.name(),
+            i64::from(agent.max_concurrency),
+            agent.min_price.minor(),
+            agent.active,
+            agent.visibility.name(),
+            agent.paused,
+            sealed_secret,
+            agent.created_at,
+            agent.activated_at
+        )?;
+        if added == 0 {
+            return Err(Error::Taken { what: "the slug" });
+        }
+        set_capabilities(&mut tx, agent).await?;
+        tx.commit().await
+    }
+
+    /// Writes what a developer may change of its agent.
+    pub async fn update_agent(&self, agent: &Agent) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sql!(
+            tx,
+            execute,
+            "UPDATE agents SET name = $2, description = $3, capabilities = $4, specialist_types = $5,
+                 framework = $6, model = $7, endpoint_url = $8, max_concurrency = $9, min_price = $10,
+                 visibility = $11, paused = $12
+             WHERE id = $1",
+            agent.id.uuid(),
+            &agent.name,
+            &agent.description,
+            to_json(&agent.capabilities, T, "capabilities")?,
+            to_json(&agent.specialist_task_types, T, "specialist_types")?,
+            &agent.framework,
+            &agent.model,
+            &agent.endpoint_url,
+            i64::from(agent.max_concurrency),
+            agent.min_price.minor(),
+            agent.visibility.name(),
+            agent.paused
+        )?;
+        set_capabilities(&mut tx, agent).await?;
+        tx.commit().await
+    }
+
+    /// A developer's agents with their records, oldest first.
+    pub async fn agents_of(&self, developer: DeveloperId, test: bool) -> Result<Vec<(Agent, Record)>> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as AgentRow,
+            concat!("SELECT ", columns!(), " FROM agents a WHERE a.developer_id = $1 AND a.test = $2 ORDER BY a.id"),
+            developer.uuid(),
+            test
+        )?;
+        rows.into_iter().map(TryFrom::try_from).collect()
+    }
+
+    /// One agent with its record.
+    pub async fn agent(&self, id: AgentId) -> Result<Option<(Agent, Record)>> {
+        let mut c = self.read().await?;
+        let row = sql!(
+            c,
+            fetch_optional as AgentRow,
+            concat!("SELECT ", columns!(), " FROM agents a WHERE a.id = $1"),
+            id.uuid()
+        )?;
+        row.map(TryFrom::try_from).transpose()
+    }
+
+    /// Everything triage needs of the agents that declare `category`, and how many others there are.
+    pub async fn candidates(&self, category: &str, test: bool, boosted_since: Timestamp) -> Result<(Vec<Facts>, u64)> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as AgentRow,
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM agent_capabilities k JOIN agents a ON a.id = k.agent_id
+                 WHERE k.category = $1 AND a.test = $2 ORDER BY a.id"
+            ),
+            category,
+            test
+        )?;
+        let (all,) = sql!(c, fetch_one as (i64,), "SELECT COUNT(*) FROM agents WHERE test = $1", test)?;
+        let others = u64::try_from(all).unwrap_or(0).saturating_sub(rows.len() as u64);
+        let scores = scores(&mut c, category).await?;
+        let in_flight = in_flight(&mut c).await?;
+        let owners = owners(&mut c).await?;
+        let boosted = boosted(&mut c, boosted_since).await?;
+        let facts = rows.into_iter().map(|row| {
+            let (agent, record) = row.try_into()?;
+            let agent: Agent = agent;
+            let owner = owners.get(&agent.developer.uuid()).copied().ok_or_else(|| Error::Inconsistent {
+                table: T,
+                column: "developer_id",
+                problem: format!("developer {} does not exist", agent.developer),
+            })?;
+            Ok(Facts {
+                scores: scores.get(&agent.id.uuid()).cloned().unwrap_or_default(),
+                in_flight: in_flight.get(&agent.id.uuid()).copied().unwrap_or(0),
+                boosted_lately: boosted.get(&agent.developer.uuid()).copied().unwrap_or(0),
+                owner,
+                record,
+                agent,
+            })
+        });
+        Ok((facts.collect::<Result<_>>()?, others))
+    }
+}
+
+async fn set_capabilities(c: &mut Conn, agent: &Agent) -> Result<()> {
+    sql!(c, execute, "DELETE FROM agent_capabilities WHERE agent_id = $1", agent.id.uuid())?;
+    for category in &agent.capabilities {
+        sql!(
+            c,
+            execute,
+            "INSERT INTO agent_capabilities (agent_id, category) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            agent.id.uuid(),
+            category
+        )?;
+    }
+    Ok(())
+}
+
+async fn scores(c: &mut Conn, category: &str) -> Result<BTreeMap<Uuid, Vec<Ppm>>> {
+    let rows = sql!(
+        c,
+        fetch_all as (Uuid, String),
+        "SELECT agent_id, scores FROM standings WHERE category = $1",
+        category
+    )?;
+    let read = |(agent, text): (Uuid, String)| {
+        let ring: Vec<u32> = json(&text, "standings", "scores")?;
+        Ok((agent, ring.into_iter().map(Ppm::new).collect()))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+async fn in_flight(c: &mut Conn) -> Result<BTreeMap<Uuid, u32>> {
+    let rows = sql!(
+        c,
+        fetch_all as (Uuid, i64),
+        "SELECT agent_id, COUNT(*) FROM invitations WHERE outcome IS NULL GROUP BY agent_id"
+    )?;
+    Ok(rows.into_iter().map(|(agent, n)| (agent, u32::try_from(n).unwrap_or(u32::MAX))).collect())
+}
+
+async fn owners(c: &mut Conn) -> Result<BTreeMap<Uuid, AccountId>> {
+    let rows = sql!(c, fetch_all as (Uuid, Uuid), "SELECT id, account_id FROM developers")?;
+    Ok(rows.into_iter().map(|(developer, account)| (developer, AccountId::from_uuid(account))).collect())
+}
+
+async fn boosted(c: &mut Conn, since: Timestamp) -> Result<BTreeMap<Uuid, u32>> {
+    let rows = sql!(
+        c,
+        fetch_all as (Uuid, i64),
+        "SELECT a.developer_id, COUNT(*) FROM invitations i JOIN agents a ON a.id = i.agent_id
+         WHERE i.boosted AND i.created_at >= $1 GROUP BY a.developer_id",
+        since
+    )?;
+    Ok(rows.into_iter().map(|(developer, n)| (developer, u32::try_from(n).unwrap_or(u32::MAX))).collect())
+}

@@ -1,0 +1,149 @@
+//! Who works on a task: a lease says for how long, a fence says whether a late writer still counts.
+
+use crate::db::sql;
+use crate::tasks::{TaskRow, task_columns};
+use crate::{Engine, Result, Store};
+use gavel_domain::lifecycle::TaskState;
+use gavel_domain::task::Task;
+use gavel_domain::{TaskId, Timestamp};
+use uuid::Uuid;
+
+/// Proof that we hold a task. Only [`Store::claim`] makes one; the write that ends a step consumes it.
+#[derive(Debug)]
+pub struct Claimed {
+    task: Task,
+    fence: i64,
+}
+
+impl Claimed {
+    /// The task as it was when it was claimed.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// What guards every write made under this claim.
+    pub(crate) fn guard(&self) -> (TaskId, TaskState, Option<i64>) {
+        (self.task.id, self.task.state, Some(self.fence))
+    }
+
+    pub(crate) fn fence(&self) -> i64 {
+        self.fence
+    }
+}
+
+macro_rules! claim_sql {
+    ($lock:literal) => {
+        concat!(
+            // MATERIALIZED: the choice is made once, whatever plan the UPDATE gets.
+            "WITH due AS MATERIALIZED (
+                 SELECT id FROM tasks
+                 WHERE ready_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+                 ORDER BY ready_at LIMIT 1",
+            $lock,
+            ")
+             UPDATE tasks SET lease_owner = $2, lease_until = $3, fence = fence + 1
+             WHERE id IN (SELECT id FROM due) RETURNING ",
+            task_columns!()
+        )
+    };
+}
+
+impl Store {
+    /// Takes the task that has been ready longest, under a lease; `None` when nothing is ready.
+    pub async fn claim(&self, owner: &str, now: Timestamp, lease_until: Timestamp) -> Result<Option<Claimed>> {
+        let mut c = self.read().await?;
+        let ready = sql!(
+            c,
+            fetch_optional as (Uuid,),
+            "SELECT id FROM tasks WHERE ready_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) LIMIT 1",
+            now
+        )?;
+        drop(c); // an idle loop never takes the write lock
+        if ready.is_none() {
+            return Ok(None);
+        }
+        let mut tx = self.begin().await?;
+        let row = sql!(
+            tx,
+            fetch_optional as TaskRow,
+            // SQLite has one writer; only PostgreSQL needs row locks, and skips rows that others are claiming.
+            { sqlite: claim_sql!(""), postgres: claim_sql!(" FOR UPDATE SKIP LOCKED") },
+            now,
+            owner,
+            lease_until
+        )?;
+        tx.commit().await?;
+        row.map(|row| Ok(Claimed { fence: row.fence, task: row.try_into()? })).transpose()
+    }
+
+    /// Holds a claim longer. `false`: it was lost, stop working.
+    pub async fn renew(&self, claimed: &Claimed, lease_until: Timestamp) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let held = sql!(
+            tx,
+            execute,
+            "UPDATE tasks SET lease_until = $3 WHERE id = $1 AND fence = $2",
+            claimed.task.id.uuid(),
+            claimed.fence,
+            lease_until
+        )?;
+        tx.commit().await?;
+        Ok(held == 1)
+    }
+
+    /// Whether a claim is still held: nobody changed the task's state since.
+    pub async fn is_held(&self, claimed: &Claimed) -> Result<bool> {
+        let mut c = self.read().await?;
+        let row = sql!(
+            c,
+            fetch_optional as (i64,),
+            "SELECT fence FROM tasks WHERE id = $1",
+            claimed.task.id.uuid()
+        )?;
+        Ok(row == Some((claimed.fence,)))
+    }
+
+    /// Lets a task go without a change; the loop looks again at `ready_at`.
+    pub async fn release(&self, claimed: Claimed, ready_at: Option<Timestamp>) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sql!(
+            tx,
+            execute,
+            "UPDATE tasks SET lease_owner = NULL, lease_until = NULL, ready_at = $3 WHERE id = $1 AND fence = $2",
+            claimed.task.id.uuid(),
+            claimed.fence,
+            ready_at
+        )?;
+        tx.commit().await?;
+        self.hints().changed(claimed.task.id);
+        Ok(())
+    }
+
+    /// Ends the leases that a killed process left behind. Only SQLite: there its file lock proves that nobody
+    /// else works; on PostgreSQL other replicas may, and leases end by time.
+    pub async fn reclaim_after_restart(&self) -> Result<u64> {
+        if self.engine() == Engine::Postgres {
+            return Ok(0);
+        }
+        let mut tx = self.begin().await?;
+        let freed = sql!(
+            tx,
+            execute,
+            "UPDATE tasks SET lease_owner = NULL, lease_until = NULL, fence = fence + 1 WHERE lease_until IS NOT NULL"
+        )?;
+        tx.commit().await?;
+        Ok(freed)
+    }
+
+    /// When the next parked task becomes ready.
+    pub async fn next_ready_at(&self, after: Timestamp) -> Result<Option<Timestamp>> {
+        let mut c = self.read().await?;
+        let row = sql!(
+            c,
+            fetch_optional as (Timestamp,),
+            "SELECT ready_at FROM tasks WHERE ready_at > $1 ORDER BY ready_at LIMIT 1",
+            after
+        )?;
+        Ok(row.map(|(at,)| at))
+    }
+}

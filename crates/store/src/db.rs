@@ -1,0 +1,246 @@
+//! Connections to either engine, and the macro that runs one SQL text on both.
+
+use crate::{Error, Hints, Result};
+use sqlx::{
+    Database, Postgres, Sqlite, Transaction,
+    migrate::Migrator,
+    pool::{PoolConnection, PoolOptions},
+    postgres::{PgConnectOptions, PgPool},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous},
+};
+use std::{fs::File, ops, str::FromStr, sync::Arc, time::Duration};
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// Readers of a SQLite file; writers are always one.
+const SQLITE_READERS: u32 = 4;
+/// Connections to PostgreSQL per process.
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a caller waits for a connection before it is told that we are busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Everything Gavel remembers. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pools: Pools,
+    hints: Arc<Hints>,
+    /// Held for the life of the process: a second process on the same file is refused.
+    _lock: Option<Arc<File>>,
+}
+
+#[derive(Clone)]
+enum Pools {
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// Which database is behind a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// One file (or memory), one process.
+    Sqlite,
+    /// A server; several processes may share it.
+    Postgres,
+}
+
+impl Store {
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://...` and migrates it to the newest version.
+    pub async fn open(url: &str) -> Result<Store> {
+        let store = Self::connect(url).await?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    async fn connect(url: &str) -> Result<Store> {
+        let (pools, lock) = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            (postgres(url).await?, None)
+        } else if url.starts_with("sqlite:") {
+            sqlite(url).await?
+        } else {
+            return Err(Error::Url { url: url.split('@').next_back().unwrap_or(url).to_owned() });
+        };
+        Ok(Store { pools, hints: Arc::default(), _lock: lock.map(Arc::new) })
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        match &self.pools {
+            Pools::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await?,
+            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?, // takes an advisory lock: replicas may race
+        }
+        Ok(())
+    }
+
+    /// Which database this is.
+    pub fn engine(&self) -> Engine {
+        match self.pools {
+            Pools::Sqlite { .. } => Engine::Sqlite,
+            Pools::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Wake-ups after commits.
+    pub fn hints(&self) -> &Hints {
+        &self.hints
+    }
+
+    /// For reads; on SQLite never blocked by the writer.
+    pub(crate) async fn read(&self) -> Result<Conn> {
+        Ok(match &self.pools {
+            Pools::Sqlite { read, .. } => Conn::Sqlite(Link::Pooled(read.acquire().await?)),
+            Pools::Postgres(pool) => Conn::Postgres(Link::Pooled(pool.acquire().await?)),
+        })
+    }
+
+    /// For writes. IMMEDIATE: SQLite's write lock is taken at the start, never on an upgrade half-way.
+    pub(crate) async fn begin(&self) -> Result<Tx> {
+        Ok(Tx(match &self.pools {
+            Pools::Sqlite { write, .. } => Conn::Sqlite(Link::Tx(write.begin_with("BEGIN IMMEDIATE").await?)),
+            Pools::Postgres(pool) => Conn::Postgres(Link::Tx(pool.begin().await?)),
+        }))
+    }
+
+    /// Closes all connections; on SQLite the write-ahead log is folded into the file.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn postgres(url: &str) -> Result<Pools> {
+    let options = PgConnectOptions::from_str(url)?;
+    let pool = PoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+    Ok(Pools::Postgres(pool.connect_with(options).await?))
+}
+
+async fn sqlite(url: &str) -> Result<(Pools, Option<File>)> {
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let in_memory = path == ":memory:";
+    let lock = if in_memory { None } else { Some(lock_file(path)?) };
+    let options = SqliteConnectOptions::new()
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full) // a commit that was answered survives a power cut
+        .busy_timeout(ACQUIRE_TIMEOUT)
+        .foreign_keys(true)
+        .pragma("cache_size", "-16000");
+    let pool = |max| PoolOptions::<Sqlite>::new().max_connections(max).acquire_timeout(ACQUIRE_TIMEOUT);
+    let one = |max| pool(max).min_connections(1).idle_timeout(None).max_lifetime(None);
+    if in_memory {
+        // A memory database lives in its one connection: readers and the writer share it.
+        let write = one(1).connect_with(options.in_memory(true)).await?;
+        return Ok((Pools::Sqlite { read: write.clone(), write }, lock));
+    }
+    let options = options.filename(path);
+    let write = one(1).connect_with(options.clone()).await?;
+    let read = pool(SQLITE_READERS).connect_lazy_with(options.read_only(true));
+    Ok((Pools::Sqlite { read, write }, lock))
+}
+
+/// The lock dies with the process, however it ends.
+fn lock_file(path: &str) -> Result<File> {
+    let name = format!("{path}.lock");
+    let open = File::options().create(true).truncate(false).write(true).open(&name);
+    let file = open.map_err(|source| Error::File { path: name.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { file: path.to_owned() }),
+        Err(std::fs::TryLockError::Error(source)) => Err(Error::File { path: name, source }),
+    }
+}
+
+/// A connection from the pool or an open transaction; every query takes `&mut Conn`.
+pub(crate) enum Conn {
+    Sqlite(Link<Sqlite>),
+    Postgres(Link<Postgres>),
+}
+
+impl Conn {
+    /// Lets [`sql!`] take `Conn`, `&mut Conn` and `Tx` alike.
+    pub(crate) fn conn(&mut self) -> &mut Conn {
+        self
+    }
+}
+
+pub(crate) enum Link<DB: Database> {
+    Pooled(PoolConnection<DB>),
+    Tx(Transaction<'static, DB>),
+}
+
+impl<DB: Database> ops::Deref for Link<DB> {
+    type Target = DB::Connection;
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Link::Pooled(c) => c,
+            Link::Tx(t) => t,
+        }
+    }
+}
+
+impl<DB: Database> ops::DerefMut for Link<DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Link::Pooled(c) => c,
+            Link::Tx(t) => t,
+        }
+    }
+}
+
+/// An open transaction; rolls back when dropped without [`Tx::commit`].
+pub(crate) struct Tx(Conn);
+
+impl ops::Deref for Tx {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.0
+    }
+}
+
+impl ops::DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.0
+    }
+}
+
+impl Tx {
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self.0 {
+            Conn::Sqlite(Link::Tx(t)) => t.commit().await?,
+            Conn::Postgres(Link::Tx(t)) => t.commit().await?,
+            Conn::Sqlite(Link::Pooled(_)) | Conn::Postgres(Link::Pooled(_)) => {} // never built so
+        }
+        Ok(())
+    }
+}
+
+/// Runs one SQL text on whichever engine the connection belongs to.
+///
+/// `sql!(conn, fetch_optional as Row, "SELECT ... WHERE id = $1", id)?` (also `fetch_one`, `fetch_all`), and
+/// `sql!(conn, execute, "...", ...)?` for the number of rows. Where the engines must differ:
+/// `sql!(conn, execute, { sqlite: "...", postgres: "..." }, ...)`.
+macro_rules! sql {
+    ($c:expr, execute, { sqlite: $s:expr, postgres: $p:expr $(,)? } $(, $b:expr)* $(,)?) => {
+        match $c.conn() {
+            $crate::db::Conn::Sqlite(c) => sqlx::query($s)$(.bind($b))*.execute(&mut **c).await.map(|r| r.rows_affected()),
+            $crate::db::Conn::Postgres(c) => sqlx::query($p)$(.bind($b))*.execute(&mut **c).await.map(|r| r.rows_affected()),
+        }
+    };
+    ($c:expr, $fetch:ident as $t:ty, { sqlite: $s:expr, postgres: $p:expr $(,)? } $(, $b:expr)* $(,)?) => {
+        match $c.conn() {
+            $crate::db::Conn::Sqlite(c) => sqlx::query_as::<_, $t>($s)$(.bind($b))*.$fetch(&mut **c).await,
+            $crate::db::Conn::Postgres(c) => sqlx::query_as::<_, $t>($p)$(.bind($b))*.$fetch(&mut **c).await,
+        }
+    };
+    ($c:expr, execute, $sql:expr $(, $b:expr)* $(,)?) => {
+        $crate::db::sql!($c, execute, { sqlite: $sql, postgres: $sql } $(, $b)*)
+    };
+    ($c:expr, $fetch:ident as $t:ty, $sql:expr $(, $b:expr)* $(,)?) => {
+        $crate::db::sql!($c, $fetch as $t, { sqlite: $sql, postgres: $sql } $(, $b)*)
+    };
+}
+pub(crate) use sql;

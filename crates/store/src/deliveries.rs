@@ -1,0 +1,225 @@
+//! The winner's finished work, from the hold of its price to the buyer's answer.
+
+use crate::db::{Conn, sql};
+use crate::events::tell;
+use crate::invitations::end_attempt;
+use crate::ledger::{self, Settlement};
+use crate::rounds::{insert_attempt, tx_change};
+use crate::rows::{number, word};
+use crate::{Claimed, Error, Guarded, Result, Store, answers, choices};
+use gavel_domain::delivery::{Delivery, DeliveryStatus};
+use gavel_domain::event::{Actor, EventKind};
+use gavel_domain::invitation::{Answer, Attempt, AttemptResult};
+use gavel_domain::lifecycle::{TaskEvent, TaskState};
+use gavel_domain::{AttemptId, BidId, DeliveryId, Money, TaskId, Timestamp};
+use serde_json::json;
+use uuid::Uuid;
+
+const T: &str = "deliveries";
+
+#[derive(sqlx::FromRow)]
+struct DeliveryRow {
+    id: Uuid,
+    task_id: Uuid,
+    bid_id: Uuid,
+    revision: i64,
+    status: String,
+    notes: Option<String>,
+    deadline_at: Timestamp,
+    ready_at: Option<Timestamp>,
+    price: i64,
+}
+
+impl Store {
+    /// accepted -> delivering: the price is held (unless money is off) and the first delivery is pending.
+    pub async fn hold_and_deliver(
+        &self,
+        claimed: Claimed,
+        delivery: &Delivery,
+        settle: Option<&Settlement>,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        let change = self.change(&claimed, TaskEvent::FundsHeld, None, Some(now), None, now);
+        let changed = tx_change(&mut tx, change).await?;
+        if changed == Guarded::Done(()) {
+            if let Some(settle) = settle {
+                ledger::hold(&mut tx, claimed.task().id, settle, now).await?;
+            }
+            insert(&mut tx, delivery).await?;
+        }
+        self.conclude(changed, tx, &claimed).await
+    }
+
+    /// The latest delivery of a task.
+    pub async fn latest_delivery(&self, task: TaskId) -> Result<Option<Delivery>> {
+        let mut c = self.read().await?;
+        latest(&mut c, task).await
+    }
+
+    /// The absolute deadline and first attempt of a final call, written before it is sent.
+    pub async fn begin_final_call(
+        &self,
+        claimed: &Claimed,
+        delivery: &Delivery,
+        attempt: &Attempt,
+    ) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        if !crate::invitations::holds(&mut tx, claimed).await? {
+            return Ok(Guarded::Lost);
+        }
+        sql!(tx, execute, "UPDATE deliveries SET deadline_at = $2 WHERE id = $1", delivery.id.uuid(), delivery.deadline_at)?;
+        insert_attempt(&mut tx, attempt).await?;
+        tx.commit().await?;
+        Ok(Guarded::Done(()))
+    }
+
+    /// The finished work is in: the task waits for the buyer's answer until `answer_until`.
+    pub async fn delivery_ready(
+        &self,
+        claimed: Claimed,
+        delivery: &Delivery,
+        answer: &Answer,
+        attempt: (AttemptId, &AttemptResult),
+        answer_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        end_attempt(&mut tx, attempt.0, attempt.1).await?;
+        let data = json!({ "status": "ready", "revision": delivery.revision, "expires_at": answer_until });
+        let told = tell(&mut tx, claimed.guard(), EventKind::Delivery, Actor::Gavel, data, now).await?;
+        sql!(
+            tx,
+            execute,
+            "UPDATE deliveries SET status = 'ready', ready_at = $2 WHERE id = $1 AND status = 'pending'",
+            delivery.id.uuid(),
+            now
+        )?;
+        answers::insert(&mut tx, delivery.id.uuid(), answer).await?;
+        sql!(
+            tx,
+            execute,
+            "UPDATE tasks SET ready_at = $2, expires_at = $2, lease_owner = NULL, lease_until = NULL
+             WHERE id = $1",
+            claimed.task().id.uuid(),
+            answer_until
+        )?;
+        self.conclude(told, tx, &claimed).await
+    }
+
+    /// No usable work came after all sends: delivering -> expired, the money goes back.
+    pub async fn delivery_failed(
+        &self,
+        claimed: Claimed,
+        delivery: &Delivery,
+        settle: Option<&Settlement>,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        set_status(&mut tx, delivery.id, DeliveryStatus::Failed).await?;
+        let data = json!({ "status": "failed", "revision": delivery.revision });
+        let told = tell(&mut tx, claimed.guard(), EventKind::Delivery, Actor::Gavel, data, now).await?;
+        if told == Guarded::Lost {
+            return Ok(Guarded::Lost);
+        }
+        if let Some(settle) = settle {
+            ledger::refund(&mut tx, claimed.task().id, settle, now).await?;
+        }
+        let change =
+            self.change(&claimed, TaskEvent::DeliveryFailed, None, None, Some("delivery_failed"), now);
+        let changed = tx_change(&mut tx, change).await?;
+        self.conclude(changed, tx, &claimed).await
+    }
+
+    /// The answer window lapsed and silence approves.
+    pub async fn approve_by_silence(
+        &self,
+        claimed: Claimed,
+        delivery: &Delivery,
+        settle: Option<&Settlement>,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        if !crate::invitations::holds(&mut tx, &claimed).await? {
+            return Ok(Guarded::Lost);
+        }
+        let task = claimed.task().id;
+        choices::approve(&mut tx, task, delivery, Actor::Gavel, Some("answer_window_lapsed"), settle, now).await?;
+        self.conclude(Guarded::Done(()), tx, &claimed).await
+    }
+
+    /// A window lapsed and its policy is to expire: review or delivering -> expired, held funds go back.
+    pub async fn lapse(
+        &self,
+        claimed: Claimed,
+        reason: &str,
+        settle: Option<&Settlement>,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        let change = self.change(&claimed, TaskEvent::Lapse, None, None, Some(reason), now);
+        let changed = tx_change(&mut tx, change).await?;
+        if changed == Guarded::Done(())
+            && claimed.task().state == TaskState::Delivering
+            && let Some(settle) = settle
+        {
+            ledger::refund(&mut tx, claimed.task().id, settle, now).await?;
+        }
+        self.conclude(changed, tx, &claimed).await
+    }
+}
+
+pub(crate) async fn latest(c: &mut Conn, task: TaskId) -> Result<Option<Delivery>> {
+    let row = sql!(
+        c,
+        fetch_optional as DeliveryRow,
+        "SELECT d.id, d.task_id, d.bid_id, d.revision, d.status, d.notes, d.deadline_at, d.ready_at, b.price
+         FROM deliveries d JOIN bids b ON b.id = d.bid_id
+         WHERE d.task_id = $1 ORDER BY d.revision DESC LIMIT 1",
+        task.uuid()
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    let answer = answers::load(c, row.id, Money::from_minor(row.price)).await?;
+    Ok(Some(Delivery {
+        id: DeliveryId::from_uuid(row.id),
+        task: TaskId::from_uuid(row.task_id),
+        bid: BidId::from_uuid(row.bid_id),
+        revision: number(row.revision, T, "revision")?,
+        status: word(&row.status, T, "status")?,
+        notes: row.notes,
+        deadline_at: row.deadline_at,
+        answer,
+        ready_at: row.ready_at,
+    }))
+}
+
+pub(crate) async fn insert(c: &mut Conn, delivery: &Delivery) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "INSERT INTO deliveries (id, task_id, bid_id, revision, status, notes, deadline_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        delivery.id.uuid(),
+        delivery.task.uuid(),
+        delivery.bid.uuid(),
+        i64::from(delivery.revision),
+        delivery.status.name(),
+        &delivery.notes,
+        delivery.deadline_at
+    )?;
+    Ok(())
+}
+
+pub(crate) async fn set_status(c: &mut Conn, delivery: DeliveryId, status: DeliveryStatus) -> Result<()> {
+    let set = sql!(
+        c,
+        execute,
+        "UPDATE deliveries SET status = $2 WHERE id = $1",
+        delivery.uuid(),
+        status.name()
+    )?;
+    if set == 1 {
+        return Ok(());
+    }
+    Err(Error::Inconsistent { table: T, column: "id", problem: format!("delivery {delivery} does not exist") })
+}

@@ -1,0 +1,87 @@
+//! What can go wrong between us and the database.
+
+use gavel_domain::lifecycle::UnknownWord;
+
+/// The result of every store method.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong between us and the database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection came free, or the database is away: try again later.
+    #[error("the database is busy or away")]
+    Busy(#[source] sqlx::Error),
+    /// A name or slug that must be unique is taken.
+    #[error("{what} is taken")]
+    Taken {
+        /// What is taken, as a noun with its article.
+        what: &'static str,
+    },
+    /// A row holds something we cannot read.
+    #[error("table {table}, column {column}: {problem}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// What is wrong with the value.
+        problem: String,
+    },
+    /// Another process works on this SQLite file.
+    #[error("{file} is in use by another gavel process; stop that one first, or use PostgreSQL for several")]
+    InUse {
+        /// The database file.
+        file: String,
+    },
+    /// The URL names no database we know.
+    #[error("{url:?} is no database URL: use sqlite:PATH or postgres://...")]
+    Url {
+        /// What was given.
+        url: String,
+    },
+    /// A migration failed.
+    #[error("the database could not be migrated")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// The database refused.
+    #[error("the database refused a statement")]
+    Database(#[source] sqlx::Error),
+    /// A file beside the database could not be used.
+    #[error("{path}")]
+    File {
+        /// Which file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(e: sqlx::Error) -> Self {
+        match e {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Error::Busy(e),
+            e => Error::Database(e),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for Error {
+    fn from(e: sqlx::migrate::MigrateError) -> Self {
+        Error::Migrate(e)
+    }
+}
+
+impl Error {
+    /// A word in a row that is none of ours.
+    pub(crate) fn word(table: &'static str, column: &'static str) -> impl FnOnce(UnknownWord) -> Error {
+        move |e| Error::Inconsistent { table, column, problem: e.to_string() }
+    }
+
+    /// A value in a row that does not fit its type.
+    pub(crate) fn value<E: std::fmt::Display>(
+        table: &'static str,
+        column: &'static str,
+    ) -> impl FnOnce(E) -> Error {
+        move |e| Error::Inconsistent { table, column, problem: e.to_string() }
+    }
+}

@@ -1,0 +1,144 @@
+//! Bids as the buyer, the judge and the shortlist see them.
+
+use crate::db::{Conn, sql};
+use crate::rows::{number, word};
+use crate::{Result, Store, answers};
+use gavel_domain::bid::Bid;
+use gavel_domain::{AgentId, BidId, InvitationId, Money, Ppm, TaskId, Timestamp};
+use uuid::Uuid;
+
+const T: &str = "bids";
+
+macro_rules! bid_columns {
+    () => {
+        "b.id, b.task_id, b.round, b.invitation_id, b.agent_id, b.status, b.price, b.score, b.presented,
+         b.received_at, a.name AS agent_name, a.slug AS agent_slug, a.real_tasks, i.created_at AS invited_at,
+         (SELECT v.document FROM verdicts v WHERE v.bid_id = b.id ORDER BY v.judged_at DESC, v.judge LIMIT 1)
+             AS verdict"
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct BidRow {
+    id: Uuid,
+    task_id: Uuid,
+    round: i64,
+    invitation_id: Uuid,
+    agent_id: Uuid,
+    status: String,
+    price: i64,
+    score: Option<i64>,
+    presented: bool,
+    received_at: Timestamp,
+    agent_name: String,
+    agent_slug: String,
+    real_tasks: i64,
+    invited_at: Timestamp,
+    verdict: Option<String>,
+}
+
+/// A bid with what is shown beside it.
+#[derive(Debug, Clone)]
+pub struct GalleryBid {
+    /// The bid.
+    pub bid: Bid,
+    /// Who made it.
+    pub agent_name: String,
+    /// Its short name.
+    pub agent_slug: String,
+    /// How many real tasks that agent has had.
+    pub agent_real_tasks: u32,
+    /// When it was asked.
+    pub invited_at: Timestamp,
+    /// The judge's document, as JSON text.
+    pub verdict: Option<String>,
+}
+
+impl Store {
+    /// All bids of a task, of every round: best score first, unscored last, then by arrival.
+    pub async fn gallery(&self, task: TaskId) -> Result<Vec<GalleryBid>> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as BidRow,
+            concat!(
+                "SELECT ",
+                bid_columns!(),
+                " FROM bids b JOIN agents a ON a.id = b.agent_id JOIN invitations i ON i.id = b.invitation_id
+                 WHERE b.task_id = $1
+                 ORDER BY b.round DESC, COALESCE(b.score, -1) DESC, b.received_at, b.id"
+            ),
+            task.uuid()
+        )?;
+        let mut bids = Vec::with_capacity(rows.len());
+        for row in rows {
+            bids.push(shown(&mut c, row).await?);
+        }
+        Ok(bids)
+    }
+
+    /// One bid of a task.
+    pub async fn bid(&self, task: TaskId, bid: BidId) -> Result<Option<GalleryBid>> {
+        let mut c = self.read().await?;
+        one(&mut c, task, bid).await
+    }
+
+    /// The bids of a round that no judge has scored yet.
+    pub async fn unscored_bids(&self, task: TaskId, round: u32) -> Result<Vec<Bid>> {
+        let gallery = self.gallery(task).await?;
+        Ok(gallery.into_iter().map(|g| g.bid).filter(|b| b.round == round && b.score.is_none()).collect())
+    }
+
+    /// The bid that won.
+    pub async fn selected_bid(&self, task: TaskId) -> Result<Option<Bid>> {
+        let gallery = self.gallery(task).await?;
+        Ok(gallery.into_iter().map(|g| g.bid).find(|b| b.status == gavel_domain::bid::BidStatus::Selected))
+    }
+}
+
+pub(crate) async fn one(c: &mut Conn, task: TaskId, bid: BidId) -> Result<Option<GalleryBid>> {
+    let row = sql!(
+        c,
+        fetch_optional as BidRow,
+        concat!(
+            "SELECT ",
+            bid_columns!(),
+            " FROM bids b JOIN agents a ON a.id = b.agent_id JOIN invitations i ON i.id = b.invitation_id
+             WHERE b.task_id = $1 AND b.id = $2"
+        ),
+        task.uuid(),
+        bid.uuid()
+    )?;
+    match row {
+        Some(row) => shown(c, row).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn shown(c: &mut Conn, row: BidRow) -> Result<GalleryBid> {
+    let price = Money::from_minor(row.price);
+    let answer = answers::load(c, row.id, price).await?.ok_or_else(|| answers::missing(row.id))?;
+    Ok(GalleryBid {
+        bid: Bid {
+            id: BidId::from_uuid(row.id),
+            task: TaskId::from_uuid(row.task_id),
+            round: number(row.round, T, "round")?,
+            invitation: InvitationId::from_uuid(row.invitation_id),
+            agent: AgentId::from_uuid(row.agent_id),
+            answer,
+            status: word(&row.status, T, "status")?,
+            score: row.score.map(score).transpose()?,
+            presented: row.presented,
+            received_at: row.received_at,
+        },
+        agent_name: row.agent_name,
+        agent_slug: row.agent_slug,
+        agent_real_tasks: number(row.real_tasks, "agents", "real_tasks")?,
+        invited_at: row.invited_at,
+        verdict: row.verdict,
+    })
+}
+
+fn score(stored: i64) -> Result<Ppm> {
+    Ok(Ppm::new(number(stored, T, "score")?))
+}

@@ -1,0 +1,169 @@
+//! From posted to asked: a round's decision, its invitations and their first attempts, in one transaction.
+
+use crate::db::sql;
+use crate::events::{Change, change_state, tell};
+use crate::{Claimed, Guarded, Result, Store};
+use gavel_domain::event::{Actor, EventKind};
+use gavel_domain::invitation::{Attempt, Invitation};
+use gavel_domain::lifecycle::TaskEvent;
+use gavel_domain::{TaskId, Timestamp};
+use serde_json::json;
+
+/// A round as triage decided it: everything is stored before anything is sent.
+#[derive(Debug, Clone)]
+pub struct NewRound {
+    /// Triage's record: the choice and the reason for every candidate.
+    pub decision: String,
+    /// One per agent picked.
+    pub invitations: Vec<Invitation>,
+    /// The first send of each.
+    pub attempts: Vec<Attempt>,
+    /// When the phase ends at the latest.
+    pub phase_deadline: Timestamp,
+    /// Fewer could be asked than were wanted.
+    pub under_supplied: bool,
+}
+
+impl Store {
+    /// open -> matching.
+    pub async fn start(&self, claimed: Claimed, now: Timestamp) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        let change = self.change(&claimed, TaskEvent::Start, None, Some(now), None, now);
+        self.conclude(tx_change(&mut tx, change).await?, tx, &claimed).await
+    }
+
+    /// matching -> prototyping, with the decision and every invitation.
+    pub async fn record_round(&self, claimed: Claimed, round: NewRound, now: Timestamp) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        let deadline = Some(round.phase_deadline);
+        let change = self.change(&claimed, TaskEvent::Invite, deadline, Some(now), None, now);
+        if let Guarded::Lost = change_state(&mut tx, change).await? {
+            return Ok(Guarded::Lost);
+        }
+        let task = claimed.task();
+        insert_decision(&mut tx, task.id, task.round, &round.decision, now).await?;
+        sql!(tx, execute, "UPDATE tasks SET under_supplied = $2 WHERE id = $1", task.id.uuid(), round.under_supplied)?;
+        for invitation in &round.invitations {
+            insert_invitation(&mut tx, invitation).await?;
+        }
+        for attempt in &round.attempts {
+            insert_attempt(&mut tx, attempt).await?;
+        }
+        let (id, _, _) = claimed.guard();
+        let prototyping = (id, gavel_domain::lifecycle::TaskState::Prototyping, None);
+        let data = json!({ "round": task.round, "invited": round.invitations.len(),
+                           "under_supplied": round.under_supplied, "deadline_at": round.phase_deadline });
+        if let Guarded::Lost = tell(&mut tx, prototyping, EventKind::Invited, Actor::Gavel, data, now).await? {
+            return Ok(Guarded::Lost);
+        }
+        tx.commit().await?;
+        self.hints().changed(id);
+        Ok(Guarded::Done(()))
+    }
+
+    /// matching -> expired: triage found nobody; its record says why, for every candidate.
+    pub async fn nobody_eligible(&self, claimed: Claimed, decision: &str, now: Timestamp) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        let change =
+            self.change(&claimed, TaskEvent::NobodyEligible, None, None, Some("no_eligible_agents"), now);
+        let changed = tx_change(&mut tx, change).await?;
+        insert_decision(&mut tx, claimed.task().id, claimed.task().round, decision, now).await?;
+        self.conclude(changed, tx, &claimed).await
+    }
+
+    /// The record of a round's decision, as JSON text.
+    pub async fn decision(&self, task: TaskId, round: u32) -> Result<Option<String>> {
+        let mut c = self.read().await?;
+        let row = sql!(
+            c,
+            fetch_optional as (String,),
+            "SELECT document FROM decisions WHERE task_id = $1 AND round = $2",
+            task.uuid(),
+            i64::from(round)
+        )?;
+        Ok(row.map(|(document,)| document))
+    }
+
+    pub(crate) fn change<'a>(
+        &self,
+        claimed: &Claimed,
+        event: TaskEvent,
+        expires_at: Option<Timestamp>,
+        ready_at: Option<Timestamp>,
+        reason: Option<&'a str>,
+        at: Timestamp,
+    ) -> Change<'a> {
+        let (task, from, fence) = claimed.guard();
+        Change { task, from, event, fence, actor: Actor::Gavel, reason, expires_at, ready_at, at }
+    }
+
+    /// Commits and tells the watchers when the guard held; rolls everything back when it did not.
+    pub(crate) async fn conclude(&self, changed: Guarded<()>, tx: crate::db::Tx, claimed: &Claimed) -> Result<Guarded<()>> {
+        if changed == Guarded::Done(()) {
+            tx.commit().await?;
+            self.hints().changed(claimed.task().id);
+        }
+        Ok(changed)
+    }
+}
+
+pub(crate) async fn tx_change(c: &mut crate::db::Conn, change: Change<'_>) -> Result<Guarded<()>> {
+    Ok(match change_state(c, change).await? {
+        Guarded::Done(_) => Guarded::Done(()),
+        Guarded::Lost => Guarded::Lost,
+    })
+}
+
+async fn insert_decision(
+    c: &mut crate::db::Conn,
+    task: TaskId,
+    round: u32,
+    document: &str,
+    now: Timestamp,
+) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "INSERT INTO decisions (task_id, round, document, decided_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (task_id, round) DO NOTHING",
+        task.uuid(),
+        i64::from(round),
+        document,
+        now
+    )?;
+    Ok(())
+}
+
+async fn insert_invitation(c: &mut crate::db::Conn, invitation: &Invitation) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "INSERT INTO invitations (id, task_id, round, agent_id, created_at, deadline_at, own_limit, boosted)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        invitation.id.uuid(),
+        invitation.task.uuid(),
+        i64::from(invitation.round),
+        invitation.agent.uuid(),
+        invitation.created_at,
+        invitation.deadline_at,
+        invitation.deadline_is_own_limit,
+        invitation.boosted
+    )?;
+    Ok(())
+}
+
+pub(crate) async fn insert_attempt(c: &mut crate::db::Conn, attempt: &Attempt) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "INSERT INTO attempts (id, invitation_id, mode, revision, number, started_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        attempt.id.uuid(),
+        attempt.invitation.uuid(),
+        attempt.mode.name(),
+        i64::from(attempt.revision),
+        i64::from(attempt.number),
+        attempt.started_at
+    )?;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! Verdicts, and the end of a phase: who is presented.
+
+use crate::db::{Conn, Tx, sql};
+use crate::events::tell;
+use crate::rows::{json as read_json, to_json};
+use crate::rounds::tx_change;
+use crate::{Claimed, Guarded, Result, Store, invitations::close_all_open};
+use gavel_domain::agent::ROLLING_WINDOW;
+use gavel_domain::bid::{Bid, Standing, shortlist};
+use gavel_domain::event::{Actor, EventKind};
+use gavel_domain::invitation::Outcome;
+use gavel_domain::lifecycle::TaskEvent;
+use gavel_domain::{BidId, Ppm, TaskId, Timestamp};
+use serde_json::json;
+use uuid::Uuid;
+
+/// A judge's word on a bid.
+#[derive(Debug, Clone)]
+pub struct NewVerdict {
+    /// Name and version of the judge.
+    pub judge: String,
+    /// The composite score.
+    pub composite: Ppm,
+    /// The whole verdict, as JSON text.
+    pub document: String,
+}
+
+impl Store {
+    /// Stores a verdict, gives the bid its score and adds it to the agent's standing in the category.
+    pub async fn score_bid(
+        &self,
+        claimed: &Claimed,
+        bid: &Bid,
+        agent_slug: &str,
+        verdict: &NewVerdict,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        let data = json!({ "bid_id": bid.id.to_string(), "agent": agent_slug,
+                           "eval_score": verdict.composite.as_f64(), "judge": verdict.judge });
+        if let Guarded::Lost = tell(&mut tx, claimed.guard(), EventKind::Scored, Actor::Gavel, data, now).await? {
+            return Ok(Guarded::Lost);
+        }
+        let scored = sql!(
+            tx,
+            execute,
+            "UPDATE bids SET score = $2, status = 'scored' WHERE id = $1 AND status = 'received'",
+            bid.id.uuid(),
+            i64::from(verdict.composite.get())
+        )?;
+        if scored == 0 {
+            return Ok(Guarded::Lost);
+        }
+        sql!(
+            tx,
+            execute,
+            "INSERT INTO verdicts (bid_id, judge, composite, document, judged_at) VALUES ($1, $2, $3, $4, $5)",
+            bid.id.uuid(),
+            &verdict.judge,
+            i64::from(verdict.composite.get()),
+            &verdict.document,
+            now
+        )?;
+        add_to_standing(&mut tx, bid, &claimed.task().brief.category, verdict.composite).await?;
+        tx.commit().await?;
+        self.hints().changed(claimed.task().id);
+        Ok(Guarded::Done(()))
+    }
+
+    /// prototyping -> review, or -> expired when there is no bid. Invitations that are still open end as
+    /// `late` (or, when the close policy was met before the deadline, as `superseded`): neither counts.
+    pub async fn close_phase(
+        &self,
+        claimed: Claimed,
+        open_become: Outcome,
+        review_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
+        let mut tx = self.begin().await?;
+        let task = claimed.task();
+        let bids = standings(&mut tx, task.id, task.round).await?;
+        let event = if bids.total == 0 { TaskEvent::NoValidBids } else { TaskEvent::ClosePhase };
+        let (until, reason) = match event {
+            TaskEvent::NoValidBids => (None, Some("no_valid_bids")),
+            _ => (Some(review_until), None),
+        };
+        let change = self.change(&claimed, event, until, until, reason, now);
+        let changed = tx_change(&mut tx, change).await?;
+        close_all_open(&mut tx, task.id, open_become, now).await?;
+        present(&mut tx, shortlist(bids.scored)).await?;
+        self.conclude(changed, tx, &claimed).await
+    }
+}
+
+struct Standings {
+    scored: Vec<Standing>,
+    total: usize,
+}
+
+async fn standings(c: &mut Conn, task: TaskId, round: u32) -> Result<Standings> {
+    let rows = sql!(
+        c,
+        fetch_all as (Uuid, Option<i64>, Timestamp),
+        "SELECT id, score, received_at FROM bids WHERE task_id = $1 AND round = $2",
+        task.uuid(),
+        i64::from(round)
+    )?;
+    let total = rows.len();
+    let scored = rows.into_iter().filter_map(|(id, score, received_at)| {
+        let score = Ppm::new(u32::try_from(score?).ok()?);
+        Some(Standing { bid: BidId::from_uuid(id), score, received_at })
+    });
+    Ok(Standings { scored: scored.collect(), total })
+}
+
+/// Marks the bids of a round that the buyer is shown first.
+pub(crate) async fn present_round(c: &mut Conn, task: TaskId, round: u32) -> Result<()> {
+    let bids = standings(c, task, round).await?;
+    present(c, shortlist(bids.scored)).await
+}
+
+async fn present(c: &mut Conn, bids: Vec<BidId>) -> Result<()> {
+    for bid in bids {
+        sql!(
+            c,
+            execute,
+            "UPDATE bids SET presented = TRUE, status = 'presented' WHERE id = $1 AND status = 'scored'",
+            bid.uuid()
+        )?;
+    }
+    Ok(())
+}
+
+async fn add_to_standing(tx: &mut Tx, bid: &Bid, category: &str, score: Ppm) -> Result<()> {
+    let row = sql!(
+        tx,
+        fetch_optional as (String,),
+        {
+            sqlite: "SELECT scores FROM standings WHERE agent_id = $1 AND category = $2",
+            postgres: "SELECT scores FROM standings WHERE agent_id = $1 AND category = $2 FOR UPDATE",
+        },
+        bid.agent.uuid(),
+        category
+    )?;
+    let mut ring: Vec<u32> = row.map(|(text,)| read_json(&text, "standings", "scores")).transpose()?.unwrap_or_default();
+    ring.push(score.get());
+    let surplus = ring.len().saturating_sub(ROLLING_WINDOW);
+    ring.drain(..surplus);
+    sql!(
+        tx,
+        execute,
+        "INSERT INTO standings (agent_id, category, scores) VALUES ($1, $2, $3)
+         ON CONFLICT (agent_id, category) DO UPDATE SET scores = excluded.scores",
+        bid.agent.uuid(),
+        category,
+        to_json(&ring, "standings", "scores")?
+    )?;
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! An agent's numbers, as its developer sees them.
+
+use crate::db::sql;
+use crate::rows::{json, number, word};
+use crate::{Error, Result, Store};
+use gavel_domain::invitation::Outcome;
+use gavel_domain::{AgentId, BidId, InvitationId, Money, Ppm, TaskId, Timestamp};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// An agent's numbers.
+#[derive(Debug, Clone, Default)]
+pub struct Stats {
+    /// How many invitations ended with each outcome.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// Invitations that are open now.
+    pub in_flight: u64,
+    /// Bids that won.
+    pub wins: u64,
+    /// Bids that were presented.
+    pub presented: u64,
+    /// The last judged scores per category, oldest first.
+    pub scores: BTreeMap<String, Vec<Ppm>>,
+    /// The latest invitations, newest first.
+    pub recent: Vec<RecentInvitation>,
+}
+
+/// One invitation as the developer's list shows it.
+#[derive(Debug, Clone)]
+pub struct RecentInvitation {
+    /// Its id.
+    pub id: InvitationId,
+    /// The task.
+    pub task: TaskId,
+    /// The task's category.
+    pub category: String,
+    /// The task's type.
+    pub task_type: String,
+    /// When it was made.
+    pub invited_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// A finer code.
+    pub detail: Option<String>,
+    /// The bid, where there is one.
+    pub bid: Option<RecentBid>,
+    /// What the latest attempt's error body said.
+    pub error_body: Option<String>,
+}
+
+/// The bid of a recent invitation.
+#[derive(Debug, Clone)]
+pub struct RecentBid {
+    /// Its id.
+    pub id: BidId,
+    /// What was asked for it.
+    pub price: Money,
+    /// Its status as stored.
+    pub status: String,
+    /// Its score.
+    pub score: Option<Ppm>,
+    /// The judge's document, as JSON text.
+    pub verdict: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct RecentRow {
+    id: Uuid,
+    task_id: Uuid,
+    category: String,
+    task_type: String,
+    created_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    outcome: Option<String>,
+    detail: Option<String>,
+    bid_id: Option<Uuid>,
+    price: Option<i64>,
+    status: Option<String>,
+    score: Option<i64>,
+    verdict: Option<String>,
+    error_body: Option<String>,
+}
+
+impl Store {
+    /// An agent's numbers with its latest `limit` invitations.
+    pub async fn agent_stats(&self, agent: AgentId, limit: i64) -> Result<Stats> {
+        let mut c = self.read().await?;
+        let ended = sql!(
+            c,
+            fetch_all as (Option<String>, i64),
+            "SELECT outcome, COUNT(*) FROM invitations WHERE agent_id = $1 GROUP BY outcome",
+            agent.uuid()
+        )?;
+        let (wins, presented) = sql!(
+            c,
+            fetch_one as (i64, i64),
+            "SELECT CAST(COALESCE(SUM(CASE WHEN status = 'selected' THEN 1 ELSE 0 END), 0) AS BIGINT),
+                    CAST(COALESCE(SUM(CASE WHEN presented THEN 1 ELSE 0 END), 0) AS BIGINT)
+             FROM bids WHERE agent_id = $1",
+            agent.uuid()
+        )?;
+        let rings = sql!(
+            c,
+            fetch_all as (String, String),
+            "SELECT category, scores FROM standings WHERE agent_id = $1",
+            agent.uuid()
+        )?;
+        let recent = sql!(
+            c,
+            fetch_all as RecentRow,
+            "SELECT i.id, i.task_id, t.category, t.task_type, i.created_at, i.ended_at, i.outcome, i.detail,
+                 b.id AS bid_id, b.price, b.status, b.score,
+                 (SELECT v.document FROM verdicts v WHERE v.bid_id = b.id ORDER BY v.judged_at DESC LIMIT 1) AS verdict,
+                 (SELECT p.error_body FROM attempts p WHERE p.invitation_id = i.id ORDER BY p.started_at DESC LIMIT 1)
+                     AS error_body
+             FROM invitations i JOIN tasks t ON t.id = i.task_id LEFT JOIN bids b ON b.invitation_id = i.id
+             WHERE i.agent_id = $1 ORDER BY i.id DESC LIMIT $2",
+            agent.uuid(),
+            limit
+        )?;
+        let mut stats = Stats { wins: count(wins), presented: count(presented), ..Stats::default() };
+        for (outcome, n) in ended {
+            match outcome {
+                Some(text) => {
+                    stats.outcomes.insert(word(&text, "invitations", "outcome")?, count(n));
+                }
+                None => stats.in_flight = count(n),
+            }
+        }
+        for (category, text) in rings {
+            let ring: Vec<u32> = json(&text, "standings", "scores")?;
+            stats.scores.insert(category, ring.into_iter().map(Ppm::new).collect());
+        }
+        stats.recent = recent.into_iter().map(RecentInvitation::try_from).collect::<Result<_>>()?;
+        Ok(stats)
+    }
+}
+
+fn count(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+impl TryFrom<RecentRow> for RecentInvitation {
+    type Error = Error;
+    fn try_from(row: RecentRow) -> Result<Self> {
+        let bid = match (row.bid_id, row.price, row.status) {
+            (Some(id), Some(price), Some(status)) => Some(RecentBid {
+                id: BidId::from_uuid(id),
+                price: Money::from_minor(price),
+                status,
+                score: row.score.map(|s| number(s, "bids", "score").map(Ppm::new)).transpose()?,
+                verdict: row.verdict,
+            }),
+            _ => None,
+        };
+        Ok(RecentInvitation {
+            id: InvitationId::from_uuid(row.id),
+            task: TaskId::from_uuid(row.task_id),
+            category: row.category,
+            task_type: row.task_type,
+            invited_at: row.created_at,
+            ended_at: row.ended_at,
+            outcome: row.outcome.map(|o| word(&o, "invitations", "outcome")).transpose()?,
+            detail: row.detail,
+            bid,
+            error_body: row.error_body,
+        })
+    }
+}
