@@ -1,1 +1,13 @@
-//! Skeleton.
+//! The loop that lives the life of a task: claim what is ready, take one step, write it down guarded, let go.
+//!
+//! The folder `steps` reads as that life. The database is the workflow: a wake-up carries no data, and the same
+//! path serves normal running, a restart and another replica.
+
+mod call;
+pub mod context;
+mod error;
+pub mod pump;
+pub mod steps;
+
+pub use context::{Context, Settings};
+pub use pump::run;

@@ -184,7 +184,11 @@ impl Store {
         let rows = sql!(
             c,
             fetch_all as AgentRow,
-            concat!("SELECT ", columns!(), " FROM agents a WHERE a.developer_id = $1 AND a.test = $2 ORDER BY a.id"),
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM agents a WHERE a.developer_id = $1 AND a.test = $2 ORDER BY a.id"
+            ),
             developer.uuid(),
             test
         )?;
@@ -204,7 +208,12 @@ impl Store {
     }
 
     /// Everything triage needs of the agents that declare `category`, and how many others there are.
-    pub async fn candidates(&self, category: &str, test: bool, boosted_since: Timestamp) -> Result<(Vec<Facts>, u64)> {
+    pub async fn candidates(
+        &self,
+        category: &str,
+        test: bool,
+        boosted_since: Timestamp,
+    ) -> Result<(Vec<Facts>, u64)> {
         let mut c = self.read().await?;
         let rows = sql!(
             c,

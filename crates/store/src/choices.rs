@@ -4,7 +4,9 @@ use crate::db::{Conn, Tx, sql};
 use crate::events::{Change, change_state, tell};
 use crate::invitations::close_all_open;
 use crate::ledger::Settlement;
-use crate::{Error, Guarded, IdempotencyKey, Once, Result, Store, deliveries, gallery::GalleryBid, idempotency};
+use crate::{
+    Error, Guarded, IdempotencyKey, Once, Result, Store, deliveries, gallery::GalleryBid, idempotency,
+};
 use gavel_domain::bid::BidStatus;
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::event::{Actor, EventKind};
@@ -65,7 +67,13 @@ impl Store {
     }
 
     /// The buyer ends the task; allowed until a winner is chosen.
-    pub async fn cancel(&self, task: TaskId, actor: Actor, reason: &str, now: Timestamp) -> Result<Decided<Task>> {
+    pub async fn cancel(
+        &self,
+        task: TaskId,
+        actor: Actor,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Decided<Task>> {
         let mut tx = self.begin().await?;
         let from = lock(&mut tx, task).await?;
         let change = by_hand(task, from, TaskEvent::Cancel, actor, Some(reason), None, now);
@@ -96,7 +104,9 @@ impl Store {
         let next = Delivery { revision: current.revision + 1, bid: current.bid, ..next.clone() };
         deliveries::insert(&mut tx, &next).await?;
         let data = json!({ "status": "revision_requested", "revision": next.revision });
-        let _ = tell(&mut tx, (task, TaskState::Delivering, None), EventKind::Delivery, Actor::Buyer, data, now).await?;
+        let _ =
+            tell(&mut tx, (task, TaskState::Delivering, None), EventKind::Delivery, Actor::Buyer, data, now)
+                .await?;
         sql!(
             tx,
             execute,
@@ -109,7 +119,12 @@ impl Store {
     }
 
     /// The buyer accepts the work: the task completes and the held funds are released, in one transaction.
-    pub async fn approve(&self, task: TaskId, settle: Option<&Settlement>, now: Timestamp) -> Result<Decided<Task>> {
+    pub async fn approve(
+        &self,
+        task: TaskId,
+        settle: Option<&Settlement>,
+        now: Timestamp,
+    ) -> Result<Decided<Task>> {
         let mut tx = self.begin().await?;
         let delivery = match answerable(&mut tx, task).await? {
             Ok(delivery) => delivery,
@@ -161,11 +176,18 @@ fn by_hand(
 }
 
 /// Everything a selection changes, or why it cannot be.
-async fn pick(tx: &mut Tx, task: TaskId, bid: BidId, state: TaskState, now: Timestamp) -> Result<Decided<()>> {
+async fn pick(
+    tx: &mut Tx,
+    task: TaskId,
+    bid: BidId,
+    state: TaskState,
+    now: Timestamp,
+) -> Result<Decided<()>> {
     let Some(chosen) = crate::gallery::one(tx, task, bid).await? else { return Ok(Err(Refusal::NoSuchBid)) };
     match state {
         TaskState::Prototyping => {
-            let close = by_hand(task, state, TaskEvent::ClosePhase, Actor::Buyer, Some("early_selection"), None, now);
+            let close =
+                by_hand(task, state, TaskEvent::ClosePhase, Actor::Buyer, Some("early_selection"), None, now);
             let _ = change_state(tx, close).await?; // the row is locked and was prototyping
             close_all_open(tx, task, Outcome::Superseded, now).await?;
             crate::scores::present_round(tx, task, chosen.bid.round).await?;
@@ -179,7 +201,13 @@ async fn pick(tx: &mut Tx, task: TaskId, bid: BidId, state: TaskState, now: Time
     }
     let select = by_hand(task, TaskState::Review, TaskEvent::Select, Actor::Buyer, None, Some(now), now);
     let _ = change_state(tx, select).await?;
-    sql!(tx, execute, "UPDATE bids SET status = 'not_selected' WHERE task_id = $1 AND id <> $2", task.uuid(), bid.uuid())?;
+    sql!(
+        tx,
+        execute,
+        "UPDATE bids SET status = 'not_selected' WHERE task_id = $1 AND id <> $2",
+        task.uuid(),
+        bid.uuid()
+    )?;
     sql!(tx, execute, "UPDATE bids SET status = 'selected' WHERE id = $1", bid.uuid())?;
     Ok(Ok(()))
 }

@@ -12,6 +12,14 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub struct Claimed {
     task: Task,
+    lease: Lease,
+}
+
+/// The part of a claim that helpers of a step carry: it guards writes that do not end the step.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease {
+    task: TaskId,
+    state: TaskState,
     fence: i64,
 }
 
@@ -21,9 +29,25 @@ impl Claimed {
         &self.task
     }
 
+    /// The guard of writes that do not end the step.
+    pub fn lease(&self) -> Lease {
+        self.lease
+    }
+
     /// What guards every write made under this claim.
     pub(crate) fn guard(&self) -> (TaskId, TaskState, Option<i64>) {
-        (self.task.id, self.task.state, Some(self.fence))
+        self.lease.guard()
+    }
+}
+
+impl Lease {
+    /// Which task is held.
+    pub fn task(&self) -> TaskId {
+        self.task
+    }
+
+    pub(crate) fn guard(&self) -> (TaskId, TaskState, Option<i64>) {
+        (self.task, self.state, Some(self.fence))
     }
 
     pub(crate) fn fence(&self) -> i64 {
@@ -50,7 +74,12 @@ macro_rules! claim_sql {
 
 impl Store {
     /// Takes the task that has been ready longest, under a lease; `None` when nothing is ready.
-    pub async fn claim(&self, owner: &str, now: Timestamp, lease_until: Timestamp) -> Result<Option<Claimed>> {
+    pub async fn claim(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Claimed>> {
         let mut c = self.read().await?;
         let ready = sql!(
             c,
@@ -73,18 +102,23 @@ impl Store {
             lease_until
         )?;
         tx.commit().await?;
-        row.map(|row| Ok(Claimed { fence: row.fence, task: row.try_into()? })).transpose()
+        let claimed = |row: TaskRow| {
+            let fence = row.fence;
+            let task = Task::try_from(row)?;
+            Ok(Claimed { lease: Lease { task: task.id, state: task.state, fence }, task })
+        };
+        row.map(claimed).transpose()
     }
 
     /// Holds a claim longer. `false`: it was lost, stop working.
-    pub async fn renew(&self, claimed: &Claimed, lease_until: Timestamp) -> Result<bool> {
+    pub async fn renew(&self, lease: Lease, lease_until: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
         let held = sql!(
             tx,
             execute,
             "UPDATE tasks SET lease_until = $3 WHERE id = $1 AND fence = $2",
-            claimed.task.id.uuid(),
-            claimed.fence,
+            lease.task.uuid(),
+            lease.fence,
             lease_until
         )?;
         tx.commit().await?;
@@ -92,30 +126,26 @@ impl Store {
     }
 
     /// Whether a claim is still held: nobody changed the task's state since.
-    pub async fn is_held(&self, claimed: &Claimed) -> Result<bool> {
+    pub async fn is_held(&self, lease: Lease) -> Result<bool> {
         let mut c = self.read().await?;
-        let row = sql!(
-            c,
-            fetch_optional as (i64,),
-            "SELECT fence FROM tasks WHERE id = $1",
-            claimed.task.id.uuid()
-        )?;
-        Ok(row == Some((claimed.fence,)))
+        let row =
+            sql!(c, fetch_optional as (i64,), "SELECT fence FROM tasks WHERE id = $1", lease.task.uuid())?;
+        Ok(row == Some((lease.fence,)))
     }
 
     /// Lets a task go without a change; the loop looks again at `ready_at`.
-    pub async fn release(&self, claimed: Claimed, ready_at: Option<Timestamp>) -> Result<()> {
+    pub async fn release(&self, lease: Lease, ready_at: Option<Timestamp>) -> Result<()> {
         let mut tx = self.begin().await?;
         sql!(
             tx,
             execute,
             "UPDATE tasks SET lease_owner = NULL, lease_until = NULL, ready_at = $3 WHERE id = $1 AND fence = $2",
-            claimed.task.id.uuid(),
-            claimed.fence,
+            lease.task.uuid(),
+            lease.fence,
             ready_at
         )?;
         tx.commit().await?;
-        self.hints().changed(claimed.task.id);
+        self.hints().changed(lease.task);
         Ok(())
     }
 

@@ -2,9 +2,9 @@
 
 use crate::db::{Conn, sql};
 use crate::events::tell;
-use crate::invitations::end_attempt;
+use crate::invitations::{end_attempt, holds, insert_attempt};
 use crate::ledger::{self, Settlement};
-use crate::rounds::{insert_attempt, tx_change};
+use crate::rounds::tx_change;
 use crate::rows::{number, word};
 use crate::{Claimed, Error, Guarded, Result, Store, answers, choices};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
@@ -65,10 +65,16 @@ impl Store {
         attempt: &Attempt,
     ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
-        if !crate::invitations::holds(&mut tx, claimed).await? {
+        if !holds(&mut tx, claimed.lease()).await? {
             return Ok(Guarded::Lost);
         }
-        sql!(tx, execute, "UPDATE deliveries SET deadline_at = $2 WHERE id = $1", delivery.id.uuid(), delivery.deadline_at)?;
+        sql!(
+            tx,
+            execute,
+            "UPDATE deliveries SET deadline_at = $2 WHERE id = $1",
+            delivery.id.uuid(),
+            delivery.deadline_at
+        )?;
         insert_attempt(&mut tx, attempt).await?;
         tx.commit().await?;
         Ok(Guarded::Done(()))
@@ -140,11 +146,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
-        if !crate::invitations::holds(&mut tx, &claimed).await? {
+        if !holds(&mut tx, claimed.lease()).await? {
             return Ok(Guarded::Lost);
         }
         let task = claimed.task().id;
-        choices::approve(&mut tx, task, delivery, Actor::Gavel, Some("answer_window_lapsed"), settle, now).await?;
+        choices::approve(&mut tx, task, delivery, Actor::Gavel, Some("answer_window_lapsed"), settle, now)
+            .await?;
         self.conclude(Guarded::Done(()), tx, &claimed).await
     }
 
@@ -211,15 +218,14 @@ pub(crate) async fn insert(c: &mut Conn, delivery: &Delivery) -> Result<()> {
 }
 
 pub(crate) async fn set_status(c: &mut Conn, delivery: DeliveryId, status: DeliveryStatus) -> Result<()> {
-    let set = sql!(
-        c,
-        execute,
-        "UPDATE deliveries SET status = $2 WHERE id = $1",
-        delivery.uuid(),
-        status.name()
-    )?;
+    let set =
+        sql!(c, execute, "UPDATE deliveries SET status = $2 WHERE id = $1", delivery.uuid(), status.name())?;
     if set == 1 {
         return Ok(());
     }
-    Err(Error::Inconsistent { table: T, column: "id", problem: format!("delivery {delivery} does not exist") })
+    Err(Error::Inconsistent {
+        table: T,
+        column: "id",
+        problem: format!("delivery {delivery} does not exist"),
+    })
 }

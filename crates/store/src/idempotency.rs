@@ -32,7 +32,11 @@ pub enum Once<T> {
 }
 
 /// Looks a key up before any effect. `None`: the key is new and now ours, inside this transaction.
-pub(crate) async fn begin<T>(c: &mut Conn, key: Option<&IdempotencyKey>, now: Timestamp) -> Result<Option<Once<T>>> {
+pub(crate) async fn begin<T>(
+    c: &mut Conn,
+    key: Option<&IdempotencyKey>,
+    now: Timestamp,
+) -> Result<Option<Once<T>>> {
     let Some(key) = key else { return Ok(None) };
     // On PostgreSQL a second INSERT of the same key waits here for the first transaction.
     let fresh = sql!(
@@ -62,7 +66,12 @@ pub(crate) async fn begin<T>(c: &mut Conn, key: Option<&IdempotencyKey>, now: Ti
 }
 
 /// Remembers the answer under the key.
-pub(crate) async fn finish(c: &mut Conn, key: Option<&IdempotencyKey>, status: u16, body: &str) -> Result<()> {
+pub(crate) async fn finish(
+    c: &mut Conn,
+    key: Option<&IdempotencyKey>,
+    status: u16,
+    body: &str,
+) -> Result<()> {
     let Some(key) = key else { return Ok(()) };
     sql!(
         c,

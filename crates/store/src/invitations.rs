@@ -1,10 +1,11 @@
 //! Invitations and their attempts: what is still open, how each ended, and what that does to the agent's record.
 
 use crate::agents::probe;
+use crate::claim::Lease;
 use crate::db::{Conn, sql};
 use crate::events::tell;
 use crate::rows::{number, to_json, word};
-use crate::{Claimed, Error, Guarded, Result, Store, answers, rounds::insert_attempt};
+use crate::{Claimed, Error, Guarded, Result, Store, answers};
 use gavel_domain::agent::Record;
 use gavel_domain::bid::Bid;
 use gavel_domain::event::{Actor, EventKind};
@@ -159,13 +160,15 @@ impl Store {
         row.map(Dispatch::try_from).transpose()
     }
 
-    /// Writes an attempt before its send. [`Guarded::Lost`]: the claim is gone, do not send.
-    pub async fn begin_attempt(&self, claimed: &Claimed, attempt: &Attempt) -> Result<Guarded<()>> {
+    /// Writes attempts before their sends. [`Guarded::Lost`]: the claim is gone, do not send.
+    pub async fn begin_attempts(&self, lease: Lease, attempts: &[Attempt]) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
-        if !holds(&mut tx, claimed).await? {
+        if !holds(&mut tx, lease).await? {
             return Ok(Guarded::Lost);
         }
-        insert_attempt(&mut tx, attempt).await?;
+        for attempt in attempts {
+            insert_attempt(&mut tx, attempt).await?;
+        }
         tx.commit().await?;
         Ok(Guarded::Done(()))
     }
@@ -189,7 +192,8 @@ impl Store {
             "bid_id": ended.bid.as_ref().map(|b| b.id.to_string()),
             "category": category,
         });
-        let told = tell(&mut tx, claimed.guard(), EventKind::Outcome, Actor::Gavel, data, ended.ending.at).await?;
+        let told =
+            tell(&mut tx, claimed.guard(), EventKind::Outcome, Actor::Gavel, data, ended.ending.at).await?;
         if told == Guarded::Lost || !close(&mut tx, ended.invitation, &ended.ending).await? {
             return Ok(Guarded::Lost);
         }
@@ -258,7 +262,7 @@ impl TryFrom<AttemptRow> for Attempt {
 }
 
 /// Whether the claim still holds, inside a transaction: the row stays ours until the commit.
-pub(crate) async fn holds(c: &mut Conn, claimed: &Claimed) -> Result<bool> {
+pub(crate) async fn holds(c: &mut Conn, lease: Lease) -> Result<bool> {
     let row = sql!(
         c,
         fetch_optional as (i64,),
@@ -267,9 +271,9 @@ pub(crate) async fn holds(c: &mut Conn, claimed: &Claimed) -> Result<bool> {
             // The lock keeps a cancel or a selection from slipping between this look and our write.
             postgres: "SELECT fence FROM tasks WHERE id = $1 FOR UPDATE",
         },
-        claimed.task().id.uuid()
+        lease.task().uuid()
     )?;
-    Ok(row == Some((claimed.fence(),)))
+    Ok(row == Some((lease.fence(),)))
 }
 
 pub(crate) async fn end_attempt(c: &mut Conn, attempt: AttemptId, result: &AttemptResult) -> Result<()> {
@@ -305,7 +309,12 @@ pub(crate) async fn close(c: &mut Conn, invitation: InvitationId, ending: &Endin
 
 /// Closes whatever is still open of a task because of what was decided about it: superseded or cancelled. Such
 /// outcomes change no agent's record.
-pub(crate) async fn close_all_open(c: &mut Conn, task: TaskId, outcome: Outcome, at: Timestamp) -> Result<()> {
+pub(crate) async fn close_all_open(
+    c: &mut Conn,
+    task: TaskId,
+    outcome: Outcome,
+    at: Timestamp,
+) -> Result<()> {
     sql!(
         c,
         execute,
@@ -317,7 +326,13 @@ pub(crate) async fn close_all_open(c: &mut Conn, task: TaskId, outcome: Outcome,
     Ok(())
 }
 
-async fn keep_record(c: &mut Conn, agent: AgentId, outcome: Outcome, last_probe: Probe, at: Timestamp) -> Result<()> {
+async fn keep_record(
+    c: &mut Conn,
+    agent: AgentId,
+    outcome: Outcome,
+    last_probe: Probe,
+    at: Timestamp,
+) -> Result<()> {
     let (real_tasks, recent, last_active_at) = sql!(
         c,
         fetch_one as (i64, String, Option<Timestamp>),
@@ -342,6 +357,22 @@ async fn keep_record(c: &mut Conn, agent: AgentId, outcome: Outcome, last_probe:
         i64::from(after.real_tasks),
         recent,
         after.last_active_at
+    )?;
+    Ok(())
+}
+
+pub(crate) async fn insert_attempt(c: &mut Conn, attempt: &Attempt) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "INSERT INTO attempts (id, invitation_id, mode, revision, number, started_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        attempt.id.uuid(),
+        attempt.invitation.uuid(),
+        attempt.mode.name(),
+        i64::from(attempt.revision),
+        i64::from(attempt.number),
+        attempt.started_at
     )?;
     Ok(())
 }

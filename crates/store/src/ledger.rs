@@ -16,6 +16,17 @@ pub struct Settlement {
     pub id: gavel_domain::TransferId,
 }
 
-pub(crate) async fn hold(_tx: &mut Tx, _task: TaskId, _settle: &Settlement, _now: Timestamp) -> Result<()> { Ok(()) }
-pub(crate) async fn release(_tx: &mut Tx, _task: TaskId, _settle: &Settlement, _now: Timestamp) -> Result<()> { Ok(()) }
-pub(crate) async fn refund(_tx: &mut Tx, _task: TaskId, _settle: &Settlement, _now: Timestamp) -> Result<()> { Ok(()) }
+pub(crate) async fn hold(_tx: &mut Tx, _task: TaskId, _settle: &Settlement, _now: Timestamp) -> Result<()> {
+    Ok(())
+}
+pub(crate) async fn release(
+    _tx: &mut Tx,
+    _task: TaskId,
+    _settle: &Settlement,
+    _now: Timestamp,
+) -> Result<()> {
+    Ok(())
+}
+pub(crate) async fn refund(_tx: &mut Tx, _task: TaskId, _settle: &Settlement, _now: Timestamp) -> Result<()> {
+    Ok(())
+}

@@ -26,7 +26,7 @@ pub mod scores;
 pub mod stats;
 pub mod tasks;
 
-pub use claim::Claimed;
+pub use claim::{Claimed, Lease};
 pub use db::{Engine, Store};
 pub use error::{Error, Result};
 pub use hints::Hints;

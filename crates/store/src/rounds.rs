@@ -1,10 +1,10 @@
-//! From posted to asked: a round's decision, its invitations and their first attempts, in one transaction.
+//! From posted to asked: a round's decision and its invitations, in one transaction.
 
 use crate::db::sql;
 use crate::events::{Change, change_state, tell};
 use crate::{Claimed, Guarded, Result, Store};
 use gavel_domain::event::{Actor, EventKind};
-use gavel_domain::invitation::{Attempt, Invitation};
+use gavel_domain::invitation::Invitation;
 use gavel_domain::lifecycle::TaskEvent;
 use gavel_domain::{TaskId, Timestamp};
 use serde_json::json;
@@ -16,8 +16,6 @@ pub struct NewRound {
     pub decision: String,
     /// One per agent picked.
     pub invitations: Vec<Invitation>,
-    /// The first send of each.
-    pub attempts: Vec<Attempt>,
     /// When the phase ends at the latest.
     pub phase_deadline: Timestamp,
     /// Fewer could be asked than were wanted.
@@ -33,7 +31,12 @@ impl Store {
     }
 
     /// matching -> prototyping, with the decision and every invitation.
-    pub async fn record_round(&self, claimed: Claimed, round: NewRound, now: Timestamp) -> Result<Guarded<()>> {
+    pub async fn record_round(
+        &self,
+        claimed: Claimed,
+        round: NewRound,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
         let deadline = Some(round.phase_deadline);
         let change = self.change(&claimed, TaskEvent::Invite, deadline, Some(now), None, now);
@@ -42,18 +45,22 @@ impl Store {
         }
         let task = claimed.task();
         insert_decision(&mut tx, task.id, task.round, &round.decision, now).await?;
-        sql!(tx, execute, "UPDATE tasks SET under_supplied = $2 WHERE id = $1", task.id.uuid(), round.under_supplied)?;
+        sql!(
+            tx,
+            execute,
+            "UPDATE tasks SET under_supplied = $2 WHERE id = $1",
+            task.id.uuid(),
+            round.under_supplied
+        )?;
         for invitation in &round.invitations {
             insert_invitation(&mut tx, invitation).await?;
-        }
-        for attempt in &round.attempts {
-            insert_attempt(&mut tx, attempt).await?;
         }
         let (id, _, _) = claimed.guard();
         let prototyping = (id, gavel_domain::lifecycle::TaskState::Prototyping, None);
         let data = json!({ "round": task.round, "invited": round.invitations.len(),
                            "under_supplied": round.under_supplied, "deadline_at": round.phase_deadline });
-        if let Guarded::Lost = tell(&mut tx, prototyping, EventKind::Invited, Actor::Gavel, data, now).await? {
+        if let Guarded::Lost = tell(&mut tx, prototyping, EventKind::Invited, Actor::Gavel, data, now).await?
+        {
             return Ok(Guarded::Lost);
         }
         tx.commit().await?;
@@ -62,7 +69,12 @@ impl Store {
     }
 
     /// matching -> expired: triage found nobody; its record says why, for every candidate.
-    pub async fn nobody_eligible(&self, claimed: Claimed, decision: &str, now: Timestamp) -> Result<Guarded<()>> {
+    pub async fn nobody_eligible(
+        &self,
+        claimed: Claimed,
+        decision: &str,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
         let change =
             self.change(&claimed, TaskEvent::NobodyEligible, None, None, Some("no_eligible_agents"), now);
@@ -98,7 +110,12 @@ impl Store {
     }
 
     /// Commits and tells the watchers when the guard held; rolls everything back when it did not.
-    pub(crate) async fn conclude(&self, changed: Guarded<()>, tx: crate::db::Tx, claimed: &Claimed) -> Result<Guarded<()>> {
+    pub(crate) async fn conclude(
+        &self,
+        changed: Guarded<()>,
+        tx: crate::db::Tx,
+        claimed: &Claimed,
+    ) -> Result<Guarded<()>> {
         if changed == Guarded::Done(()) {
             tx.commit().await?;
             self.hints().changed(claimed.task().id);
@@ -148,22 +165,6 @@ async fn insert_invitation(c: &mut crate::db::Conn, invitation: &Invitation) -> 
         invitation.deadline_at,
         invitation.deadline_is_own_limit,
         invitation.boosted
-    )?;
-    Ok(())
-}
-
-pub(crate) async fn insert_attempt(c: &mut crate::db::Conn, attempt: &Attempt) -> Result<()> {
-    sql!(
-        c,
-        execute,
-        "INSERT INTO attempts (id, invitation_id, mode, revision, number, started_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        attempt.id.uuid(),
-        attempt.invitation.uuid(),
-        attempt.mode.name(),
-        i64::from(attempt.revision),
-        i64::from(attempt.number),
-        attempt.started_at
     )?;
     Ok(())
 }

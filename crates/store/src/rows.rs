@@ -18,7 +18,11 @@ pub(crate) fn json<T: DeserializeOwned>(text: &str, table: &'static str, column:
 }
 
 /// Writes a JSON document for a column.
-pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T, table: &'static str, column: &'static str) -> Result<String> {
+pub(crate) fn to_json<T: Serialize + ?Sized>(
+    value: &T,
+    table: &'static str,
+    column: &'static str,
+) -> Result<String> {
     serde_json::to_string(value).map_err(Error::value(table, column))
 }
 

@@ -2,8 +2,8 @@
 
 use crate::db::{Conn, Tx, sql};
 use crate::events::tell;
-use crate::rows::{json as read_json, to_json};
 use crate::rounds::tx_change;
+use crate::rows::{json as read_json, to_json};
 use crate::{Claimed, Guarded, Result, Store, invitations::close_all_open};
 use gavel_domain::agent::ROLLING_WINDOW;
 use gavel_domain::bid::{Bid, Standing, shortlist};
@@ -38,7 +38,9 @@ impl Store {
         let mut tx = self.begin().await?;
         let data = json!({ "bid_id": bid.id.to_string(), "agent": agent_slug,
                            "eval_score": verdict.composite.as_f64(), "judge": verdict.judge });
-        if let Guarded::Lost = tell(&mut tx, claimed.guard(), EventKind::Scored, Actor::Gavel, data, now).await? {
+        if let Guarded::Lost =
+            tell(&mut tx, claimed.guard(), EventKind::Scored, Actor::Gavel, data, now).await?
+        {
             return Ok(Guarded::Lost);
         }
         let scored = sql!(
@@ -142,7 +144,8 @@ async fn add_to_standing(tx: &mut Tx, bid: &Bid, category: &str, score: Ppm) -> 
         bid.agent.uuid(),
         category
     )?;
-    let mut ring: Vec<u32> = row.map(|(text,)| read_json(&text, "standings", "scores")).transpose()?.unwrap_or_default();
+    let mut ring: Vec<u32> =
+        row.map(|(text,)| read_json(&text, "standings", "scores")).transpose()?.unwrap_or_default();
     ring.push(score.get());
     let surplus = ring.len().saturating_sub(ROLLING_WINDOW);
     ring.drain(..surplus);

@@ -236,9 +236,8 @@ pub(crate) async fn load(c: &mut Conn, id: TaskId) -> Result<Option<Task>> {
 async fn insert(c: &mut Conn, task: &Task) -> Result<()> {
     let brief = &task.brief;
     let attachments: Vec<StoredAttachment> = brief.attachments.iter().cloned().map(stored).collect();
-    let optional = |value: &Option<serde_json::Value>, column| {
-        value.as_ref().map(|v| to_json(v, T, column)).transpose()
-    };
+    let optional =
+        |value: &Option<serde_json::Value>, column| value.as_ref().map(|v| to_json(v, T, column)).transpose();
     sql!(
         c,
         execute,

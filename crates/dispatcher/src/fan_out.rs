@@ -1,0 +1,144 @@
+//! Many agents called at once, each under its own absolute deadline.
+//!
+//! Every call ends in exactly one [`Settled`], whatever the agent, the network or our own code does: a hanging agent
+//! delays nobody, a panic is one call's `platform_fault`. Deadlines are wall-clock times that were stored before; each
+//! is turned into a time of this process once, when its call starts. Dropping the stream gives all open calls up.
+
+use crate::call::{Call, Journal, Lost, Settled, Stop};
+use crate::reply::{self, Ended};
+use crate::request;
+use crate::retry::pause_before_resend;
+use crate::transport::Transport;
+use futures::{FutureExt, Stream, stream};
+use gavel_domain::invitation::AttemptResult;
+use gavel_domain::limits::SENDS_MAX;
+use gavel_domain::{AttemptId, Clock, Timestamp};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// What a call is made with.
+#[derive(Clone)]
+pub struct Dispatcher {
+    /// The network.
+    pub transport: Arc<dyn Transport>,
+    /// Where sends are written down.
+    pub journal: Arc<dyn Journal>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Dispatcher {
+    /// Makes all calls at once and yields each as it ends. Each call runs as a task of its own: whoever takes the
+    /// results may be slow without moving anybody's deadline.
+    pub fn fan_out(&self, calls: Vec<Call>) -> impl Stream<Item = Settled> + Send + Unpin + use<> {
+        let mut open = JoinSet::new();
+        for call in calls {
+            let this = self.clone();
+            open.spawn(async move { this.exchange(&call).await });
+        }
+        // Dropping the stream drops the set, which aborts what is still open.
+        Box::pin(stream::unfold(open, |mut open| async move {
+            loop {
+                // An error here is the end of the runtime: `exchange` has caught every panic.
+                if let Ok(settled) = open.join_next().await? {
+                    return Some((settled, open));
+                }
+            }
+        }))
+    }
+
+    /// Makes one call: a send, and one more where the first brought no byte back.
+    pub async fn exchange(&self, call: &Call) -> Settled {
+        let deadline = self.instant_of(call.deadline_at);
+        let mut attempt = call.first_attempt;
+        let mut sends_made = call.sends_so_far;
+        loop {
+            let ended = if sends_made >= SENDS_MAX {
+                Ended::sends_used_up()
+            } else if Instant::now() >= deadline {
+                Ended::out_of_time(call.deadline_is_own_limit)
+            } else {
+                sends_made += 1;
+                self.send_once(call, deadline).await
+            };
+            let settled = self.settled(call, attempt, ended);
+            let time_left = deadline.saturating_duration_since(Instant::now());
+            let Some(pause) = pause_before_resend(settled.ended.retry, sends_made, time_left) else {
+                return settled;
+            };
+            sleep(pause).await;
+            match self.next_attempt(call, &settled, sends_made + 1, deadline).await {
+                Ok(next) => attempt = next,
+                Err(stop) => return stopped(settled, stop),
+            }
+        }
+    }
+
+    /// One send, signed at this moment. The deadline holds even if the transport forgets it, and a panic on the way
+    /// is ours, not the agent's.
+    async fn send_once(&self, call: &Call, deadline: Instant) -> Ended {
+        let sending = async {
+            let request = request::build(call, self.clock.now(), deadline);
+            let sent = match request {
+                Ok(request) => self.transport.send(request).await,
+                Err(failure) => Err(failure),
+            };
+            reply::read(sent, call)
+        };
+        match timeout_at(deadline, AssertUnwindSafe(sending).catch_unwind()).await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(_panic)) => Ended::panicked(),
+            Err(_elapsed) => Ended::out_of_time(call.deadline_is_own_limit),
+        }
+    }
+
+    /// Completes the row of the lost send and opens the next one's. Without both rows nothing is sent.
+    async fn next_attempt(
+        &self,
+        call: &Call,
+        lost: &Settled,
+        number: u32,
+        deadline: Instant,
+    ) -> Result<AttemptId, Stop> {
+        let writing = async {
+            let lost = Lost { attempt: lost.attempt, result: &lost.result };
+            self.journal.send_again(call, &lost, number).await
+        };
+        match timeout_at(deadline, AssertUnwindSafe(writing).catch_unwind()).await {
+            Ok(Ok(written)) => written,
+            Ok(Err(_panic)) => Err(Stop("writing it down failed".to_owned())),
+            Err(_elapsed) => Err(Stop("the deadline passed while it was being written down".to_owned())),
+        }
+    }
+
+    fn settled(&self, call: &Call, attempt: AttemptId, ended: Ended) -> Settled {
+        let result = AttemptResult {
+            ended_at: self.clock.now(),
+            status: ended.status,
+            code: ended.code.clone(),
+            warnings: ended.warnings.clone(),
+            error_body: ended.error_body.clone(),
+        };
+        Settled { invitation: call.invitation, attempt, result, ended }
+    }
+
+    /// The one place where a stored time becomes a time of this process.
+    fn instant_of(&self, at: Timestamp) -> Instant {
+        let left = (at - self.clock.now()).to_std().unwrap_or(Duration::ZERO);
+        // A deadline centuries away (a mistaken setting) must not overflow; no call lives that long.
+        Instant::now() + left.min(CALL_TIME_MAX)
+    }
+}
+
+/// Longer than any call may be configured to take.
+const CALL_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The failure before stands; the log says why there was no second send.
+fn stopped(mut settled: Settled, stop: Stop) -> Settled {
+    settled.ended.warnings.push(stop.to_string());
+    settled.result.warnings.push(stop.to_string());
+    settled
+}

@@ -1,0 +1,210 @@
+//! A network, a journal and a clock that do what a test says, all on the runtime's paused time.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::TimeDelta;
+use gavel_dispatcher::transport::{FailureKind, Reply, Request, SendFailure, Transport};
+use gavel_dispatcher::{Call, Credentials, Dispatcher, Journal, Lost, Stop};
+use gavel_domain::invitation::Mode;
+use gavel_domain::{AttemptId, Clock, InvitationId, Money, TaskId, Timestamp};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A second, for scripts.
+pub const SECOND: Duration = Duration::from_secs(1);
+
+/// What the network does with one send.
+#[derive(Clone)]
+pub enum Step {
+    /// Answers after a while.
+    Answer(Duration, Reply),
+    /// Fails after a while.
+    Fail(Duration, FailureKind),
+    /// Never comes back.
+    Hang,
+    /// A bug of ours.
+    Panic,
+}
+
+/// One send as the network saw it.
+#[derive(Clone)]
+pub struct Sent {
+    pub at: Duration,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+}
+
+impl Sent {
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("no header {name}"))
+    }
+}
+
+/// A network with a script per URL.
+pub struct Script {
+    started: Instant,
+    steps: Mutex<HashMap<String, VecDeque<Step>>>,
+    sent: Mutex<Vec<Sent>>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Script {
+    /// All that was sent, in order.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.sent.lock().unwrap().clone()
+    }
+    /// Sends under way.
+    pub fn open(&self) -> usize {
+        self.open.load(SeqCst)
+    }
+}
+
+/// Counts a send while it is under way, also when it is dropped.
+struct Open(Arc<AtomicUsize>);
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+#[async_trait]
+impl Transport for Script {
+    async fn send(&self, request: Request) -> Result<Reply, SendFailure> {
+        self.open.fetch_add(1, SeqCst);
+        let _open = Open(self.open.clone());
+        let step = self.steps.lock().unwrap().get_mut(&request.url).and_then(VecDeque::pop_front);
+        let (at, url) = (self.started.elapsed(), request.url.clone());
+        self.sent.lock().unwrap().push(Sent { at, url, headers: request.headers, body: request.body });
+        match step.unwrap_or_else(|| panic!("{} was sent more than its script says", request.url)) {
+            Step::Answer(after, reply) => {
+                sleep(after).await;
+                Ok(reply)
+            }
+            Step::Fail(after, kind) => {
+                sleep(after).await;
+                Err(SendFailure::new(kind, format!("scripted {kind:?}")))
+            }
+            Step::Hang => std::future::pending().await,
+            Step::Panic => panic!("a scripted bug"),
+        }
+    }
+}
+
+/// A clock that moves with the runtime's time.
+pub struct PausedClock(Instant);
+
+impl Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        epoch() + TimeDelta::from_std(self.0.elapsed()).unwrap()
+    }
+}
+
+/// When every test starts.
+pub fn epoch() -> Timestamp {
+    Timestamp::from_timestamp(1_767_225_600, 0).unwrap()
+}
+
+/// Writes second sends down, unless it is told to refuse, to hang or to panic.
+pub struct Notebook {
+    pub mood: Mood,
+    /// The number of each second send, and the code its first was completed with.
+    pub written: Mutex<Vec<(u32, String)>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Mood {
+    Willing,
+    Refusing,
+    Hanging,
+    Panicking,
+}
+
+#[async_trait]
+impl Journal for Notebook {
+    async fn send_again(&self, _call: &Call, lost: &Lost<'_>, number: u32) -> Result<AttemptId, Stop> {
+        match self.mood {
+            Mood::Willing => {}
+            Mood::Refusing => return Err(Stop("the task is closed".to_owned())),
+            Mood::Hanging => std::future::pending().await,
+            Mood::Panicking => panic!("a scripted bug"),
+        }
+        self.written.lock().unwrap().push((number, lost.result.code.clone()));
+        Ok(attempt(200 + number as u8))
+    }
+}
+
+/// A dispatcher over scripts, and what it can be asked afterwards.
+pub struct Bench {
+    pub dispatcher: Dispatcher,
+    pub network: Arc<Script>,
+    pub notebook: Arc<Notebook>,
+    pub clock: Arc<PausedClock>,
+}
+
+/// A bench whose agent `n` follows `scripts[n]`.
+pub fn bench(scripts: &[&[Step]], mood: Mood) -> Bench {
+    let started = Instant::now();
+    let steps = scripts.iter().enumerate().map(|(n, steps)| (url(n), steps.iter().cloned().collect())).collect();
+    let network = Arc::new(Script {
+        started,
+        steps: Mutex::new(steps),
+        sent: Mutex::default(),
+        open: Arc::default(),
+    });
+    let notebook = Arc::new(Notebook { mood, written: Mutex::default() });
+    let clock = Arc::new(PausedClock(started));
+    let dispatcher =
+        Dispatcher { transport: network.clone(), journal: notebook.clone(), clock: clock.clone() };
+    Bench { dispatcher, network, notebook, clock }
+}
+
+/// The endpoint of agent `n`.
+pub fn url(n: usize) -> String {
+    format!("https://agent{n}.example/execute")
+}
+
+/// A prototype call to agent `n` that must be over `seconds` after the start.
+pub fn call(n: usize, seconds: i64) -> Call {
+    Call {
+        invitation: invitation(n),
+        task: TaskId::from_uuid(uuid::Uuid::from_u128(7)),
+        mode: Mode::Prototype,
+        revision: 0,
+        url: url(n),
+        body: Bytes::from_static(b"{\"task\":1}"),
+        deadline_at: epoch() + TimeDelta::seconds(seconds),
+        deadline_is_own_limit: true,
+        first_attempt: attempt(100 + n as u8),
+        sends_so_far: 0,
+        credentials: Credentials {
+            key: "ait_0123456789abcdef".to_owned(),
+            secrets: vec!["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()],
+        },
+        budget: Money::from_minor(2_500),
+    }
+}
+
+pub fn invitation(n: usize) -> InvitationId {
+    InvitationId::from_uuid(uuid::Uuid::from_u128(1_000 + n as u128))
+}
+
+pub fn attempt(n: u8) -> AttemptId {
+    AttemptId::from_uuid(uuid::Uuid::from_u128(u128::from(n)))
+}
+
+/// A 200 with a usable answer.
+pub fn good() -> Reply {
+    let text = "A finished draft with more than enough words to be taken for an answer. ".repeat(4);
+    let body = serde_json::json!({ "full_text": text, "summary": "A draft." }).to_string();
+    Reply { status: 200, body: body.into(), ..Reply::default() }
+}
+
+/// An answer with this status.
+pub fn status(status: u16) -> Reply {
+    Reply { status, body: Bytes::from_static(b"{\"error\":\"no\"}"), ..Reply::default() }
+}

@@ -1,0 +1,66 @@
+//! Everything a step needs, built whole by the binary.
+
+use chrono::TimeDelta;
+use gavel_dispatcher::transport::Transport;
+use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
+use gavel_domain::{Chance, Clock, Currency, TransferId};
+use gavel_store::{Store, ledger::Settlement};
+use gavel_vault::Vault;
+use std::sync::Arc;
+
+/// Everything a step needs.
+pub struct Context {
+    /// What is remembered.
+    pub store: Store,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where chance comes from.
+    pub chance: Arc<dyn Chance>,
+    /// What opens sealed secrets and seeds the draws.
+    pub vault: Arc<Vault>,
+    /// What carries requests to agents.
+    pub transport: Arc<dyn Transport>,
+    /// How things are to be done.
+    pub settings: Settings,
+}
+
+/// How things are to be done; filled from configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Names this process on its leases.
+    pub owner: String,
+    /// How long a claim holds without a renewal.
+    pub lease: TimeDelta,
+    /// Steps that may run side by side.
+    pub tasks_at_once: usize,
+    /// How long things may take.
+    pub timers: Timers,
+    /// Whether and how money moves.
+    pub money: MoneyPolicy,
+    /// The one currency of this deployment.
+    pub currency: Currency,
+    /// Whom to ask.
+    pub triage: gavel_triage::Policy,
+    /// Fewest agents a task is started with.
+    pub agents_min: usize,
+    /// Forces the draw's seed (tests and an operator's experiment).
+    pub forced_seed: Option<u64>,
+    /// What counts how much when a bid is judged.
+    pub rubrics: gavel_judge::Rubrics,
+    /// The `User-Agent` of requests to agents.
+    pub user_agent: String,
+}
+
+impl Context {
+    /// What a movement of money needs; `None` while money is off or the task was made with a test key.
+    pub(crate) fn settlement(&self, test: bool) -> Option<Settlement> {
+        if test || self.settings.money.mode == MoneyMode::Off {
+            return None;
+        }
+        Some(Settlement {
+            currency: self.settings.currency.code().to_owned(),
+            fee: self.settings.money.fee,
+            id: TransferId::new(self.clock.now(), &*self.chance),
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! Why a step could not be taken now. The loop logs it once and tries again after a pause.
+
+use gavel_domain::AgentId;
+
+/// Why a step could not be taken now.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    /// The database could not be read or written.
+    #[error("the store failed")]
+    Store(#[from] gavel_store::Error),
+    /// A stored secret does not open: the key file is another one.
+    #[error("a stored secret of agent {agent} does not open; is secrets.key_file the one it was sealed with?")]
+    Sealed {
+        /// Whose.
+        agent: AgentId,
+        /// Why.
+        #[source]
+        source: gavel_vault::VaultError,
+    },
+    /// A document of ours could not be written as JSON.
+    #[error("a {what} could not be written as JSON")]
+    Document {
+        /// What kind of document.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A row that must be there is not.
+    #[error("{0}")]
+    Missing(String),
+}

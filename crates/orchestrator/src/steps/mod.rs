@@ -1,0 +1,28 @@
+//! The life of a task, one file per thing that happens. Every step gathers, decides, acts and records.
+
+mod collect;
+mod deliver;
+mod hold;
+mod matching;
+mod review;
+mod score;
+
+use crate::{Context, pump::Step};
+use gavel_domain::lifecycle::TaskState;
+use gavel_store::Claimed;
+
+/// Takes the one step that a task's state calls for.
+pub(crate) async fn take(context: &Context, claimed: Claimed) -> Step {
+    match claimed.task().state {
+        TaskState::Open => matching::start(context, claimed).await,
+        TaskState::Matching => matching::run(context, claimed).await,
+        TaskState::Prototyping => collect::run(context, claimed).await,
+        TaskState::Review => review::run(context, claimed).await,
+        TaskState::Accepted => hold::run(context, claimed).await,
+        TaskState::Delivering => deliver::run(context, claimed).await,
+        // Nothing more can happen; the task is let go for good.
+        TaskState::Completed | TaskState::Cancelled | TaskState::Expired => {
+            Ok(context.store.release(claimed.lease(), None).await?)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Accounts, keys, developers.
+
+use crate::support::on_both;
+use gavel_domain::account::{ApiKey, Scope};
+use gavel_domain::{AccountId, KeyId};
+use gavel_store::Error;
+
+on_both! {
+    async fn an_account_is_made_once_per_name(world) {
+        let first = world.account("ada").await;
+        assert_eq!(world.account("ada").await, first);
+        assert_ne!(world.account("bob").await, first);
+    }
+}
+
+on_both! {
+    async fn a_key_is_found_by_its_hash_only(world) {
+        let key = ApiKey {
+            id: KeyId::new(world.now(), &world.chance),
+            account: world.account("ada").await,
+            scope: Scope::AgentManager,
+            read_only: true,
+            test: false,
+            created_at: world.now(),
+            revoked_at: None,
+        };
+        world.store.add_key(&key, &[7; 32]).await.unwrap();
+        assert_eq!(world.store.key_by_hash(&[7; 32]).await.unwrap(), Some(key.clone()));
+        assert_eq!(world.store.key_by_hash(&[8; 32]).await.unwrap(), None);
+        world.store.touch_key(key.id, world.now()).await.unwrap();
+        world.store.touch_key(key.id, world.now()).await.unwrap();
+    }
+}
+
+on_both! {
+    async fn an_account_has_one_developer_record(world) {
+        let developer = world.developer("ada").await;
+        assert_eq!(world.store.developer_of(developer.account).await.unwrap(), Some(developer.clone()));
+        let again = world.store.add_developer(&developer, b"x").await;
+        assert!(matches!(again, Err(Error::Taken { .. })), "{again:?}");
+        let nobody = AccountId::new(world.now(), &world.chance);
+        assert_eq!(world.store.developer_of(nobody).await.unwrap(), None);
+    }
+}
+
+on_both! {
+    async fn a_fact_about_the_database_is_remembered_once(world) {
+        assert_eq!(world.store.remember_once("vault", "one").await.unwrap(), "one");
+        assert_eq!(world.store.remember_once("vault", "two").await.unwrap(), "one");
+    }
+}

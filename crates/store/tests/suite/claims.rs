@@ -1,0 +1,85 @@
+//! Leases and fences: who may write, and who no longer.
+
+use crate::support::{done, on_both};
+use chrono::TimeDelta;
+use gavel_domain::event::Actor;
+use gavel_domain::invitation::Outcome;
+use gavel_domain::lifecycle::TaskState;
+use gavel_store::{Engine, Guarded};
+
+on_both! {
+    async fn a_task_is_claimed_by_one(world) {
+        world.task(world.account("buyer").await).await;
+        let claimed = world.claim().await;
+        assert!(world.try_claim().await.is_none());
+        world.store.release(claimed.lease(), Some(world.now())).await.unwrap();
+        assert!(world.try_claim().await.is_some());
+    }
+}
+
+on_both! {
+    async fn a_lapsed_lease_goes_to_another_and_the_first_cannot_write(world) {
+        world.task(world.account("buyer").await).await;
+        let slow = world.claim().await;
+        world.clock.advance(TimeDelta::seconds(31));
+        let fast = world.claim().await;
+        assert!(!world.store.is_held(slow.lease()).await.unwrap());
+        assert!(!world.store.renew(slow.lease(), world.now()).await.unwrap());
+        assert_eq!(world.store.start(slow, world.now()).await.unwrap(), Guarded::Lost);
+        done(world.store.start(fast, world.now()).await.unwrap());
+    }
+}
+
+on_both! {
+    async fn a_renewed_lease_holds(world) {
+        world.task(world.account("buyer").await).await;
+        let claimed = world.claim().await;
+        world.clock.advance(TimeDelta::seconds(20));
+        assert!(world.store.renew(claimed.lease(), world.now() + TimeDelta::seconds(30)).await.unwrap());
+        world.clock.advance(TimeDelta::seconds(20));
+        assert!(world.try_claim().await.is_none());
+        done(world.store.start(claimed, world.now()).await.unwrap());
+    }
+}
+
+on_both! {
+    async fn a_cancel_takes_the_claim_away(world) {
+        let developer = world.developer("dev").await;
+        let agent = world.agent(&developer, "atlas").await;
+        let task = world.task(world.account("buyer").await).await;
+        let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
+        let cancelled = world.store.cancel(task.id, Actor::Buyer, "changed my mind", world.now()).await.unwrap();
+        assert_eq!(cancelled.unwrap().state, TaskState::Cancelled);
+        let late = world.store.end_invitation(&claimed, &world.ended(&invited[0], Outcome::Valid)).await.unwrap();
+        assert_eq!(late, Guarded::Lost);
+        let after = world.store.dispatches(task.id, 1).await.unwrap();
+        assert_eq!(after[0].invitation.ended.as_ref().unwrap().outcome, Outcome::Cancelled);
+        assert!(world.store.gallery(task.id).await.unwrap().is_empty());
+    }
+}
+
+on_both! {
+    async fn a_restart_frees_leases_where_one_process_is_certain(world) {
+        world.task(world.account("buyer").await).await;
+        let before = world.claim().await;
+        let freed = world.store.reclaim_after_restart().await.unwrap();
+        match world.store.engine() {
+            Engine::Sqlite => {
+                assert_eq!(freed, 1);
+                assert!(world.try_claim().await.is_some());
+                assert_eq!(world.store.start(before, world.now()).await.unwrap(), Guarded::Lost);
+            }
+            Engine::Postgres => assert_eq!(freed, 0),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_on_one_sqlite_file_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("gavel.db").display());
+    let first = gavel_store::Store::open(&url).await.unwrap();
+    let second = gavel_store::Store::open(&url).await;
+    assert!(matches!(second, Err(gavel_store::Error::InUse { .. })));
+    drop(first);
+}

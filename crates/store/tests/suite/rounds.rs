@@ -1,0 +1,128 @@
+//! A round: invitations, attempts, bids, verdicts, and the end of the phase.
+
+use crate::support::{answer, done, on_both};
+use gavel_domain::bid::BidStatus;
+use gavel_domain::event::EventKind;
+use gavel_domain::invitation::{Attempt, AttemptResult, Mode, Outcome};
+use gavel_domain::lifecycle::TaskState;
+use gavel_domain::{AttemptId, Ppm};
+use gavel_store::Guarded;
+
+on_both! {
+    async fn attempts_are_counted_per_mode_and_revision(world) {
+        let developer = world.developer("dev").await;
+        let agent = world.agent(&developer, "atlas").await;
+        let task = world.task(world.account("buyer").await).await;
+        let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
+        let attempt = |number| Attempt {
+            id: AttemptId::new(world.now(), &world.chance),
+            invitation: invited[0].id,
+            mode: Mode::Prototype,
+            revision: 0,
+            number,
+            started_at: world.now(),
+            result: None,
+        };
+        let first = attempt(1);
+        done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&first)).await.unwrap());
+        let dispatch = &world.store.dispatches(task.id, 1).await.unwrap()[0];
+        assert_eq!((dispatch.sends, dispatch.open_attempt), (1, Some(first.id)));
+        assert_eq!(dispatch.invitation, invited[0]);
+        assert_eq!((&dispatch.sealed_key[..], &dispatch.sealed_secret[..]), (&b"sealed key"[..], &b"sealed secret"[..]));
+
+        let result = AttemptResult {
+            ended_at: world.now(),
+            status: Some(503),
+            code: "status_503".to_owned(),
+            warnings: vec!["w".to_owned()],
+            error_body: Some("nul\0byte".to_owned()),
+        };
+        world.store.end_attempt(first.id, &result).await.unwrap();
+        done(world.store.begin_attempts(claimed.lease(), &[attempt(2)]).await.unwrap());
+        let log = world.store.attempts(invited[0].id).await.unwrap();
+        assert_eq!(log.len(), 2);
+        assert_eq!(log[0].result.as_ref().unwrap().error_body.as_deref(), Some("nul\u{FFFD}byte"));
+        assert_eq!(world.store.dispatches(task.id, 1).await.unwrap()[0].sends, 2);
+        let for_final = world.store.final_dispatch(invited[0].id, 0).await.unwrap().unwrap();
+        assert_eq!(for_final.sends, 0);
+        assert!(world.store.begin_attempts(claimed.lease(), &[attempt(3)]).await.is_err(), "no third send");
+    }
+}
+
+on_both! {
+    async fn an_invitation_ends_once(world) {
+        let developer = world.developer("dev").await;
+        let agent = world.agent(&developer, "atlas").await;
+        let task = world.task(world.account("buyer").await).await;
+        let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
+        let valid = world.ended(&invited[0], Outcome::Valid);
+        done(world.store.end_invitation(&claimed, &valid).await.unwrap());
+        let again = world.store.end_invitation(&claimed, &world.ended(&invited[0], Outcome::Timeout)).await.unwrap();
+        assert_eq!(again, Guarded::Lost);
+        let gallery = world.store.gallery(task.id).await.unwrap();
+        assert_eq!(gallery[0].bid.answer, answer());
+        assert_eq!(gallery[0].bid.status, BidStatus::Received);
+        assert_eq!(world.store.unscored_bids(task.id, 1).await.unwrap().len(), 1);
+        let (_, record) = world.store.agent(agent.id).await.unwrap().unwrap();
+        assert_eq!(record.real_tasks, 1);
+    }
+}
+
+on_both! {
+    async fn the_best_five_are_presented(world) {
+        let developer = world.developer("dev").await;
+        let mut agents = Vec::new();
+        for i in 0..7 {
+            agents.push(world.agent(&developer, &format!("agent-{i}")).await);
+        }
+        let task = world.task(world.account("buyer").await).await;
+        let (claimed, invited) = world.prototyping(&task, &agents.iter().collect::<Vec<_>>()).await;
+        for (invitation, score) in invited.iter().take(6).zip([500_000, 700_000, 600_000, 900_000, 400_000, 800_000]) {
+            world.scored(&claimed, invitation, score).await;
+        }
+        let until = world.now() + chrono::TimeDelta::days(7);
+        done(world.store.close_phase(claimed, Outcome::Late, until, world.now()).await.unwrap());
+
+        let after = world.store.task(task.id).await.unwrap().unwrap();
+        assert_eq!((after.state, after.expires_at, after.under_supplied), (TaskState::Review, Some(until), true));
+        let shown: Vec<_> = world.store.gallery(task.id).await.unwrap().iter()
+            .map(|g| (g.bid.score.unwrap().get() / 1000, g.bid.presented)).collect();
+        assert_eq!(shown, [(900, true), (800, true), (700, true), (600, true), (500, true), (400, false)]);
+        let open: Vec<_> = world.store.dispatches(task.id, 1).await.unwrap().into_iter()
+            .filter(|d| d.invitation.ended.as_ref().unwrap().outcome == Outcome::Late).collect();
+        assert_eq!(open.len(), 1);
+
+        let events = world.store.events_after(task.id, 0, 100).await.unwrap();
+        assert!(events.iter().map(|e| e.seq).eq(1..=events.len() as i64), "no gap, no repeat");
+        assert_eq!(events.iter().filter(|e| e.kind == EventKind::Scored).count(), 6);
+        assert_eq!(world.store.decision(task.id, 1).await.unwrap().as_deref(), Some(r#"{"chosen":[]}"#));
+        assert_eq!(world.store.next_ready_at(world.now()).await.unwrap(), Some(until));
+        let one = world.store.bid(task.id, world.store.gallery(task.id).await.unwrap()[0].bid.id).await.unwrap().unwrap();
+        assert_eq!(one.bid.score, Some(Ppm::new(900_000)));
+    }
+}
+
+on_both! {
+    async fn without_a_bid_the_task_expires(world) {
+        let developer = world.developer("dev").await;
+        let agent = world.agent(&developer, "atlas").await;
+        let task = world.task(world.account("buyer").await).await;
+        let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
+        done(world.store.end_invitation(&claimed, &world.ended(&invited[0], Outcome::ServerError)).await.unwrap());
+        done(world.store.close_phase(claimed, Outcome::Late, world.now(), world.now()).await.unwrap());
+        let after = world.store.task(task.id).await.unwrap().unwrap();
+        assert_eq!((after.state, after.reason.as_deref()), (TaskState::Expired, Some("no_valid_bids")));
+        assert!(world.try_claim().await.is_none());
+    }
+}
+
+on_both! {
+    async fn nobody_eligible_is_kept_with_its_reasons(world) {
+        let task = world.task(world.account("buyer").await).await;
+        done(world.store.start(world.claim().await, world.now()).await.unwrap());
+        done(world.store.nobody_eligible(world.claim().await, r#"{"why":1}"#, world.now()).await.unwrap());
+        let after = world.store.task(task.id).await.unwrap().unwrap();
+        assert_eq!((after.state, after.reason.as_deref()), (TaskState::Expired, Some("no_eligible_agents")));
+        assert_eq!(world.store.decision(task.id, 1).await.unwrap().as_deref(), Some(r#"{"why":1}"#));
+    }
+}

@@ -1,0 +1,138 @@
+//! The house has rooms: who may use whom, and which technology lives where, read from the real dependency graph.
+
+use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which of our crates each of our crates may use, outside tests.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("gavel-domain", &[]),
+    ("gavel-contract", &["gavel-domain"]),
+    ("gavel-triage", &["gavel-domain"]),
+    ("gavel-judge", &["gavel-domain"]),
+    ("gavel-vault", &["gavel-domain"]),
+    ("gavel-dispatcher", &["gavel-domain", "gavel-contract"]),
+    ("gavel-outbound", &["gavel-domain", "gavel-contract", "gavel-dispatcher", "gavel-judge"]),
+    ("gavel-store", &["gavel-domain"]),
+    ("gavel-api", &["gavel-domain", "gavel-contract", "gavel-store", "gavel-triage", "gavel-vault"]),
+    (
+        "gavel-orchestrator",
+        &[
+            "gavel-domain",
+            "gavel-contract",
+            "gavel-triage",
+            "gavel-judge",
+            "gavel-vault",
+            "gavel-dispatcher",
+            "gavel-outbound",
+            "gavel-store",
+        ],
+    ),
+    (
+        "gavel",
+        &[
+            "gavel-domain",
+            "gavel-contract",
+            "gavel-triage",
+            "gavel-judge",
+            "gavel-vault",
+            "gavel-dispatcher",
+            "gavel-outbound",
+            "gavel-store",
+            "gavel-api",
+            "gavel-orchestrator",
+            "gavel-agentfarm",
+        ],
+    ),
+];
+
+/// Which technology lives in which crate, and nowhere else in the product.
+const HOMES: &[(&str, &[&str])] = &[
+    ("sqlx", &["gavel-store"]),
+    ("reqwest", &["gavel-outbound"]),
+    ("axum", &["gavel-api"]),
+    ("utoipa-axum", &["gavel-api"]),
+    ("chacha20poly1305", &["gavel-vault"]),
+    ("getrandom", &["gavel-vault"]),
+    ("clap", &["gavel"]),
+    ("config", &["gavel"]),
+];
+
+/// Crates that decide: nothing in them may wait, ask a database or talk to a network.
+const PURE: &[&str] = &["gavel-domain", "gavel-contract", "gavel-triage", "gavel-judge"];
+
+/// Crates beside the product, free to use any technology.
+const BESIDE: &[&str] = &["gavel-agentfarm", "gavel-bench", "gavel-testkit", "gavel-tests"];
+
+#[test]
+fn arrows_point_only_where_the_plan_says() {
+    let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
+    for package in product() {
+        let name = package.name.as_str();
+        let may = allowed.get(name).unwrap_or_else(|| panic!("{name} has no line in ARROWS"));
+        for used in dependencies(&package).iter().filter(|d| d.starts_with("gavel")) {
+            assert!(may.contains(&used.as_str()), "{name} uses {used}: a new arrow is a change of design");
+        }
+    }
+}
+
+#[test]
+fn each_technology_has_one_home() {
+    for package in product() {
+        for used in dependencies(&package) {
+            for (technology, homes) in HOMES {
+                let at_home = homes.contains(&package.name.as_str());
+                assert!(used != *technology || at_home, "{} uses {technology}, which lives in {homes:?}", package.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn deciding_crates_cannot_act() {
+    for package in product().into_iter().filter(|p| PURE.contains(&p.name.as_str())) {
+        for used in dependencies(&package) {
+            let acts = ["tokio", "futures", "sqlx", "reqwest", "hyper", "axum", "getrandom"].contains(&used.as_str());
+            assert!(!acts, "{} decides and must not list {used}", package.name);
+        }
+    }
+}
+
+#[test]
+fn migrations_of_both_engines_have_equal_versions() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+    let names = |engine: &str| -> BTreeSet<String> {
+        let dir = std::fs::read_dir(format!("{root}/{engine}")).unwrap();
+        dir.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let sqlite = names("sqlite");
+    assert!(!sqlite.is_empty());
+    assert_eq!(sqlite, names("postgres"));
+}
+
+#[test]
+fn the_walkthrough_names_files_that_exist() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let text = std::fs::read_to_string(format!("{root}/ARCHITECTURE.md")).unwrap();
+    let mut named = 0;
+    for path in text.split('`').skip(1).step_by(2).filter(|p| is_path(p)) {
+        named += 1;
+        let there = [path.to_owned(), format!("crates/{path}")];
+        assert!(there.iter().any(|p| std::path::Path::new(root).join(p).exists()), "ARCHITECTURE.md names {path}");
+    }
+    assert!(named > 10, "the walkthrough names its files; found {named}");
+}
+
+fn is_path(text: &str) -> bool {
+    text.contains('/') && [".rs", ".sql", ".toml", ".json", ".md"].iter().any(|end| text.ends_with(end)) && !text.contains('*')
+}
+
+fn product() -> Vec<Package> {
+    let metadata = MetadataCommand::new().no_deps().other_options(vec!["--offline".into()]).exec().unwrap();
+    let packages = metadata.packages.into_iter();
+    packages.filter(|p| !BESIDE.contains(&p.name.as_str())).collect()
+}
+
+fn dependencies(package: &Package) -> BTreeSet<String> {
+    let normal = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
+    normal.map(|d| d.name.clone()).collect()
+}
