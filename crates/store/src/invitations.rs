@@ -213,7 +213,7 @@ impl Store {
             c,
             fetch_all as AttemptRow,
             "SELECT id, invitation_id, mode, revision, number, started_at, ended_at, status, code, warnings,
-                 error_body FROM attempts WHERE invitation_id = $1 ORDER BY started_at, id",
+                 error_body FROM attempts WHERE invitation_id = $1 ORDER BY mode DESC, revision, number",
             invitation.uuid()
         )?;
         rows.into_iter().map(Attempt::try_from).collect()

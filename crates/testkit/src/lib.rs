@@ -1,8 +1,9 @@
-//! What tests share: a clock that stands still, chance that repeats, and where the corpora are.
+//! What tests share: a clock that stands still, chance that repeats, where the corpora are, a database.
 
 pub mod chance;
 pub mod clock;
 pub mod corpora;
+pub mod postgres;
 
 pub use chance::SeededChance;
 pub use clock::ManualClock;

@@ -1,1 +1,20 @@
-//! Skeleton.
+//! Secrets: what must be recovered is sealed under one key file, what need not be stored is derived from it, and
+//! keys are made here.
+
+mod keys;
+mod seal;
+
+pub use keys::{OsChance, Secret, hash_key, new_api_key, new_developer_key, new_signing_secret};
+pub use seal::{Vault, VaultError};
+
+use gavel_domain::{AgentId, DeveloperId};
+
+/// What a developer's `ait_` key is sealed for: it opens nowhere else.
+pub fn developer_key_context(developer: DeveloperId) -> String {
+    format!("developer:{developer}")
+}
+
+/// What an agent's signing secret is sealed for.
+pub fn agent_secret_context(agent: AgentId) -> String {
+    format!("agent:{agent}")
+}

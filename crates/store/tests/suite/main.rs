@@ -2,7 +2,6 @@
 
 mod accounts;
 mod agents;
-mod choices;
 mod claims;
 mod rounds;
 mod support;

@@ -1,0 +1,204 @@
+//! Servers on loopback that misbehave as told, and a name service that answers from a list.
+//! 127.0.0.2 plays the public internet (it is allowed), 127.0.0.1 the network that must not be reached.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gavel_dispatcher::transport::{Reply, Request, SendFailure, Transport};
+use gavel_outbound::{Limits, Lookup, Outbound};
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
+
+/// What a server does once it has read a request.
+#[derive(Clone)]
+pub enum Play {
+    /// Writes this and waits for the next request on the connection.
+    Write(Vec<u8>),
+    /// Writes this and closes.
+    WriteAndClose(Vec<u8>),
+    /// Writes the head, then the unit again and again, with a pause between.
+    Repeat { head: Vec<u8>, unit: Vec<u8>, pause: Duration },
+    /// Writes this, then nothing more, and keeps the connection open.
+    Stall(Vec<u8>),
+    /// Resets the connection.
+    Reset,
+    /// Closes at once, unread: a server that does not speak TLS and hangs up.
+    HangUp,
+    /// Writes this before it has read anything.
+    Greet(Vec<u8>),
+    /// Accepts and does nothing.
+    Deaf,
+}
+
+/// A server that does the same for every request.
+pub struct Server {
+    pub address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    requests: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Server {
+    pub async fn start(ip: &str, play: Play) -> Server {
+        Server::on(SocketAddr::new(ip.parse().unwrap(), 0), play).await
+    }
+
+    pub async fn on(address: SocketAddr, play: Play) -> Server {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Server { address, connections: Arc::default(), requests: Arc::default() };
+        let (connections, requests) = (server.connections.clone(), server.requests.clone());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.fetch_add(1, SeqCst);
+                tokio::spawn(converse(stream, play.clone(), requests.clone()));
+            }
+        });
+        server
+    }
+
+    pub fn connections(&self) -> usize {
+        self.connections.load(SeqCst)
+    }
+    /// Each request as it came over the wire.
+    pub fn requests(&self) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().map(|bytes| String::from_utf8(bytes.clone()).unwrap()).collect()
+    }
+    pub fn url(&self) -> String {
+        format!("http://{}/execute", self.address)
+    }
+    pub fn url_by_name(&self, name: &str) -> String {
+        format!("http://{name}:{}/execute", self.address.port())
+    }
+}
+
+async fn converse(mut stream: TcpStream, play: Play, requests: Arc<Mutex<Vec<Vec<u8>>>>) -> io::Result<()> {
+    match play.clone() {
+        Play::HangUp => return Ok(()),
+        Play::Deaf => std::future::pending().await,
+        Play::Greet(greeting) => {
+            stream.write_all(&greeting).await?;
+            return stream.read_to_end(&mut Vec::new()).await.map(|_| ());
+        }
+        _ => {}
+    }
+    while let Some(request) = read_request(&mut stream).await? {
+        requests.lock().unwrap().push(request);
+        match &play {
+            Play::Write(bytes) => stream.write_all(bytes).await?,
+            Play::WriteAndClose(bytes) => return stream.write_all(bytes).await,
+            Play::Repeat { head, unit, pause } => {
+                stream.write_all(head).await?;
+                loop {
+                    stream.write_all(unit).await?;
+                    sleep(*pause).await;
+                }
+            }
+            Play::Stall(bytes) => {
+                stream.write_all(bytes).await?;
+                std::future::pending().await
+            }
+            Play::Reset => return stream.set_zero_linger(),
+            Play::HangUp | Play::Deaf | Play::Greet(_) => unreachable!("handled before reading"),
+        }
+    }
+    Ok(())
+}
+
+/// Head and body of one request, or `None` at the end of the connection.
+async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let body: usize = length.map_or(0, |text| text.parse().unwrap());
+            if bytes.len() >= end + 4 + body {
+                return Ok(Some(bytes));
+            }
+        }
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+/// A 200 with this body.
+pub fn ok(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// Answers from a list, one entry per look-up, the last one for ever. Counts.
+pub struct Names {
+    answers: Mutex<VecDeque<Vec<IpAddr>>>,
+    asked: AtomicUsize,
+}
+
+impl Names {
+    pub fn new(answers: &[&[&str]]) -> Arc<Names> {
+        let parsed = answers.iter().map(|ips| ips.iter().map(|ip| ip.parse().unwrap()).collect()).collect();
+        Arc::new(Names { answers: Mutex::new(parsed), asked: AtomicUsize::new(0) })
+    }
+    pub fn asked(&self) -> usize {
+        self.asked.load(SeqCst)
+    }
+}
+
+#[async_trait]
+impl Lookup for Names {
+    async fn look_up(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
+        self.asked.fetch_add(1, SeqCst);
+        let mut answers = self.answers.lock().unwrap();
+        let next = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
+        next.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such name"))
+    }
+}
+
+/// Never answers.
+pub struct HangingNames;
+
+#[async_trait]
+impl Lookup for HangingNames {
+    async fn look_up(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
+        std::future::pending().await
+    }
+}
+
+/// Bounds short enough for tests.
+pub fn limits() -> Limits {
+    Limits {
+        look_up: Duration::from_millis(300),
+        connect: Duration::from_millis(300),
+        error_body_wait: Duration::from_millis(200),
+        ..Limits::default()
+    }
+}
+
+/// The cap of the tests' requests.
+pub const CAP: usize = 10_000;
+
+/// A signed-looking POST that must be over in `millis`.
+pub fn request(url: &str, millis: u64) -> Request {
+    Request {
+        url: url.to_owned(),
+        headers: vec![
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("X-AITasker-Key".to_owned(), "ait_key".to_owned()),
+        ],
+        body: Bytes::from_static(b"{\"mode\": \"prototype\"}"),
+        deadline: Instant::now() + Duration::from_millis(millis),
+        body_cap: CAP,
+        error_body_cap: 100,
+    }
+}
+
+/// Sends a POST that has two seconds.
+pub async fn post(client: &Outbound, url: &str) -> Result<Reply, SendFailure> {
+    client.send(request(url, 2_000)).await
+}

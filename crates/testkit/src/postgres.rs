@@ -1,0 +1,113 @@
+//! A throw-away PostgreSQL for one test process: installed binaries, a unix socket, gone with the process.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The shell holds the server and reads its stdin, a pipe of ours: when this process ends, in whatever way, the pipe
+/// closes, the server is stopped and its files are removed. PostgreSQL refuses to run as root, so root steps down.
+const KEEPER: &str = r#"
+set -eu
+bin=$1
+step_down=
+if [ "$(id -u)" = 0 ]; then step_down="setpriv --reuid=postgres --regid=postgres --clear-groups"; fi
+dir=$(mktemp -d "${TMPDIR:-/tmp}/gavel-pg.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+if [ -n "$step_down" ]; then chown postgres "$dir"; fi
+cd "$dir"
+$step_down "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null 2>"$dir/log"
+$step_down "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off -c full_page_writes=off \
+    -c synchronous_commit=off -c max_connections=200 >>"$dir/log" 2>&1 </dev/null &
+server=$!
+tries=0
+until $step_down "$bin/pg_isready" -q -h "$dir" -U postgres; do
+    tries=$((tries + 1))
+    if [ $tries -gt 400 ] || ! kill -0 $server 2>/dev/null; then cat "$dir/log"; exit 1; fi
+    sleep 0.05
+done
+echo "ready $dir"
+exec >/dev/null 2>&1
+cat >/dev/null || true
+kill -QUIT $server
+wait $server || true
+"#;
+
+/// A running server; all tests of the process share it, each with a database of its own.
+#[derive(Debug)]
+pub struct Server {
+    bin: PathBuf,
+    socket_dir: String,
+    /// Closing this pipe ends the server.
+    _lifeline: ChildStdin,
+}
+
+/// The server of this process, started at the first call. `None`, with a word on stdout, where PostgreSQL is not
+/// installed; with `GAVEL_POSTGRES_REQUIRED=1` that is a failure.
+pub fn server() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(start).as_ref()
+}
+
+impl Server {
+    /// The directory of its socket.
+    pub fn socket_dir(&self) -> &str {
+        &self.socket_dir
+    }
+
+    /// Makes an empty database and gives its URL.
+    pub fn create_database(&self, name: &str) -> String {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let short: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
+        let database = format!("{short}_{}", COUNTER.fetch_add(1, Ordering::Relaxed)).to_lowercase();
+        let created = Command::new(self.bin.join("createdb"))
+            .args(["-h", &self.socket_dir, "-U", "postgres", &database])
+            .output()
+            .expect("createdb runs");
+        assert!(created.status.success(), "createdb: {}", String::from_utf8_lossy(&created.stderr));
+        format!("postgres://postgres@localhost/{database}?host={}", self.socket_dir.replace('/', "%2F"))
+    }
+}
+
+fn start() -> Option<Server> {
+    let Some(bin) = bin_dir() else {
+        let required = std::env::var("GAVEL_POSTGRES_REQUIRED").is_ok_and(|v| v == "1");
+        assert!(!required, "GAVEL_POSTGRES_REQUIRED=1, but no initdb was found: install PostgreSQL or set PG_BIN");
+        println!("skipped: PostgreSQL is not installed (no initdb found); SQLite only");
+        return None;
+    };
+    let mut keeper = keeper(&bin);
+    let lifeline = keeper.stdin.take().expect("stdin is piped");
+    let mut said = String::new();
+    let mut lines = BufReader::new(keeper.stdout.take().expect("stdout is piped"));
+    while lines.read_line(&mut said).is_ok_and(|n| n > 0) {
+        if let Some(dir) = said.lines().last().and_then(|line| line.strip_prefix("ready ")) {
+            return Some(Server { bin, socket_dir: dir.to_owned(), _lifeline: lifeline });
+        }
+    }
+    panic!("PostgreSQL did not start:\n{said}");
+}
+
+fn keeper(bin: &Path) -> Child {
+    Command::new("sh")
+        .args(["-c", KEEPER, "gavel-pg"])
+        .arg(bin)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null()) // an inherited stderr would keep `cargo test | tail` open
+        .spawn()
+        .expect("sh runs")
+}
+
+fn bin_dir() -> Option<PathBuf> {
+    let mut dirs: Vec<PathBuf> = std::env::var_os("PG_BIN").map(PathBuf::from).into_iter().collect();
+    let mut installed: Vec<PathBuf> =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin")).collect();
+    installed.sort();
+    dirs.extend(installed.into_iter().rev());
+    if let Ok(out) = Command::new("pg_config").arg("--bindir").output() {
+        dirs.push(String::from_utf8_lossy(&out.stdout).trim().into());
+    }
+    dirs.into_iter().find(|dir| dir.join("initdb").exists())
+}
