@@ -57,25 +57,19 @@ impl fmt::Debug for Call {
     }
 }
 
-/// Where a second send is written down before it is made.
+/// Where sends are written down: before a second one is made, its row exists.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// In one transaction completes the row of the send that brought nothing back and writes the row of send
-    /// `number`. The request leaves only after this has returned.
+    /// Completes the row of a send that brought nothing back and is followed by another. The last send's row is
+    /// completed by whoever takes the [`Settled`].
+    async fn end(&self, attempt: AttemptId, result: &AttemptResult);
+
+    /// Writes the row of send `number` of `call`. The request leaves only after this has returned.
     ///
     /// # Errors
-    /// [`Stop`] where no further send may be made: the invitation has ended, the lease is lost, the rows could not be
-    /// written. Nothing has been stored then.
-    async fn send_again(&self, call: &Call, lost: &Lost<'_>, number: u32) -> Result<AttemptId, Stop>;
-}
-
-/// A send that brought nothing back.
-#[derive(Debug, Clone, Copy)]
-pub struct Lost<'a> {
-    /// Its row.
-    pub attempt: AttemptId,
-    /// What the row is completed with.
-    pub result: &'a AttemptResult,
+    /// [`Stop`] where no further send may be made: the invitation has ended, the lease is lost, the row could not be
+    /// written.
+    async fn begin(&self, call: &Call, number: u32) -> Result<AttemptId, Stop>;
 }
 
 /// No further send may be made, and why.
@@ -83,13 +77,13 @@ pub struct Lost<'a> {
 #[error("no second send: {0}")]
 pub struct Stop(pub String);
 
-/// A call that is over. The caller stores `result` with the attempt and `ended` with the invitation, in one
-/// transaction.
+/// A call that is over. The caller stores `result` with the attempt (storing it twice is harmless: it is the same) and
+/// `ended` with the invitation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settled {
     /// Whose call it was.
     pub invitation: InvitationId,
-    /// The last send's row, not yet completed.
+    /// The last send's row.
     pub attempt: AttemptId,
     /// What came of that send, for its row.
     pub result: AttemptResult,

@@ -4,7 +4,7 @@
 //! delays nobody, a panic is one call's `platform_fault`. Deadlines are wall-clock times that were stored before; each
 //! is turned into a time of this process once, when its call starts. Dropping the stream gives all open calls up.
 
-use crate::call::{Call, Journal, Lost, Settled, Stop};
+use crate::call::{Call, Journal, Settled, Stop};
 use crate::reply::{self, Ended};
 use crate::request;
 use crate::retry::pause_before_resend;
@@ -104,8 +104,8 @@ impl Dispatcher {
         deadline: Instant,
     ) -> Result<AttemptId, Stop> {
         let writing = async {
-            let lost = Lost { attempt: lost.attempt, result: &lost.result };
-            self.journal.send_again(call, &lost, number).await
+            self.journal.end(lost.attempt, &lost.result).await;
+            self.journal.begin(call, number).await
         };
         match timeout_at(deadline, AssertUnwindSafe(writing).catch_unwind()).await {
             Ok(Ok(written)) => written,

@@ -24,6 +24,6 @@ pub mod retry;
 /// The one async file: all calls at once, each under its own deadline.
 pub mod fan_out;
 
-pub use call::{Call, Credentials, Journal, Lost, Settled, Stop};
+pub use call::{Call, Credentials, Journal, Settled, Stop};
 pub use fan_out::Dispatcher;
 pub use reply::Ended;

@@ -112,7 +112,8 @@ async fn a_second_send_has_its_own_row_and_signature_but_the_same_id() {
     let steps = [Step::Fail(SECOND * 3, NoResponse), answer(1)];
     let (settled, _, bench) = one(&steps, Mood::Willing, |_| {}).await;
     assert_eq!(settled.attempt, support::attempt(202), "the row of the second send");
-    assert_eq!(*bench.notebook.written.lock().unwrap(), [(2, "transport".to_owned())]);
+    assert_eq!(*bench.notebook.begun.lock().unwrap(), [2]);
+    assert_eq!(*bench.notebook.ended.lock().unwrap(), [(support::attempt(100), "transport".to_owned())]);
     let sent = bench.network.sent();
     let [first, second] = &sent[..] else { panic!("{} sends", sent.len()) };
     assert!(first.at == Duration::ZERO && second.at > SECOND * 3, "a pause lies between");

@@ -69,13 +69,8 @@ pub enum Visibility {
 
 impl Visibility {
     /// All five.
-    pub const ALL: [Visibility; 5] = [
-        Visibility::Live,
-        Visibility::Beta,
-        Visibility::ComingSoon,
-        Visibility::Draft,
-        Visibility::Hidden,
-    ];
+    pub const ALL: [Visibility; 5] =
+        [Visibility::Live, Visibility::Beta, Visibility::ComingSoon, Visibility::Draft, Visibility::Hidden];
     /// The word in JSON and in the database.
     pub const fn name(self) -> &'static str {
         match self {

@@ -194,9 +194,10 @@ macro_rules! words {
         impl std::str::FromStr for $type {
             type Err = $crate::lifecycle::UnknownWord;
             fn from_str(word: &str) -> Result<Self, Self::Err> {
-                Self::ALL.into_iter().find(|value| value.name() == word).ok_or_else(|| {
-                    $crate::lifecycle::UnknownWord { kind: $kind, word: word.to_owned() }
-                })
+                Self::ALL
+                    .into_iter()
+                    .find(|value| value.name() == word)
+                    .ok_or_else(|| $crate::lifecycle::UnknownWord { kind: $kind, word: word.to_owned() })
             }
         }
     };

@@ -129,7 +129,9 @@ impl ClosePolicy {
         match self {
             ClosePolicy::All => nobody_left,
             ClosePolicy::FirstK(k) => nobody_left || progress.bids >= usize::from(k),
-            ClosePolicy::ScoreAtLeast(least) => nobody_left || progress.best.is_some_and(|best| best >= least),
+            ClosePolicy::ScoreAtLeast(least) => {
+                nobody_left || progress.best.is_some_and(|best| best >= least)
+            }
             // Without a bid there is nothing to wait for: the buyer could not choose.
             ClosePolicy::Deadline | ClosePolicy::BuyerStop => nobody_left && progress.bids == 0,
         }
@@ -143,7 +145,9 @@ mod tests {
     #[test]
     fn close_policies() {
         let at = |open, bids, best| PhaseProgress { open, bids, best: Option::map(best, Ppm::new) };
-        let check = |policy: ClosePolicy, progress, met| assert_eq!(policy.is_met(progress), met, "{policy:?} {progress:?}");
+        let check = |policy: ClosePolicy, progress, met| {
+            assert_eq!(policy.is_met(progress), met, "{policy:?} {progress:?}")
+        };
         check(ClosePolicy::All, at(1, 3, Some(900_000)), false);
         check(ClosePolicy::All, at(0, 0, None), true);
         check(ClosePolicy::FirstK(2), at(3, 1, None), false);

@@ -128,6 +128,8 @@ pub struct Ended {
     pub ending: Ending,
     /// The bid, when the outcome is valid.
     pub bid: Option<Bid>,
+    /// The last send and what came of it; `None` when nothing was sent any more.
+    pub attempt: Option<(AttemptId, AttemptResult)>,
 }
 
 impl Store {
@@ -173,14 +175,25 @@ impl Store {
         Ok(Guarded::Done(()))
     }
 
-    /// Completes an attempt. Kept even when the claim is gone: what arrived too late is still on the log.
-    pub async fn end_attempt(&self, attempt: AttemptId, result: &AttemptResult) -> Result<()> {
+    /// Completes the row of a send that brought nothing back and writes the row of the next one, before it leaves.
+    pub async fn send_again(
+        &self,
+        lease: Lease,
+        lost: (AttemptId, &AttemptResult),
+        next: &Attempt,
+    ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
-        end_attempt(&mut tx, attempt, result).await?;
-        tx.commit().await
+        if !holds(&mut tx, lease).await? {
+            return Ok(Guarded::Lost);
+        }
+        end_attempt(&mut tx, lost.0, lost.1).await?;
+        insert_attempt(&mut tx, next).await?;
+        tx.commit().await?;
+        Ok(Guarded::Done(()))
     }
 
-    /// Ends an invitation exactly once: outcome, the agent's record, the bid if there is one, and the event.
+    /// Ends an invitation exactly once: its last send, its outcome, the agent's record, the bid if there is one, and
+    /// the event.
     pub async fn end_invitation(&self, claimed: &Claimed, ended: &Ended) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
         let category = claimed.task().brief.category.as_str();
@@ -196,6 +209,9 @@ impl Store {
             tell(&mut tx, claimed.guard(), EventKind::Outcome, Actor::Gavel, data, ended.ending.at).await?;
         if told == Guarded::Lost || !close(&mut tx, ended.invitation, &ended.ending).await? {
             return Ok(Guarded::Lost);
+        }
+        if let Some((attempt, result)) = &ended.attempt {
+            end_attempt(&mut tx, *attempt, result).await?;
         }
         keep_record(&mut tx, ended.agent, ended.ending.outcome, ended.last_probe, ended.ending.at).await?;
         if let Some(bid) = &ended.bid {

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 /// so and passes, unless `GAVEL_CORPORA_REQUIRED=1`.
 pub fn rows<T: DeserializeOwned>(file: &str) -> Option<Vec<T>> {
     let text = text(file)?;
-    let rows = text.lines().filter(|line| !line.trim().is_empty()).enumerate().map(|(i, line)| {
-        serde_json::from_str(line).unwrap_or_else(|e| panic!("{file} line {}: {e}", i + 1))
-    });
+    let rows =
+        text.lines().filter(|line| !line.trim().is_empty()).enumerate().map(|(i, line)| {
+            serde_json::from_str(line).unwrap_or_else(|e| panic!("{file} line {}: {e}", i + 1))
+        });
     Some(rows.collect())
 }
 

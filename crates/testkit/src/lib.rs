@@ -1,5 +1,7 @@
 //! What tests share: a clock that stands still, chance that repeats, where the corpora are, a database.
 
+#![allow(clippy::print_stdout, reason = "tests say what they skip")]
+
 pub mod chance;
 pub mod clock;
 pub mod corpora;

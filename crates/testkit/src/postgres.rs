@@ -59,7 +59,8 @@ impl Server {
     /// Makes an empty database and gives its URL.
     pub fn create_database(&self, name: &str) -> String {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let short: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
+        let short: String =
+            name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
         let database = format!("{short}_{}", COUNTER.fetch_add(1, Ordering::Relaxed)).to_lowercase();
         let created = Command::new(self.bin.join("createdb"))
             .args(["-h", &self.socket_dir, "-U", "postgres", &database])
@@ -70,10 +71,14 @@ impl Server {
     }
 }
 
+#[expect(clippy::zombie_processes, reason = "the keeper lives exactly as long as this process")]
 fn start() -> Option<Server> {
     let Some(bin) = bin_dir() else {
         let required = std::env::var("GAVEL_POSTGRES_REQUIRED").is_ok_and(|v| v == "1");
-        assert!(!required, "GAVEL_POSTGRES_REQUIRED=1, but no initdb was found: install PostgreSQL or set PG_BIN");
+        assert!(
+            !required,
+            "GAVEL_POSTGRES_REQUIRED=1, but no initdb was found: install PostgreSQL or set PG_BIN"
+        );
         println!("skipped: PostgreSQL is not installed (no initdb found); SQLite only");
         return None;
     };
@@ -102,8 +107,12 @@ fn keeper(bin: &Path) -> Child {
 
 fn bin_dir() -> Option<PathBuf> {
     let mut dirs: Vec<PathBuf> = std::env::var_os("PG_BIN").map(PathBuf::from).into_iter().collect();
-    let mut installed: Vec<PathBuf> =
-        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin")).collect();
+    let mut installed: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.path().join("bin"))
+        .collect();
     installed.sort();
     dirs.extend(installed.into_iter().rev());
     if let Ok(out) = Command::new("pg_config").arg("--bindir").output() {

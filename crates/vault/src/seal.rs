@@ -31,7 +31,9 @@ pub enum VaultError {
         source: io::Error,
     },
     /// The key file holds something else.
-    #[error("the key file {path} does not hold 64 hexadecimal digits; restore it from your backup (do not make a new one: what is sealed would be lost)")]
+    #[error(
+        "the key file {path} does not hold 64 hexadecimal digits; restore it from your backup (do not make a new one: what is sealed would be lost)"
+    )]
     Malformed {
         /// Which file.
         path: String,
@@ -45,7 +47,9 @@ impl Vault {
     /// The vault of a key file; the file is made, readable by its owner only, when there is none.
     pub fn open_or_create(path: &Path, chance: &dyn Chance) -> Result<Vault, VaultError> {
         match fs::read_to_string(path) {
-            Ok(text) => parse(&text).map(Vault::from_key).ok_or_else(|| VaultError::Malformed { path: shown(path) }),
+            Ok(text) => {
+                parse(&text).map(Vault::from_key).ok_or_else(|| VaultError::Malformed { path: shown(path) })
+            }
             Err(e) if e.kind() == io::ErrorKind::NotFound => create(path, chance),
             Err(source) => Err(VaultError::File { path: shown(path), source }),
         }
@@ -73,7 +77,8 @@ impl Vault {
         let (nonce, text) = sealed.split_at_checked(NONCE_BYTES).ok_or(VaultError::DoesNotOpen)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| VaultError::DoesNotOpen)?;
         let payload = Payload { msg: text, aad: context.as_bytes() };
-        let open = self.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::DoesNotOpen)?;
+        let open =
+            self.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::DoesNotOpen)?;
         String::from_utf8(open).map(Secret::new).map_err(|_| VaultError::DoesNotOpen)
     }
 

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use gavel_dispatcher::transport::{FailureKind, Reply, Request, SendFailure, Transport};
-use gavel_dispatcher::{Call, Credentials, Dispatcher, Journal, Lost, Stop};
-use gavel_domain::invitation::Mode;
+use gavel_dispatcher::{Call, Credentials, Dispatcher, Journal, Stop};
+use gavel_domain::invitation::{AttemptResult, Mode};
 use gavel_domain::{AttemptId, Clock, InvitationId, Money, TaskId, Timestamp};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -112,8 +112,10 @@ pub fn epoch() -> Timestamp {
 /// Writes second sends down, unless it is told to refuse, to hang or to panic.
 pub struct Notebook {
     pub mood: Mood,
-    /// The number of each second send, and the code its first was completed with.
-    pub written: Mutex<Vec<(u32, String)>>,
+    /// The numbers of the rows begun.
+    pub begun: Mutex<Vec<u32>>,
+    /// The rows completed, with their codes.
+    pub ended: Mutex<Vec<(AttemptId, String)>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -126,14 +128,18 @@ pub enum Mood {
 
 #[async_trait]
 impl Journal for Notebook {
-    async fn send_again(&self, _call: &Call, lost: &Lost<'_>, number: u32) -> Result<AttemptId, Stop> {
+    async fn end(&self, attempt: AttemptId, result: &AttemptResult) {
+        self.ended.lock().unwrap().push((attempt, result.code.clone()));
+    }
+
+    async fn begin(&self, _call: &Call, number: u32) -> Result<AttemptId, Stop> {
         match self.mood {
             Mood::Willing => {}
             Mood::Refusing => return Err(Stop("the task is closed".to_owned())),
             Mood::Hanging => std::future::pending().await,
             Mood::Panicking => panic!("a scripted bug"),
         }
-        self.written.lock().unwrap().push((number, lost.result.code.clone()));
+        self.begun.lock().unwrap().push(number);
         Ok(attempt(200 + number as u8))
     }
 }
@@ -156,7 +162,7 @@ pub fn bench(scripts: &[&[Step]], mood: Mood) -> Bench {
         sent: Mutex::default(),
         open: Arc::default(),
     });
-    let notebook = Arc::new(Notebook { mood, written: Mutex::default() });
+    let notebook = Arc::new(Notebook { mood, begun: Mutex::default(), ended: Mutex::default() });
     let clock = Arc::new(PausedClock(started));
     let dispatcher =
         Dispatcher { transport: network.clone(), journal: notebook.clone(), clock: clock.clone() };

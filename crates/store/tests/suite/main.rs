@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agents;
+mod choices;
 mod claims;
 mod rounds;
 mod support;

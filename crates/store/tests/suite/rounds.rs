@@ -37,12 +37,16 @@ on_both! {
             warnings: vec!["w".to_owned()],
             error_body: Some("nul\0byte".to_owned()),
         };
-        world.store.end_attempt(first.id, &result).await.unwrap();
-        done(world.store.begin_attempts(claimed.lease(), &[attempt(2)]).await.unwrap());
+        let again = attempt(2);
+        done(world.store.send_again(claimed.lease(), (first.id, &result), &again).await.unwrap());
         let log = world.store.attempts(invited[0].id).await.unwrap();
         assert_eq!(log.len(), 2);
         assert_eq!(log[0].result.as_ref().unwrap().error_body.as_deref(), Some("nul\u{FFFD}byte"));
-        assert_eq!(world.store.dispatches(task.id, 1).await.unwrap()[0].sends, 2);
+        let dispatch = &world.store.dispatches(task.id, 1).await.unwrap()[0];
+        assert_eq!((dispatch.sends, dispatch.open_attempt), (2, Some(again.id)));
+        let ended = gavel_store::invitations::Ended { attempt: Some((again.id, result.clone())), ..world.ended(&invited[0], Outcome::Unavailable) };
+        done(world.store.end_invitation(&claimed, &ended).await.unwrap());
+        assert_eq!(world.store.attempts(invited[0].id).await.unwrap()[1].result.as_ref().unwrap().status, Some(503));
         let for_final = world.store.final_dispatch(invited[0].id, 0).await.unwrap().unwrap();
         assert_eq!(for_final.sends, 0);
         assert!(world.store.begin_attempts(claimed.lease(), &[attempt(3)]).await.is_err(), "no third send");

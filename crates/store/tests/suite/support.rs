@@ -3,7 +3,9 @@
 use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode, Visibility};
 use gavel_domain::bid::{Bid, BidStatus};
-use gavel_domain::invitation::{Answer, Artifact, ArtifactKind, Ending, Invitation, Outcome, Probe, TokenUsage};
+use gavel_domain::invitation::{
+    Answer, Artifact, ArtifactKind, Ending, Invitation, Outcome, Probe, TokenUsage,
+};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
 use gavel_domain::*;
@@ -129,7 +131,11 @@ impl World {
             wishes: Wishes {
                 agents: Some(3),
                 close: ClosePolicy::ScoreAtLeast(Ppm::new(900_000)),
-                routing: Routing { ignore: vec!["x".to_owned()], max_price: Some(Money::from_minor(9)), ..Routing::default() },
+                routing: Routing {
+                    ignore: vec!["x".to_owned()],
+                    max_price: Some(Money::from_minor(9)),
+                    ..Routing::default()
+                },
                 experimentation_milli: 300,
             },
             metadata: Some(serde_json::json!({ "order": 7 })),
@@ -195,6 +201,7 @@ impl World {
             last_probe: Probe::Unknown,
             ending: Ending { outcome, detail: Some("code".to_owned()), at: self.now() },
             bid: (outcome == Outcome::Valid).then(|| self.bid(invitation)),
+            attempt: None,
         }
     }
 
@@ -233,8 +240,16 @@ pub(crate) fn answer() -> Answer {
         full_text: "A finished text of more than fifty characters, with «quotes» and 中文.".to_owned(),
         summary: "Finished.".to_owned(),
         message: Some("Hello".to_owned()),
-        artifacts: vec![Artifact { kind: ArtifactKind::Csv, filename: "t.csv".to_owned(), content: "a,b\n1,2\n".to_owned() }],
-        token_usage: Some(TokenUsage { input_tokens: Some(1), cost_usd: Some(0.024), ..TokenUsage::default() }),
+        artifacts: vec![Artifact {
+            kind: ArtifactKind::Csv,
+            filename: "t.csv".to_owned(),
+            content: "a,b\n1,2\n".to_owned(),
+        }],
+        token_usage: Some(TokenUsage {
+            input_tokens: Some(1),
+            cost_usd: Some(0.024),
+            ..TokenUsage::default()
+        }),
         price: Money::from_minor(2200),
     }
 }

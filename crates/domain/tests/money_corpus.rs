@@ -1,0 +1,189 @@
+//! Every row of the money cases, against the plans and the arithmetic.
+
+use gavel_domain::ledger::{
+    LedgerAccount, LedgerError, Order, Plan, Terms, Transfer, plan_hold, plan_refund, plan_release,
+};
+use gavel_domain::money::{PriceError, parse_price};
+use gavel_domain::*;
+use gavel_testkit::{ManualClock, SeededChance, corpora};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+const FEE: BasisPoints = BasisPoints(1500);
+
+#[test]
+fn money_cases() {
+    let Some(rows) = corpora::rows::<Value>("reliability/money_cases.jsonl") else { return };
+    let mut ran: BTreeMap<String, usize> = BTreeMap::new();
+    for row in &rows {
+        let kind = row["kind"].as_str().unwrap();
+        match kind {
+            "split" => split(row),
+            "parse_price" => price(row),
+            "minor_units" => minor_units(row),
+            "aggregate" => aggregate(row),
+            "sequence" => {
+                if !sequence(row) {
+                    *ran.entry("sequence that needs a payment provider (skipped)".into()).or_default() += 1;
+                    continue;
+                }
+            }
+            other => panic!("unknown kind {other}"),
+        }
+        *ran.entry(kind.to_owned()).or_default() += 1;
+    }
+    println!("money cases: {ran:?}");
+    assert!(!rows.is_empty());
+}
+
+fn int(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_else(|| panic!("{value} is no integer"))
+}
+
+fn split(row: &Value) {
+    let split = Money::from_minor(int(&row["amount_cents"])).split(FEE);
+    if row["expected"]["error"] == "amount_out_of_range" {
+        return assert_eq!(split, None, "{row}");
+    }
+    let split = split.unwrap();
+    let expected = (int(&row["expected"]["fee_cents"]), int(&row["expected"]["payout_cents"]));
+    assert_eq!((split.fee.minor(), split.payout.minor()), expected, "{row}");
+}
+
+fn price(row: &Value) {
+    let usd = Currency::new("USD").unwrap();
+    let budget = Money::parse_exact(row["budget"].as_str().unwrap(), &usd).unwrap();
+    let got = parse_price(row["json_token"].as_str().unwrap(), budget, &usd);
+    let expected = &row["expected"];
+    match got {
+        Ok(price) => assert_eq!(Some(price.minor()), expected["cents"].as_i64(), "{row}"),
+        Err(error) => {
+            let code = match error {
+                PriceError::OverBudget => "over_budget",
+                PriceError::NotPositive => "not_positive",
+                PriceError::Type => "wrong_type",
+                PriceError::NotJson => "not_json",
+            };
+            assert_eq!(Some(code), expected["error"].as_str(), "{row}");
+        }
+    }
+}
+
+fn minor_units(row: &Value) {
+    let currency = Currency::new(row["currency"].as_str().unwrap()).unwrap();
+    let amount = Money::parse_exact(row["amount"].as_str().unwrap(), &currency).unwrap();
+    assert_eq!(amount.minor(), int(&row["expected"]["minor"]), "{row}");
+}
+
+fn aggregate(row: &Value) {
+    let amounts: Vec<i64> = match row.get("range") {
+        Some(range) => (int(&range[0])..=int(&range[1])).collect(),
+        None => vec![int(&row["amount_cents"]); usize::try_from(int(&row["count"])).unwrap()],
+    };
+    let (mut total, mut fees, mut payouts) = (0, 0, 0);
+    for amount in amounts {
+        let split = Money::from_minor(amount).split(FEE).unwrap();
+        total += amount;
+        fees += split.fee.minor();
+        payouts += split.payout.minor();
+    }
+    let expected = &row["expected"];
+    let sums = (int(&expected["total_cents"]), int(&expected["fees_cents"]), int(&expected["payouts_cents"]));
+    assert_eq!((total, fees, payouts), sums, "{row}");
+}
+
+/// A ledger of one task, kept in memory.
+struct Book {
+    done: Vec<Transfer>,
+    order: Order,
+}
+
+impl Book {
+    fn new() -> Self {
+        let (clock, chance) = (ManualClock::new(), SeededChance::new(1));
+        let now = clock.now();
+        let order = Order {
+            id: TransferId::new(now, &chance),
+            task: TaskId::new(now, &chance),
+            key: String::new(),
+            buyer: AccountId::new(now, &chance),
+            developer: DeveloperId::new(now, &chance),
+            at: now,
+        };
+        Book { done: Vec::new(), order }
+    }
+
+    fn run(&mut self, op: &Value, kind: &str, key: &str) -> &'static str {
+        let order = Order { key: key.to_owned(), ..self.order.clone() };
+        let plan = match kind {
+            "hold" => {
+                let amount = Money::from_minor(int(&op["amount"]));
+                let of = |name: &str, or| Money::from_minor(op.get(name).map_or(or, int));
+                let price = of("bid", self.done.first().map_or(amount.minor(), |t| t.amount.minor()));
+                plan_hold(&self.done, &order, amount, Terms { price, budget: of("budget", i64::MAX) })
+            }
+            "release" => plan_release(&self.done, &order, FEE),
+            "refund" => plan_refund(&self.done, &order),
+            other => panic!("unknown op {other}"),
+        };
+        match plan {
+            Ok(Plan::Post(transfer)) => {
+                assert!(transfer.is_balanced());
+                self.done.push(transfer);
+                "ok"
+            }
+            Ok(Plan::Replayed) => "replayed",
+            Err(LedgerError::Conflict) => "conflict",
+            Err(LedgerError::KeyReused) => "key_reused",
+            Err(LedgerError::AmountOutOfRange) => "amount_out_of_range",
+            Err(LedgerError::OverBudget) => "over_budget",
+            Err(LedgerError::AmountMismatch) => "amount_mismatch",
+        }
+    }
+
+    fn balances(&self) -> BTreeMap<&'static str, i64> {
+        let mut balances =
+            BTreeMap::from([("buyer", 0), ("escrow", 0), ("platform_fee", 0), ("developer", 0)]);
+        for entry in self.done.iter().flat_map(|t| &t.entries) {
+            let name = match entry.account {
+                LedgerAccount::Buyer(_) => "buyer",
+                LedgerAccount::Held(_) => "escrow",
+                LedgerAccount::PlatformFee => "platform_fee",
+                LedgerAccount::Developer(_) => "developer",
+            };
+            *balances.get_mut(name).unwrap() += entry.amount.minor();
+        }
+        balances
+    }
+}
+
+/// Runs one sequence; `false` when it needs what only a payment provider can do. Concurrent operations are run one
+/// after another here: the store's own test races them on a real database.
+fn sequence(row: &Value) -> bool {
+    let ops = row["ops"].as_array().unwrap();
+    if ops.iter().any(|op| op["op"] == "provider_webhook" || op.get("bid_currency").is_some()) {
+        return false;
+    }
+    let mut book = Book::new();
+    for (i, op) in ops.iter().enumerate() {
+        let kind = op["op"].as_str().unwrap();
+        let n = op.get("n").map_or(1, int);
+        if let Some(both) = kind.strip_suffix("_concurrent") {
+            let kinds: Vec<&str> = both.split("_and_").collect();
+            let oks = (0..n).flat_map(|round| kinds.iter().map(move |kind| (round, *kind)));
+            let oks =
+                oks.filter(|(round, kind)| book.run(op, kind, &format!("{kind}-{round}")) == "ok").count();
+            assert_eq!(oks, 1, "{row}");
+        } else {
+            let result = book.run(op, kind, op["key"].as_str().unwrap_or("k"));
+            assert_eq!(Some(result), row["expected"]["results"][i].as_str(), "operation {i} of {row}");
+        }
+    }
+    let balances = serde_json::to_value(book.balances()).unwrap();
+    match row["expected"].get("balances_any_of") {
+        Some(any) => assert!(any.as_array().unwrap().contains(&balances), "{row}: {balances}"),
+        None => assert_eq!(&balances, &row["expected"]["balances"], "{row}"),
+    }
+    assert_eq!(book.balances().values().sum::<i64>(), 0, "{row}");
+    true
+}

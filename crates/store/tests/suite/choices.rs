@@ -1,0 +1,251 @@
+//! What the buyer decides, and the money that moves with it.
+
+use crate::support::{World, answer, done, on_both};
+use chrono::TimeDelta;
+use gavel_domain::bid::{Bid, BidStatus};
+use gavel_domain::delivery::{Delivery, DeliveryStatus};
+use gavel_domain::event::Actor;
+use gavel_domain::invitation::{Attempt, AttemptResult, Mode, Outcome};
+use gavel_domain::ledger::LedgerAccount;
+use gavel_domain::lifecycle::TaskState;
+use gavel_domain::task::Task;
+use gavel_domain::*;
+use gavel_store::choices::Refusal;
+use gavel_store::ledger::Settlement;
+use gavel_store::{Guarded, Once};
+
+/// A task in prototyping with two scored bids and one agent still at work.
+struct Played {
+    task: Task,
+    claimed: gavel_store::Claimed,
+    bids: [Bid; 2],
+}
+
+impl World {
+    async fn played(&self) -> Played {
+        let developer = self.developer("dev").await;
+        let agents = [
+            self.agent(&developer, "one").await,
+            self.agent(&developer, "two").await,
+            self.agent(&developer, "slow").await,
+        ];
+        let task = self.task(self.account("buyer").await).await;
+        let (claimed, invited) = self.prototyping(&task, &agents.iter().collect::<Vec<_>>()).await;
+        let bids = [
+            self.scored(&claimed, &invited[0], 800_000).await,
+            self.scored(&claimed, &invited[1], 700_000).await,
+        ];
+        Played { task, claimed, bids }
+    }
+
+    async fn select(&self, task: TaskId, bid: BidId) -> Once<Result<String, Refusal>> {
+        let render = |task: &Task, bid: &gavel_store::gallery::GalleryBid| {
+            format!("{} {}", task.state, bid.bid.status.name())
+        };
+        self.store.select(task, bid, None, self.now(), render).await.unwrap()
+    }
+
+    fn settlement(&self) -> Settlement {
+        let id = TransferId::new(self.now(), &self.chance);
+        Settlement { currency: "USD".to_owned(), fee: BasisPoints(1500), id }
+    }
+
+    fn delivery(&self, task: &Task, bid: &Bid) -> Delivery {
+        Delivery {
+            id: DeliveryId::new(self.now(), &self.chance),
+            task: task.id,
+            bid: bid.id,
+            revision: 0,
+            status: DeliveryStatus::Pending,
+            notes: None,
+            deadline_at: self.now() + TimeDelta::seconds(300),
+            answer: None,
+            ready_at: None,
+        }
+    }
+
+    /// Holds the price and brings the delivery in.
+    async fn delivered(&self, played: &Played) -> Delivery {
+        let delivery = self.delivery(&played.task, &played.bids[0]);
+        let held = self
+            .store
+            .hold_and_deliver(self.claim().await, &delivery, Some(&self.settlement()), self.now())
+            .await;
+        done(held.unwrap());
+        self.bring_in(&delivery, played.bids[0].invitation).await;
+        delivery
+    }
+
+    async fn bring_in(&self, delivery: &Delivery, invitation: InvitationId) {
+        let claimed = self.claim().await;
+        let attempt = Attempt {
+            id: AttemptId::new(self.now(), &self.chance),
+            invitation,
+            mode: Mode::Final,
+            revision: delivery.revision,
+            number: 1,
+            started_at: self.now(),
+            result: None,
+        };
+        done(self.store.begin_final_call(&claimed, delivery, &attempt).await.unwrap());
+        let result = AttemptResult {
+            ended_at: self.now(),
+            status: Some(200),
+            code: "ok".to_owned(),
+            warnings: vec![],
+            error_body: None,
+        };
+        let until = self.now() + TimeDelta::days(14);
+        let ready = self
+            .store
+            .delivery_ready(claimed, delivery, &answer(), (attempt.id, &result), until, self.now())
+            .await;
+        done(ready.unwrap());
+    }
+
+    async fn state(&self, task: TaskId) -> (TaskState, Option<String>) {
+        let task = self.store.task(task).await.unwrap().unwrap();
+        (task.state, task.reason)
+    }
+
+    async fn balances(&self) -> Vec<(String, i64)> {
+        let kind = |a: LedgerAccount| a.to_string().split(':').next().unwrap().to_owned();
+        let balances = self.store.balances().await.unwrap();
+        balances.into_iter().map(|b| (kind(b.account), b.amount.minor())).collect()
+    }
+}
+
+on_both! {
+    async fn an_early_selection_ends_the_others_and_wins_once(world) {
+        let played = world.played().await;
+        let answer = world.select(played.task.id, played.bids[1].id).await;
+        assert_eq!(answer, Once::Fresh(Ok("accepted selected".to_owned())));
+        let again = world.select(played.task.id, played.bids[0].id).await;
+        assert_eq!(again, Once::Fresh(Err(Refusal::State(TaskState::Accepted))));
+
+        assert!(!world.store.is_held(played.claimed.lease()).await.unwrap());
+        let mut outcomes: Vec<_> = world.store.dispatches(played.task.id, 1).await.unwrap().into_iter()
+            .map(|d| d.invitation.ended.unwrap().outcome).collect();
+        outcomes.sort();
+        assert_eq!(outcomes, [Outcome::Valid, Outcome::Valid, Outcome::Superseded]);
+        let statuses: Vec<_> = world.store.gallery(played.task.id).await.unwrap().into_iter().map(|g| g.bid.status).collect();
+        assert_eq!(statuses, [BidStatus::NotSelected, BidStatus::Selected]);
+    }
+}
+
+on_both! {
+    async fn of_racing_selections_exactly_one_wins(world) {
+        let played = world.played().await;
+        let picks = (0..8).map(|i| {
+            let (store, task, bid, now) = (world.store.clone(), played.task.id, played.bids[i % 2].id, world.now());
+            tokio::spawn(async move { store.select(task, bid, None, now, |_, _| String::new()).await.unwrap() })
+        });
+        let answers = futures::future::join_all(picks).await;
+        let won = answers.iter().filter(|a| matches!(a, Ok(Once::Fresh(Ok(_))))).count();
+        assert_eq!(won, 1);
+    }
+}
+
+on_both! {
+    async fn only_what_is_there_and_presented_can_be_selected(world) {
+        let played = world.played().await;
+        let nobody = BidId::new(world.now(), &world.chance);
+        assert_eq!(world.select(played.task.id, nobody).await, Once::Fresh(Err(Refusal::NoSuchBid)));
+        let (task, bid) = (played.task.id, played.bids[0].id);
+        done(world.store.close_phase(played.claimed, Outcome::Late, world.now() + TimeDelta::days(7), world.now()).await.unwrap());
+        assert_eq!(world.select(task, bid).await, Once::Fresh(Ok("accepted selected".to_owned())));
+        let cancel = world.store.cancel(task, Actor::Buyer, "", world.now()).await.unwrap();
+        assert_eq!(cancel.unwrap_err(), Refusal::State(TaskState::Accepted));
+    }
+}
+
+on_both! {
+    async fn approval_pays_once_and_the_ledger_verifies(world) {
+        let played = world.played().await;
+        let task = played.task.id;
+        let _ = world.select(task, played.bids[0].id).await;
+        world.delivered(&played).await;
+        assert_eq!(world.balances().await, [("buyer".to_owned(), -2200), ("held".to_owned(), 2200)]);
+
+        let approve = async || world.store.approve(task, Some(&world.settlement()), world.now()).await.unwrap();
+        assert_eq!(approve().await.unwrap().state, TaskState::Completed);
+        assert_eq!(approve().await.unwrap_err(), Refusal::State(TaskState::Completed));
+        let paid = [("buyer".to_owned(), -2200), ("developer".to_owned(), 1870), ("platform_fee".to_owned(), 330)];
+        assert_eq!(world.balances().await, paid);
+        let report = world.store.verify_ledger("USD").await.unwrap();
+        assert_eq!((report.transfers, report.problems), (2, vec![]));
+        let report = world.store.verify_ledger("AUD").await.unwrap();
+        assert_eq!(report.problems.len(), 2, "another currency is another chain");
+        assert_eq!(world.store.transfers_of(task).await.unwrap().len(), 2);
+    }
+}
+
+on_both! {
+    async fn revisions_are_counted_and_delivered_again(world) {
+        let played = world.played().await;
+        let task = played.task.id;
+        let _ = world.select(task, played.bids[0].id).await;
+        let first = world.delivered(&played).await;
+        let next = Delivery { id: DeliveryId::new(world.now(), &world.chance), notes: Some("shorter".to_owned()), ..first.clone() };
+        let revise = async |delivery: &Delivery| world.store.request_revision(task, delivery, 1, world.now()).await.unwrap();
+        assert!(revise(&next).await.is_ok());
+        let pending = world.store.latest_delivery(task).await.unwrap().unwrap();
+        assert_eq!((pending.revision, pending.status, pending.notes.as_deref()), (1, DeliveryStatus::Pending, Some("shorter")));
+        assert_eq!(revise(&next).await.unwrap_err(), Refusal::NoDelivery);
+        world.bring_in(&pending, played.bids[0].invitation).await;
+        assert_eq!(revise(&next).await.unwrap_err(), Refusal::NoRevisionsLeft(1));
+        assert_eq!(world.store.latest_delivery(task).await.unwrap().unwrap().answer, Some(answer()));
+    }
+}
+
+on_both! {
+    async fn a_failed_delivery_gives_the_money_back(world) {
+        let played = world.played().await;
+        let task = played.task.id;
+        let _ = world.select(task, played.bids[0].id).await;
+        let delivery = world.delivery(&played.task, &played.bids[0]);
+        done(world.store.hold_and_deliver(world.claim().await, &delivery, Some(&world.settlement()), world.now()).await.unwrap());
+        done(world.store.delivery_failed(world.claim().await, &delivery, Some(&world.settlement()), world.now()).await.unwrap());
+        assert_eq!(world.state(task).await, (TaskState::Expired, Some("delivery_failed".to_owned())));
+        assert!(world.balances().await.is_empty());
+        assert_eq!(world.store.verify_ledger("USD").await.unwrap().problems, Vec::<String>::new());
+    }
+}
+
+on_both! {
+    async fn silence_approves_or_expires(world) {
+        let played = world.played().await;
+        let task = played.task.id;
+        let _ = world.select(task, played.bids[0].id).await;
+        let delivery = world.delivered(&played).await;
+        assert!(world.try_claim().await.is_none(), "parked until the answer window ends");
+        world.clock.advance(TimeDelta::days(14));
+        let claimed = world.claim().await;
+        done(world.store.approve_by_silence(claimed, &delivery, Some(&world.settlement()), world.now()).await.unwrap());
+        assert_eq!(world.state(task).await, (TaskState::Completed, Some("answer_window_lapsed".to_owned())));
+    }
+}
+
+on_both! {
+    async fn a_lapsed_delivery_is_refunded(world) {
+        let played = world.played().await;
+        let task = played.task.id;
+        let _ = world.select(task, played.bids[0].id).await;
+        world.delivered(&played).await;
+        world.clock.advance(TimeDelta::days(14));
+        let settlement = world.settlement();
+        done(world.store.lapse(world.claim().await, "answer_window_lapsed", Some(&settlement), world.now()).await.unwrap());
+        assert_eq!(world.state(task).await.0, TaskState::Expired);
+        assert!(world.balances().await.is_empty());
+    }
+}
+
+on_both! {
+    async fn a_selection_between_read_and_write_wins_over_the_loop(world) {
+        let played = world.played().await;
+        let _ = world.select(played.task.id, played.bids[0].id).await;
+        let closed = world.store.close_phase(played.claimed, Outcome::Late, world.now(), world.now()).await.unwrap();
+        assert_eq!(closed, Guarded::Lost);
+        assert_eq!(world.state(played.task.id).await.0, TaskState::Accepted);
+    }
+}
