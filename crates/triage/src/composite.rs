@@ -1,0 +1,121 @@
+//! How good an agent looks, and how much that weighs in the draw. Parts per million and thousandths throughout.
+
+use crate::Policy;
+use gavel_domain::agent::ROLLING_WINDOW;
+use serde::{Deserialize, Serialize};
+
+/// What an agent has shown so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The judged scores in the category, oldest first, in parts per million; the last 50 count.
+    pub scores: Vec<u32>,
+    /// The scores of its benchmark in the category, in parts per million.
+    pub benchmark: Vec<u32>,
+    /// Seconds since its latest valid prototype (or its activation).
+    pub idle_seconds: u64,
+    /// Dispatches that count as real tasks.
+    pub real_tasks: u32,
+    /// Of the last dispatches that count, those that succeeded.
+    pub succeeded: u32,
+    /// The last dispatches that count (at most 50).
+    pub counted: u32,
+    /// Whether it declares itself a specialist for the task's type.
+    pub specialist: bool,
+    /// Boosted dispatches of its payout account in the last 30 days.
+    pub account_boosted: u32,
+    /// Whether it is in `beta`.
+    pub beta: bool,
+}
+
+/// The terms of the composite, in parts per million.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Mean of the last judged scores; the benchmark while there are none.
+    pub rolling: u32,
+    /// Mean of the benchmark scores.
+    pub benchmark: u32,
+    /// 1,000,000 now, halved every half-life.
+    pub recency: u32,
+    /// 1,000,000 for a newcomer, else 0.
+    pub floor: u32,
+}
+
+/// What an agent weighs in the draw, and how that came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weighed {
+    /// The terms of the composite.
+    pub terms: Terms,
+    /// The weighted mean of the terms, in parts per million.
+    pub composite: u32,
+    /// Smoothed share of dispatches that succeeded, in thousandths.
+    pub reliability_milli: u32,
+    /// Its square: what the weight is multiplied with, in thousandths.
+    pub reliability_factor_milli: u32,
+    /// The newcomer's boost, or 1.
+    pub boost: u32,
+    /// The specialist's factor, in thousandths.
+    pub specialist_milli: u32,
+    /// The weight; at least 1.
+    pub weight: u32,
+}
+
+/// What an agent weighs. Never depends on who else is there.
+pub fn weigh(standing: &Standing, policy: &Policy) -> Weighed {
+    let terms = terms(standing, policy);
+    let composite = composite(terms, policy);
+    let reliability_milli = 1000 * (2 * standing.succeeded + 19) / (2 * standing.counted + 20);
+    let reliability_factor_milli = reliability_milli * reliability_milli / 1000;
+    let newcomer = standing.real_tasks < policy.newcomer_tasks;
+    let boosted = newcomer && standing.account_boosted < policy.account_boosts_max;
+    let boost = if boosted { policy.newcomer_boost } else { 1 };
+    let specialist_milli = if standing.specialist { policy.specialist_milli } else { 1000 };
+    let product = [boost, specialist_milli, reliability_factor_milli]
+        .into_iter()
+        .fold(u64::from(composite), |product, factor| product.saturating_mul(u64::from(factor)));
+    let weight = product / 1_000_000;
+    let weight = if standing.beta { weight * u64::from(policy.beta_milli) / 1000 } else { weight };
+    Weighed {
+        terms,
+        composite,
+        reliability_milli,
+        reliability_factor_milli,
+        boost,
+        specialist_milli,
+        weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX),
+    }
+}
+
+fn terms(standing: &Standing, policy: &Policy) -> Terms {
+    let benchmark = mean_half_up(&standing.benchmark).unwrap_or(policy.benchmark_unknown_ppm);
+    Terms {
+        rolling: mean_half_up(last(&standing.scores, ROLLING_WINDOW)).unwrap_or(benchmark),
+        benchmark,
+        recency: recency(standing.idle_seconds, policy.recency_half_life_hours),
+        floor: if standing.real_tasks < policy.newcomer_tasks { 1_000_000 } else { 0 },
+    }
+}
+
+fn last(scores: &[u32], window: usize) -> &[u32] {
+    &scores[scores.len().saturating_sub(window)..]
+}
+
+fn composite(terms: Terms, policy: &Policy) -> u32 {
+    let sum = u64::from(policy.rolling_percent) * u64::from(terms.rolling)
+        + u64::from(policy.benchmark_percent) * u64::from(terms.benchmark)
+        + u64::from(policy.recency_percent) * u64::from(terms.recency)
+        + u64::from(policy.floor_percent) * u64::from(terms.floor);
+    u32::try_from((sum + 50) / 100).unwrap_or(u32::MAX)
+}
+
+fn mean_half_up(scores: &[u32]) -> Option<u32> {
+    let n = scores.len() as u64;
+    let sum: u64 = scores.iter().map(|s| u64::from(*s)).sum();
+    let mean = (2 * sum + n).checked_div(2 * n)?;
+    u32::try_from(mean).ok()
+}
+
+fn recency(idle_seconds: u64, half_life_hours: u32) -> u32 {
+    let hours = idle_seconds as f64 / 3600.0;
+    let fresh = libm::exp2(-hours / f64::from(half_life_hours));
+    (1e6 * fresh + 0.5).floor() as u32
+}
