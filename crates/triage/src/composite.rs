@@ -115,7 +115,7 @@ fn mean_half_up(scores: &[u32]) -> Option<u32> {
 }
 
 fn recency(idle_seconds: u64, half_life_hours: u32) -> u32 {
-    let hours = idle_seconds as f64 / 3600.0;
-    let fresh = libm::exp2(-hours / f64::from(half_life_hours));
+    let whole_hours = (idle_seconds / 3600) as f64;
+    let fresh = libm::exp2(-whole_hours / f64::from(half_life_hours));
     (1e6 * fresh + 0.5).floor() as u32
 }

@@ -1,5 +1,5 @@
 //! What holds for every decision.
-#![allow(clippy::unwrap_used, reason = "a test may stop here")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may stop here, and says what it ran")]
 
 use gavel_triage::*;
 use proptest::prelude::*;
