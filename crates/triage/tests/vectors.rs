@@ -35,7 +35,7 @@ fn composite_cases() {
         let standing = Standing {
             scores: ppms(&input["scores"]),
             benchmark: ppms(&input["bench"]),
-            idle_seconds: number(&input["age_s"]),
+            idle_seconds: input["age_s"].as_i64().unwrap().max(0).cast_unsigned(),
             real_tasks: small(&input["real_tasks"]),
             succeeded: small(&input["ok"]),
             counted: small(&input["attempts"]),
