@@ -3,8 +3,9 @@
 use crate::reply::Ended;
 use async_trait::async_trait;
 use bytes::Bytes;
+use gavel_contract::agent::answer::Expectation;
 use gavel_domain::invitation::{AttemptResult, Mode};
-use gavel_domain::{AttemptId, InvitationId, Money, TaskId, Timestamp};
+use gavel_domain::{AttemptId, InvitationId, TaskId, Timestamp};
 use std::fmt;
 
 /// One agent to be called, with an attempt row already written for the first send.
@@ -32,8 +33,10 @@ pub struct Call {
     pub sends_so_far: u32,
     /// What the request is signed with.
     pub credentials: Credentials,
-    /// The task's budget: the price where the agent names none, and the most it may name.
-    pub budget: Money,
+    /// The `User-Agent` it is sent with.
+    pub user_agent: String,
+    /// What its answer is held against.
+    pub expectation: Expectation,
 }
 
 /// What a request to one developer's agent carries and is signed with.
@@ -53,7 +56,10 @@ impl fmt::Debug for Credentials {
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("invitation", &self.invitation).field("mode", &self.mode).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("invitation", &self.invitation)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
     }
 }
 

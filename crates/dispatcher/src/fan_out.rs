@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::error;
 
 /// What a call is made with.
 #[derive(Clone)]
@@ -82,15 +83,14 @@ impl Dispatcher {
     async fn send_once(&self, call: &Call, deadline: Instant) -> Ended {
         let sending = async {
             let request = request::build(call, self.clock.now(), deadline);
-            let sent = match request {
-                Ok(request) => self.transport.send(request).await,
-                Err(failure) => Err(failure),
-            };
-            reply::read(sent, call)
+            reply::read(self.transport.send(request).await, call)
         };
         match timeout_at(deadline, AssertUnwindSafe(sending).catch_unwind()).await {
             Ok(Ok(ended)) => ended,
-            Ok(Err(_panic)) => Ended::panicked(),
+            Ok(Err(_panic)) => {
+                error!(invitation.id = %call.invitation, "a call was ended by a panic of ours");
+                Ended::panicked()
+            }
             Err(_elapsed) => Ended::out_of_time(call.deadline_is_own_limit),
         }
     }

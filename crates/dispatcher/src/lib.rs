@@ -18,6 +18,8 @@ pub mod transport;
 /// What an answer or a failure means: the outcome.
 pub mod reply;
 
+mod redact; // no stored text shows a key
+
 /// May a failed send be made once more?
 pub mod retry;
 

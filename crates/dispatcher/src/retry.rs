@@ -42,7 +42,11 @@ mod tests {
     fn one_more_send_only_when_no_byte_arrived() {
         let check = |kind, sends_made, seconds, expected: bool| {
             let pause = pause_before_resend(may_send_again(kind), sends_made, Duration::from_secs(seconds));
-            assert_eq!(pause, expected.then_some(RESEND_PAUSE), "{kind:?} after {sends_made} with {seconds} s");
+            assert_eq!(
+                pause,
+                expected.then_some(RESEND_PAUSE),
+                "{kind:?} after {sends_made} with {seconds} s"
+            );
         };
         check(FailureKind::Connect, 1, 60, true);
         check(FailureKind::NoResponse, 1, 60, true);

@@ -1,8 +1,11 @@
 //! Whole rounds under paused time: what is sent when, and how each call ends.
 
+#![allow(clippy::unwrap_used, reason = "test code")]
+
 mod support;
 
 use futures::StreamExt;
+use gavel_contract::signature::{Secret, verify_hex, verify_webhook};
 use gavel_dispatcher::transport::FailureKind::{self, Connect, NoResponse, Tls};
 use gavel_dispatcher::{Call, Settled};
 use gavel_domain::invitation::Outcome;
@@ -60,8 +63,7 @@ async fn every_way_a_call_can_end() {
 #[tokio::test(start_paused = true)]
 async fn never_a_second_send_after_a_status() {
     for code in [100, 201, 302, 400, 404, 408, 422, 429, 500, 502, 503] {
-        let (settled, _, bench) =
-            one(&[Step::Answer(SECOND, status(code))], Mood::Willing, |_| {}).await;
+        let (settled, _, bench) = one(&[Step::Answer(SECOND, status(code))], Mood::Willing, |_| {}).await;
         assert_eq!(bench.network.sent().len(), 1, "after {code}");
         assert_eq!(settled.result.status, Some(code));
         assert_ne!(settled.ended.outcome, Outcome::Valid, "{code}");
@@ -83,7 +85,8 @@ async fn both_sends_share_one_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn the_phase_cuts_a_call_without_blame() {
-    let (settled, took, _) = one(&[Step::Hang], Mood::Willing, |call| call.deadline_is_own_limit = false).await;
+    let (settled, took, _) =
+        one(&[Step::Hang], Mood::Willing, |call| call.deadline_is_own_limit = false).await;
     assert_eq!((settled.ended.outcome, settled.ended.code.as_str()), (Outcome::Late, "phase_closed"));
     assert_eq!(took, SECOND * 120);
 }
@@ -122,6 +125,13 @@ async fn a_second_send_has_its_own_row_and_signature_but_the_same_id() {
     assert_eq!(first.header("webhook-timestamp"), "1767225600");
     assert_eq!(second.header("webhook-timestamp"), "1767225603", "signed when it is sent");
     assert_ne!(first.header("webhook-signature"), second.header("webhook-signature"));
+    let secret = Secret::parse(support::SECRET).unwrap();
+    for (sent, now) in [(first, 1_767_225_600), (second, 1_767_225_603)] {
+        let id = verify_webhook(std::slice::from_ref(&secret), &sent.headers, &sent.body, now);
+        assert_eq!(id, Some(sent.header("webhook-id")));
+        let hex = sent.header("X-AITasker-Signature");
+        assert!(verify_hex(&[support::SECRET.as_bytes()], &sent.body, hex));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,5 +224,5 @@ async fn every_send_goes_to_its_own_agent_with_the_exact_bytes() {
     assert_eq!(sent.iter().map(|s| s.url.clone()).collect::<Vec<_>>(), [url(0), url(1)]);
     assert!(sent.iter().all(|s| s.body == call(0, 9).body));
     assert_ne!(sent[0].header("webhook-id"), sent[1].header("webhook-id"));
-    assert_eq!(sent[0].header("X-AITasker-Key"), "ait_0123456789abcdef");
+    assert_eq!(sent[0].header("X-AITasker-Key"), support::KEY);
 }

@@ -35,7 +35,11 @@ impl Outbound {
     ///
     /// # Errors
     /// As [`Outbound::new`].
-    pub fn with_lookup(guard: Guard, limits: Limits, lookup: Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
+    pub fn with_lookup(
+        guard: Guard,
+        limits: Limits,
+        lookup: Arc<dyn Lookup>,
+    ) -> Result<Self, reqwest::Error> {
         Ok(Self { http: client(&limits)?, guard, limits, lookup })
     }
 
@@ -49,27 +53,36 @@ impl Outbound {
         self.read(response, &request).await
     }
 
-    /// Every address of the URL's name, once all have passed the guard. Empty for a literal, which
-    /// [`Guard::check_url`] has judged.
+    /// Every address of the URL's host, once all have passed the guard. The connector dials a literal by itself, so
+    /// that is judged here like an answer.
     async fn checked_addresses(&self, url: &Url) -> Result<Vec<IpAddr>, SendFailure> {
-        let Some(Host::Domain(host)) = url.host() else { return Ok(Vec::new()) };
         let port = url.port_or_known_default().unwrap_or_default();
+        let (host, answers) = match url.host() {
+            Some(Host::Domain(host)) => (host, self.look_up(host).await?),
+            Some(Host::Ipv4(ip)) => (url.host_str().unwrap_or_default(), vec![ip.into()]),
+            Some(Host::Ipv6(ip)) => (url.host_str().unwrap_or_default(), vec![ip.into()]),
+            None => return Err(SendFailure::new(FailureKind::Refused("no_host"), "the URL has no host")),
+        };
+        self.guard.check_answers(host, port, &answers).map_err(refused)?;
+        Ok(answers)
+    }
+
+    async fn look_up(&self, host: &str) -> Result<Vec<IpAddr>, SendFailure> {
         let answers = timeout(self.limits.look_up, self.lookup.look_up(host)).await.map_err(|_| {
             let waited = self.limits.look_up.as_secs();
             let message = format!("{host} was not resolved within {waited} s");
             SendFailure::new(FailureKind::Refused("dns_timeout"), message)
         })?;
-        let answers = answers.map_err(|error| {
+        answers.map_err(|error| {
             SendFailure::new(FailureKind::Connect, format!("{host} does not resolve: {error}"))
-        })?;
-        self.guard.check_answers(host, port, &answers).map_err(refused)?;
-        Ok(answers)
+        })
     }
 
     async fn read(&self, response: reqwest::Response, request: &Request) -> Result<Reply, SendFailure> {
         let mut reply = Reply {
             status: response.status().as_u16(),
-            content_encoding: text_of(response.headers(), CONTENT_ENCODING),
+            content_encoding: text_of(response.headers(), CONTENT_ENCODING)
+                .filter(|named| is_encoding(named)),
             retry_after: text_of(response.headers(), RETRY_AFTER),
             body: Bytes::new(),
         };
@@ -108,7 +121,10 @@ impl Transport for Outbound {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where the client is made: here it learns its manners")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the client is made: here it learns its manners"
+)]
 fn client(limits: &Limits) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .dns_resolver(OnlyChecked)
@@ -127,7 +143,8 @@ fn client(limits: &Limits) -> Result<reqwest::Client, reqwest::Error> {
 
 /// The whole body, or a failure once it is known to be larger than `cap`.
 async fn whole_body(mut response: reqwest::Response, cap: usize) -> Result<Bytes, SendFailure> {
-    let too_large = || SendFailure::new(FailureKind::TooLarge, format!("the answer is larger than {cap} bytes"));
+    let too_large =
+        || SendFailure::new(FailureKind::TooLarge, format!("the answer is larger than {cap} bytes"));
     let declared = response.content_length().unwrap_or(0);
     if declared > cap as u64 {
         return Err(too_large());
@@ -147,7 +164,9 @@ fn headers(given: &[(String, String)]) -> Result<HeaderMap, SendFailure> {
     let mut headers = HeaderMap::with_capacity(given.len() + 1);
     for (name, value) in given {
         // The value may be a key, so the message names only the header.
-        let bad = || SendFailure::new(FailureKind::Ours, format!("the header {name} has a value that cannot be sent"));
+        let bad = || {
+            SendFailure::new(FailureKind::Ours, format!("the header {name} has a value that cannot be sent"))
+        };
         let name = HeaderName::try_from(name).map_err(|_| bad())?;
         headers.append(name, HeaderValue::try_from(value).map_err(|_| bad())?);
     }
@@ -155,12 +174,16 @@ fn headers(given: &[(String, String)]) -> Result<HeaderMap, SendFailure> {
     Ok(headers)
 }
 
-/// The header's lines joined, or `None` where there is none that says anything.
+/// The header's lines joined, or `None` where there is none.
 fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
-    let lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
-    let text = lines.collect::<Vec<_>>().join(", ");
-    let says_nothing = text.trim().is_empty() || text.trim().eq_ignore_ascii_case("identity");
-    (!says_nothing).then_some(text)
+    let lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    lines.map(|line| line.into_owned()).reduce(|all, line| format!("{all}, {line}"))
+}
+
+/// `identity` names no encoding; neither does an empty value.
+fn is_encoding(named: &str) -> bool {
+    let named = named.trim();
+    !named.is_empty() && !named.eq_ignore_ascii_case("identity")
 }
 
 fn refused(refused: Refused) -> SendFailure {

@@ -14,7 +14,10 @@ pub(crate) fn before_the_head(error: reqwest::Error) -> SendFailure {
         connecting(&error)
     } else if error.is_timeout() {
         FailureKind::Timeout
-    } else if causes(&error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse) {
+    } else if causes(&error)
+        .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
+        .any(hyper::Error::is_parse)
+    {
         FailureKind::BrokenHead
     } else {
         // Closed or reset while the head was awaited.
@@ -56,6 +59,11 @@ fn sentence(kind: FailureKind, error: &reqwest::Error) -> String {
     }
 }
 
-fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |cause| cause.source())
+/// All causes, outermost first.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| match cause.downcast_ref::<io::Error>() {
+        // `source` of an I/O error steps over the error it wraps.
+        Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+        None => cause.source(),
+    })
 }

@@ -1,5 +1,7 @@
 //! What comes back from servers that behave and from those that do not, over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "test code")]
+
 mod support;
 
 use gavel_dispatcher::transport::{FailureKind, Transport};
@@ -8,8 +10,7 @@ use std::time::{Duration, Instant};
 use support::{CAP, Names, Play, Server, limits, ok, post, request};
 
 fn client() -> Outbound {
-    let guard = support::guard();
-    Outbound::with_lookup(guard, limits(), Names::new(&[&["127.0.0.2"]])).unwrap()
+    Outbound::with_lookup(support::guard(&[443]), limits(), Names::new(&[&["127.0.0.2"]])).unwrap()
 }
 
 /// What a server that plays this gets out of us.
@@ -29,7 +30,7 @@ async fn check(wire: &str, expected: Result<u16, FailureKind>) {
 #[tokio::test]
 async fn the_exact_bytes_and_headers_arrive_and_nothing_else() {
     let server = Server::start("127.0.0.2", Play::Write(ok("{\"full_text\": \"x\"}"))).await;
-    let reply = post(&client(), &server.url_by_name("agent.test")).await.unwrap();
+    let reply = post(&client(), &server.url_by_name()).await.unwrap();
     assert_eq!((reply.status, &reply.body[..]), (200, &b"{\"full_text\": \"x\"}"[..]));
     let requests = server.requests();
     let [request] = &requests[..] else { panic!("{} requests", requests.len()) };
@@ -176,7 +177,9 @@ async fn a_bad_status_stands_whatever_its_body_does() {
 
 #[tokio::test]
 async fn a_second_answer_on_a_connection_is_never_taken_for_the_next_ones() {
-    for framing in ["content-length: 2\r\n\r\n{}", "transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n"] {
+    for framing in
+        ["content-length: 2\r\n\r\n{}", "transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n"]
+    {
         let smuggled = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nWRONG";
         let wire = format!("HTTP/1.1 200 OK\r\n{framing}{smuggled}");
         let server = Server::start("127.0.0.2", Play::Write(wire.into_bytes())).await;
@@ -186,7 +189,11 @@ async fn a_second_answer_on_a_connection_is_never_taken_for_the_next_ones() {
                 assert_ne!(&reply.body[..], b"WRONG");
             }
         }
-        assert_eq!(server.connections(), server.requests().len(), "no connection is used after a framing fault");
+        assert_eq!(
+            server.connections(),
+            server.requests().len(),
+            "no connection is used after a framing fault"
+        );
     }
 }
 

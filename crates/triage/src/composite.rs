@@ -55,6 +55,8 @@ pub struct Weighed {
     pub boost: u32,
     /// The specialist's factor, in thousandths.
     pub specialist_milli: u32,
+    /// The factor of `beta` agents, in thousandths.
+    pub beta_milli: u32,
     /// The weight; at least 1.
     pub weight: u32,
 }
@@ -63,17 +65,16 @@ pub struct Weighed {
 pub fn weigh(standing: &Standing, policy: &Policy) -> Weighed {
     let terms = terms(standing, policy);
     let composite = composite(terms, policy);
-    let reliability_milli = 1000 * (2 * standing.succeeded + 19) / (2 * standing.counted + 20);
+    let reliability_milli = reliability(standing, policy);
     let reliability_factor_milli = reliability_milli * reliability_milli / 1000;
-    let newcomer = standing.real_tasks < policy.newcomer_tasks;
-    let boosted = newcomer && standing.account_boosted < policy.account_boosts_max;
+    let boosted = is_newcomer(standing, policy) && standing.account_boosted < policy.account_boosts_max;
     let boost = if boosted { policy.newcomer_boost } else { 1 };
     let specialist_milli = if standing.specialist { policy.specialist_milli } else { 1000 };
     let product = [boost, specialist_milli, reliability_factor_milli]
         .into_iter()
         .fold(u64::from(composite), |product, factor| product.saturating_mul(u64::from(factor)));
-    let weight = product / 1_000_000;
-    let weight = if standing.beta { weight * u64::from(policy.beta_milli) / 1000 } else { weight };
+    let beta_milli = if standing.beta { policy.beta_milli } else { 1000 };
+    let weight = (product / 1_000_000).saturating_mul(u64::from(beta_milli)) / 1000;
     Weighed {
         terms,
         composite,
@@ -81,6 +82,7 @@ pub fn weigh(standing: &Standing, policy: &Policy) -> Weighed {
         reliability_factor_milli,
         boost,
         specialist_milli,
+        beta_milli,
         weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX),
     }
 }
@@ -91,12 +93,26 @@ fn terms(standing: &Standing, policy: &Policy) -> Terms {
         rolling: mean_half_up(last(&standing.scores, ROLLING_WINDOW)).unwrap_or(benchmark),
         benchmark,
         recency: recency(standing.idle_seconds, policy.recency_half_life_hours),
-        floor: if standing.real_tasks < policy.newcomer_tasks { 1_000_000 } else { 0 },
+        floor: if is_newcomer(standing, policy) { 1_000_000 } else { 0 },
     }
 }
 
 fn last(scores: &[u32], window: usize) -> &[u32] {
     &scores[scores.len().saturating_sub(window)..]
+}
+
+fn is_newcomer(standing: &Standing, policy: &Policy) -> bool {
+    standing.real_tasks < policy.newcomer_tasks
+}
+
+/// The share of successes, pulled towards the prior while there is little to go by.
+fn reliability(standing: &Standing, policy: &Policy) -> u32 {
+    let [prior_milli, prior, counted] =
+        [policy.reliability_prior_milli, policy.reliability_prior_dispatches, standing.counted]
+            .map(u64::from);
+    let succeeded = u64::from(standing.succeeded.min(standing.counted));
+    let share = (1000 * succeeded + prior_milli * prior) / (counted + prior).max(1);
+    u32::try_from(share.min(1000)).unwrap_or(1000)
 }
 
 fn composite(terms: Terms, policy: &Policy) -> u32 {

@@ -8,7 +8,7 @@ use crate::{
 /// Whom to ask, and why not the others.
 pub fn decide(input: &Input, policy: &Policy) -> Record {
     let wanted = agents_wanted(input.task.budget_minor, input.agents, policy);
-    let slots = slots(wanted, input.experimentation_milli);
+    let slots = slots(wanted, input.experimentation_milli, policy);
 
     let mut candidates: Vec<&Candidate> = input.candidates.iter().collect();
     candidates.sort_by(|a, b| a.agent.cmp(&b.agent));
@@ -25,6 +25,7 @@ pub fn decide(input: &Input, policy: &Policy) -> Record {
         parameters: policy.hash(),
         seed: input.seed.to_string(),
         task: input.task.clone(),
+        agents_asked_for: input.agents,
         agents_wanted: wanted,
         experimentation_milli: input.experimentation_milli,
         slots,

@@ -4,7 +4,8 @@
 
 use crate::{Slots, Tier};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
 
 /// A lane; its number enters the draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,42 +99,52 @@ impl Hall<'_> {
     /// Fills up to `seats` of a lane, class by class; gives back how many stay empty.
     fn fill(&mut self, lane: Lane, mut seats: u8, one_per_account: bool) -> u8 {
         for class in lane.classes() {
-            for drawn in self.ordered(lane, class) {
-                let account = self.entrants[drawn.entrant].account;
-                let account_seated = account.is_some_and(|account| self.accounts.contains(account));
-                let barred = self.taken.contains(&drawn.entrant) || (one_per_account && account_seated);
-                if seats == 0 || barred {
-                    continue;
+            if seats == 0 {
+                break;
+            }
+            let mut queue = self.queue(lane, class);
+            while seats > 0
+                && let Some(Reverse((key, _, entrant))) = queue.pop()
+            {
+                if self.admits(entrant, one_per_account) {
+                    self.take(Drawn { entrant, lane, key: f64::from_bits(key) });
+                    seats -= 1;
                 }
-                self.taken.insert(drawn.entrant);
-                self.accounts.extend(account);
-                self.seats.push(drawn);
-                seats -= 1;
             }
         }
         seats
     }
 
-    /// The entrants of a class by key, ties by number.
-    fn ordered(&self, lane: Lane, class: &[Tier]) -> Vec<Drawn> {
+    /// A class by key, ties by number. Keys are never negative, so their bits sort as they do. A heap, because of
+    /// thousands in a class only a handful is taken.
+    fn queue(&self, lane: Lane, class: &[Tier]) -> BinaryHeap<Reverse<(u64, u64, usize)>> {
         let of_class = self.entrants.iter().enumerate().filter(|(_, e)| class.contains(&e.tier));
-        let mut drawn: Vec<Drawn> = of_class
-            .map(|(entrant, e)| Drawn { entrant, lane, key: key_of(self.seed, lane, e.number, e.weight) })
-            .collect();
-        drawn.sort_by(|a, b| {
-            let number = |d: &Drawn| self.entrants[d.entrant].number;
-            a.key.total_cmp(&b.key).then(number(a).cmp(&number(b)))
-        });
-        drawn
+        of_class
+            .map(|(i, e)| Reverse((key_of(self.seed, lane, e.number, e.weight).to_bits(), e.number, i)))
+            .collect()
+    }
+
+    fn admits(&self, entrant: usize, one_per_account: bool) -> bool {
+        let account = self.entrants[entrant].account;
+        let barred = one_per_account && account.is_some_and(|account| self.accounts.contains(account));
+        !barred && !self.taken.contains(&entrant)
+    }
+
+    fn take(&mut self, drawn: Drawn) {
+        self.taken.insert(drawn.entrant);
+        self.accounts.extend(self.entrants[drawn.entrant].account);
+        self.seats.push(drawn);
     }
 }
 
 /// An agent's key in a lane: exponential with rate `weight`, so that low keys come with the weight's probability.
+/// Never negative.
 pub fn key_of(seed: u64, lane: Lane, number: u64, weight: u32) -> f64 {
-    -libm::log(uniform(seed, lane, number)) / f64::from(weight.max(1))
+    // ln(u) is at most 0: its absolute value is -ln(u), without a negative zero.
+    libm::log(uniform(seed, lane, number)).abs() / f64::from(weight.max(1))
 }
 
-/// The agent's own chance in a lane, in (0, 1).
+/// The agent's own chance in a lane, above 0 and at most 1.
 pub fn uniform(seed: u64, lane: Lane, number: u64) -> f64 {
     let stream = splitmix64(seed ^ lane.number().wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let bits = splitmix64(stream ^ number) >> 11;

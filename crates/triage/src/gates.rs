@@ -14,6 +14,8 @@ pub struct TaskFacts {
     pub budget_minor: i64,
     /// Who posted it.
     pub buyer: String,
+    /// Where the buyer is paid, if the buyer is a developer too.
+    pub buyer_payout_account: Option<String>,
     /// Slugs; when not empty nobody else is asked.
     pub only: Vec<String>,
     /// Slugs that are not asked.
@@ -103,10 +105,16 @@ pub fn gate(candidate: &Candidate, task: &TaskFacts, policy: &Policy) -> Option<
         (Gate::Unhealthy, candidate.health_fails >= policy.health_fails_max),
         (Gate::AtCapacity, candidate.in_flight >= candidate.max_concurrency),
         (Gate::PriceFloor, candidate.min_price_minor > task.budget_minor),
-        (Gate::OwnTask, task.money_on && candidate.owner == task.buyer),
+        (Gate::OwnTask, task.money_on && is_own(candidate, task)),
         (Gate::Excluded, task.exclude.contains(&candidate.agent)),
     ];
     gates.into_iter().find_map(|(gate, fails)| fails.then_some(gate))
+}
+
+/// A second developer record does not make an agent somebody else's: the payout account counts as well.
+fn is_own(candidate: &Candidate, task: &TaskFacts) -> bool {
+    let paid_alike = task.buyer_payout_account.as_ref() == Some(&candidate.payout_account);
+    candidate.owner == task.buyer || paid_alike
 }
 
 fn is_wanted(candidate: &Candidate, task: &TaskFacts) -> bool {

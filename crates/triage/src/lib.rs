@@ -17,7 +17,7 @@ pub use composite::{Standing, Terms, Weighed, weigh};
 pub use decide::decide;
 pub use draw::{Drawn, Entrant, Lane, draw, key_of, uniform};
 pub use gates::{Candidate, Gate, TaskFacts, gate};
-pub use policy::Policy;
+pub use policy::{Policy, PolicyError};
 pub use record::{CandidateRecord, Chosen, Reason, Record};
 pub use seed::seed;
 pub use slots::{Slots, agents_wanted, slots};
@@ -57,7 +57,7 @@ pub enum Tier {
 
 impl Tier {
     /// The tier as far as the number of real tasks tells; histories of scores do not promote yet.
-    pub fn of_newcomer(real_tasks: u32, policy: &Policy) -> Tier {
+    pub fn without_history(real_tasks: u32, policy: &Policy) -> Tier {
         if real_tasks < policy.newcomer_tasks { Tier::NewChallenger } else { Tier::Challenger }
     }
 }

@@ -1,7 +1,9 @@
 //! Every number the policy `aitasker-v1` depends on, with the values it ships with.
 
+use gavel_domain::limits::AGENTS_MAX;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// The parameters of `aitasker-v1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,12 +31,18 @@ pub struct Policy {
     pub beta_milli: u32,
     /// The benchmark term of an agent without a benchmark, in parts per million.
     pub benchmark_unknown_ppm: u32,
+    /// The share of successes an agent is credited with before it has shown any, in thousandths.
+    pub reliability_prior_milli: u32,
+    /// How many dispatches that credit counts for.
+    pub reliability_prior_dispatches: u32,
     /// Fewest agents per task.
     pub agents_min: u8,
     /// Most agents per task.
     pub agents_max: u8,
     /// Budget (minor units) that buys one more agent.
     pub budget_per_agent: u32,
+    /// The mixed lane's share of the seats that challengers leave, in thousandths.
+    pub mixed_milli: u16,
     /// Failed health probes in a row that take an agent out.
     pub health_fails_max: u32,
 }
@@ -53,46 +61,84 @@ impl Default for Policy {
             specialist_milli: 1250,
             beta_milli: 500,
             benchmark_unknown_ppm: 600_000,
+            reliability_prior_milli: 950,
+            reliability_prior_dispatches: 10,
             agents_min: 3,
             agents_max: 8,
             budget_per_agent: 2500,
+            mixed_milli: 300,
             health_fails_max: 3,
         }
     }
 }
 
-/// Percentages that do not make a whole, or another impossible setting.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct PolicyError(String);
+/// Settings that no decision could be made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// The weights of the composite do not make a whole.
+    #[error("the four weights of the composite sum to {sum} %; they must sum to 100 %")]
+    Weights {
+        /// What they sum to.
+        sum: u64,
+    },
+    /// A bound on the number of agents is out of range.
+    #[error("agents_min and agents_max must be in order and within 1..={AGENTS_MAX}")]
+    Agents,
+    /// A divisor is zero.
+    #[error("{0} must be above 0")]
+    Zero(&'static str),
+    /// A share is above one.
+    #[error("{0} is a share in thousandths: it must be at most 1000")]
+    Share(&'static str),
+    /// A score is above one.
+    #[error("benchmark_unknown_ppm must be at most 1000000")]
+    Score,
+}
 
 impl Policy {
     /// The name of this policy in records.
     pub const NAME: &'static str = "aitasker-v1";
 
     /// Refuses settings that no decision could be made with.
+    ///
+    /// # Errors
+    /// The first setting that is out of range.
     pub fn check(&self) -> Result<(), PolicyError> {
-        let sum = self.rolling_percent + self.benchmark_percent + self.recency_percent + self.floor_percent;
+        let weights =
+            [self.rolling_percent, self.benchmark_percent, self.recency_percent, self.floor_percent];
+        let sum = weights.into_iter().map(u64::from).sum();
         if sum != 100 {
-            return Err(PolicyError(format!(
-                "the four weights of the composite sum to {sum} %, they must sum to 100 %"
-            )));
+            return Err(PolicyError::Weights { sum });
         }
-        if self.agents_min == 0 || self.agents_min > self.agents_max || self.budget_per_agent == 0 {
-            return Err(PolicyError(
-                "agents_min must be 1..=agents_max and budget_per_agent above 0".to_owned(),
-            ));
+        if self.agents_min == 0 || self.agents_min > self.agents_max || self.agents_max > AGENTS_MAX {
+            return Err(PolicyError::Agents);
         }
-        if self.recency_half_life_hours == 0 {
-            return Err(PolicyError("recency_half_life_hours must be above 0".to_owned()));
+        let zeros = [
+            ("budget_per_agent", self.budget_per_agent),
+            ("recency_half_life_hours", self.recency_half_life_hours),
+            ("reliability_prior_dispatches", self.reliability_prior_dispatches),
+        ];
+        if let Some((name, _)) = zeros.into_iter().find(|(_, value)| *value == 0) {
+            return Err(PolicyError::Zero(name));
         }
-        Ok(())
+        let shares = [
+            ("beta_milli", self.beta_milli),
+            ("reliability_prior_milli", self.reliability_prior_milli),
+            ("mixed_milli", u32::from(self.mixed_milli)),
+        ];
+        if let Some((name, _)) = shares.into_iter().find(|(_, value)| *value > 1000) {
+            return Err(PolicyError::Share(name));
+        }
+        if self.benchmark_unknown_ppm > 1_000_000 { Err(PolicyError::Score) } else { Ok(()) }
     }
 
-    /// Tells one set of parameters from another.
+    /// Tells one set of parameters from another: the SHA-256 of their JSON with sorted names and no white space, so
+    /// that the order in which they are declared does not matter.
     pub fn hash(&self) -> String {
-        // A struct of plain numbers always serialises; the fields come in their written order.
-        let text = serde_json::to_string(self).unwrap_or_default();
-        hex::encode(Sha256::digest(text.as_bytes()))
+        // A struct of plain numbers always serialises.
+        let sorted: BTreeMap<String, u64> =
+            serde_json::to_value(self).and_then(serde_json::from_value).unwrap_or_default();
+        let text = serde_json::to_vec(&sorted).unwrap_or_default();
+        hex::encode(Sha256::digest(&text))
     }
 }

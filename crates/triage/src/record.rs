@@ -16,6 +16,8 @@ pub struct Record {
     pub seed: String,
     /// The task as the gates saw it.
     pub task: TaskFacts,
+    /// How many agents the buyer (or a test) asked for; absent when the budget decided.
+    pub agents_asked_for: Option<u8>,
     /// How many agents were wanted.
     pub agents_wanted: u8,
     /// The challengers' share, in thousandths.

@@ -22,11 +22,14 @@ pub fn agents_wanted(budget_minor: i64, wished: Option<u8>, policy: &Policy) -> 
     u8::try_from(within).unwrap_or(policy.agents_max)
 }
 
-/// Divides `k` seats. With any experimentation at all, challengers get at least one; their share is rounded down.
-pub fn slots(k: u8, experimentation_milli: u16) -> Slots {
+/// Divides `k` seats. With any experimentation at all, challengers get at least one; their share is rounded down,
+/// because a seat more for them costs more than a seat less. The mixed lane's share of the rest is rounded half up.
+pub fn slots(k: u8, experimentation_milli: u16, policy: &Policy) -> Slots {
     let share = u32::from(k) * u32::from(experimentation_milli) / 1000;
     let least = u32::from(experimentation_milli > 0);
     let challenger = u8::try_from(share.max(least)).unwrap_or(k).min(k);
-    let mixed = (3 * (k - challenger) + 5) / 10;
+    let rest = k - challenger;
+    let mixed = (u32::from(policy.mixed_milli) * u32::from(rest) + 500) / 1000;
+    let mixed = u8::try_from(mixed).unwrap_or(rest).min(rest);
     Slots { fast: k - challenger - mixed, mixed, challenger }
 }

@@ -95,15 +95,39 @@ proptest! {
     }
 
     #[test]
-    fn more_weight_never_hurts(seed: u64, weights in prop::collection::vec(1_u32..1_000_000, 5..20), more in 2_u32..50) {
-        let slots = slots(4, 300);
-        let draw_with = |first: u32| {
-            let entrants: Vec<Entrant<'_>> = weights.iter().enumerate().map(|(i, w)| Entrant {
-                number: i as u64, tier: Tier::Challenger, weight: if i == 0 { first } else { *w }, account: None,
+    fn more_weight_never_hurts(
+        seed: u64, k in 3_u8..=8, more in 2_u32..50,
+        pool in prop::collection::vec((tiers(), 0_u8..8, 1_u32..1_000_000), 5..20),
+    ) {
+        let accounts: Vec<String> = pool.iter().map(|(_, account, _)| account.to_string()).collect();
+        let is_drawn = |first: u32| {
+            let entrants: Vec<Entrant<'_>> = (0_u64..).zip(pool.iter().zip(&accounts)).map(|(number, ((tier, _, weight), account))| {
+                let weight = if number == 0 { first } else { *weight };
+                Entrant { number, tier: *tier, weight, account: Some(account) }
             }).collect();
-            draw(&entrants, slots, seed).iter().any(|d| d.entrant == 0)
+            draw(&entrants, slots(k, 300, &Policy::default()), seed).iter().any(|d| d.entrant == 0)
         };
-        prop_assert!(!draw_with(weights[0]) || draw_with(weights[0].saturating_mul(more)));
+        let weight = pool[0].2;
+        prop_assert!(!is_drawn(weight) || is_drawn(weight * more));
+    }
+
+    #[test]
+    fn a_record_holds_enough_to_draw_again(pool in pools(), seed: u64, money_on: bool) {
+        let mut input = input(pool, seed, 6);
+        input.task.money_on = money_on;
+        let record = decide(&input, &Policy::default());
+        let entrants: Vec<Entrant<'_>> = record.candidates.iter().filter_map(|c| Some(Entrant {
+            number: c.draw_number.parse().unwrap(),
+            tier: c.tier,
+            weight: c.weighed?.weight,
+            account: record.task.money_on.then_some(c.payout_account.as_str()),
+        })).collect();
+        let again = draw(&entrants, record.slots, record.seed.parse().unwrap());
+        let keys = |seats: Vec<(Lane, f64)>| seats.into_iter().map(|(lane, key)| (lane, key.to_bits())).collect::<Vec<_>>();
+        prop_assert_eq!(
+            keys(again.iter().map(|d| (d.lane, d.key)).collect()),
+            keys(record.chosen.iter().map(|c| (c.lane, c.key)).collect())
+        );
     }
 }
 
@@ -128,41 +152,164 @@ fn inclusion_follows_the_weights() {
     }
 }
 
+type Mend = fn(&mut Candidate);
+
+/// A candidate that fails every gate, mended one gate at a time.
 #[test]
-fn gates_come_in_their_order_and_wishes_are_kept() {
+fn the_first_gate_that_fails_is_the_reason() {
     let policy = Policy::default();
-    let check = |candidate: Candidate, task: TaskFacts, expected: Option<Gate>| {
-        assert_eq!(gate(&candidate, &task, &policy), expected);
+    let task = TaskFacts {
+        budget_minor: 2500,
+        buyer: "owner-1".into(),
+        ignore: vec!["slug-1".into()],
+        exclude: vec!["agent-001".into()],
+        money_on: true,
+        ..TaskFacts::default()
     };
-    let agent = || candidate(1, Tier::Challenger, 1, 1);
-    let task = || TaskFacts { budget_minor: 2500, buyer: "owner-1".into(), ..TaskFacts::default() };
-    check(agent(), task(), None);
-    check(agent(), TaskFacts { money_on: true, ..task() }, Some(Gate::OwnTask));
-    check(Candidate { payout_ready: false, ..agent() }, task(), None);
-    check(Candidate { visible: false, health_fails: 3, ..agent() }, task(), Some(Gate::NotVisible));
-    check(Candidate { declines_type: true, ..agent() }, task(), Some(Gate::DeclinesType));
-    check(agent(), TaskFacts { only: vec!["another".into()], ..task() }, Some(Gate::NotWanted));
-    check(agent(), TaskFacts { ignore: vec!["slug-1".into()], ..task() }, Some(Gate::NotWanted));
-    check(
-        Candidate { min_price_minor: 900, ..agent() },
-        TaskFacts { max_price_minor: Some(899), ..task() },
-        Some(Gate::NotWanted),
-    );
-    check(Candidate { in_flight: 8, min_price_minor: 9999, ..agent() }, task(), Some(Gate::AtCapacity));
+    let mut agent = Candidate {
+        capable: false,
+        payout_ready: false,
+        active: false,
+        visible: false,
+        declines_type: true,
+        health_fails: 3,
+        in_flight: 8,
+        min_price_minor: 2501,
+        ..candidate(1, Tier::Challenger, 1, 1)
+    };
+    let mends: [(Gate, Mend); 11] = [
+        (Gate::NoCapability, |a| a.capable = true),
+        (Gate::PayoutNotReady, |a| a.payout_ready = true),
+        (Gate::Inactive, |a| a.active = true),
+        (Gate::NotVisible, |a| a.visible = true),
+        (Gate::DeclinesType, |a| a.declines_type = false),
+        (Gate::NotWanted, |a| a.slug = "slug-2".into()),
+        (Gate::Unhealthy, |a| a.health_fails = 2),
+        (Gate::AtCapacity, |a| a.in_flight = 7),
+        (Gate::PriceFloor, |a| a.min_price_minor = 2500),
+        (Gate::OwnTask, |a| a.owner = "owner-2".into()),
+        (Gate::Excluded, |a| a.agent = "agent-002".into()),
+    ];
+    for (expected, mend) in mends {
+        assert_eq!(gate(&agent, &task, &policy), Some(expected));
+        mend(&mut agent);
+    }
+    assert_eq!(gate(&agent, &task, &policy), None);
 }
 
 #[test]
-fn a_seed_depends_on_secret_task_and_round() {
+fn wishes_and_money_decide_which_gates_apply() {
+    let policy = Policy::default();
+    let check = |candidate: Candidate, task: TaskFacts, expected: Option<Gate>| {
+        assert_eq!(gate(&candidate, &task, &policy), expected, "{candidate:?} {task:?}");
+    };
+    let agent = || candidate(1, Tier::Challenger, 1, 1);
+    let priced = || Candidate { min_price_minor: 900, ..agent() };
+    let task = || TaskFacts { budget_minor: 2500, buyer: "owner-1".into(), ..TaskFacts::default() };
+    let of_other = || TaskFacts { buyer: "owner-2".into(), money_on: true, ..task() };
+    check(agent(), task(), None);
+    check(Candidate { payout_ready: false, ..agent() }, task(), None);
+    check(agent(), TaskFacts { money_on: true, ..task() }, Some(Gate::OwnTask));
+    check(agent(), of_other(), None);
+    let paid_alike = TaskFacts { buyer_payout_account: Some("account-1".into()), ..of_other() };
+    check(agent(), TaskFacts { money_on: false, ..paid_alike.clone() }, None);
+    check(agent(), paid_alike, Some(Gate::OwnTask));
+    check(agent(), TaskFacts { only: vec!["another".into()], ..task() }, Some(Gate::NotWanted));
+    check(agent(), TaskFacts { only: vec!["slug-1".into()], ..task() }, None);
+    check(agent(), TaskFacts { ignore: vec!["slug-1".into()], ..task() }, Some(Gate::NotWanted));
+    check(priced(), TaskFacts { max_price_minor: Some(899), ..task() }, Some(Gate::NotWanted));
+    check(priced(), TaskFacts { max_price_minor: Some(900), ..task() }, None);
+}
+
+/// Three agents of one account and one of another: the rule yields only to seats nobody else could take.
+#[test]
+fn the_account_rule_yields_when_too_few_are_left() {
+    let pool =
+        || [(1, 1), (2, 1), (3, 1), (4, 2)].map(|(n, a)| candidate(n, Tier::Challenger, a, 1)).to_vec();
+    for seed in 0..200 {
+        let record = decide(&input(pool(), seed, 3), &Policy::default());
+        let chosen: Vec<&str> = record.chosen.iter().map(|c| c.agent.as_str()).collect();
+        let is_other = |agent: &str| agent == "agent-004";
+        assert_eq!(chosen.len(), 3);
+        assert_eq!(chosen[..2].iter().filter(|a| is_other(a)).count(), 1, "{chosen:?}");
+        let mut free = input(pool(), seed, 3);
+        free.task.money_on = false;
+        let lanes: Vec<Lane> = decide(&free, &Policy::default()).chosen.iter().map(|c| c.lane).collect();
+        assert_eq!(lanes, Lane::ALL, "with money off nothing is left for a second pass");
+    }
+}
+
+#[test]
+fn reasons_and_tiers_are_single_words_in_the_record() {
+    let word = |reason: Reason| serde_json::to_value(reason).unwrap();
+    assert_eq!(word(Reason::Chosen), "chosen");
+    assert_eq!(word(Reason::NotDrawn), "not_drawn");
+    assert_eq!(word(Reason::Gated(Gate::AtCapacity)), "at_capacity");
+    assert_eq!(serde_json::to_value(Tier::RisingStar).unwrap(), "rising_star");
+}
+
+#[test]
+fn newcomers_are_boosted_and_beta_weighs_half() {
+    let policy = Policy::default();
+    let check = |standing: Standing, boost: u32, beta_milli: u32, weight: u32| {
+        let got = weigh(&standing, &policy);
+        assert_eq!((got.boost, got.beta_milli, got.weight), (boost, beta_milli, weight), "{standing:?}");
+    };
+    // No benchmark: 600,000 stands in for it and for the rolling score. 100 points of floor, 150 of recency.
+    let new = Standing::default;
+    check(new(), 3, 1000, 1_894_200);
+    check(Standing { beta: true, ..new() }, 3, 500, 947_100);
+    check(Standing { account_boosted: 30, ..new() }, 1, 1000, 631_400);
+    check(Standing { real_tasks: 10, ..new() }, 1, 1000, 541_200);
+    assert_eq!(Tier::without_history(9, &policy), Tier::NewChallenger);
+    assert_eq!(Tier::without_history(10, &policy), Tier::Challenger);
+}
+
+/// Whole hours count; half a part per million is rounded up (at 2352 hours the value is exactly 7812.5).
+#[test]
+fn recency_halves_in_a_fortnight() {
+    let check = |idle_seconds: u64, expected: u32| {
+        let standing = Standing { idle_seconds, ..Standing::default() };
+        assert_eq!(weigh(&standing, &Policy::default()).terms.recency, expected, "{idle_seconds}");
+    };
+    check(3599, 1_000_000);
+    check(3600, 997_939);
+    check(336 * 3600, 500_000);
+    check(2352 * 3600, 7813);
+    check(u64::MAX, 0);
+}
+
+/// The expected numbers come from another implementation of HMAC.
+#[test]
+fn a_seed_comes_from_secret_task_and_round() {
     let task = gavel_domain::TaskId::from_uuid("01890000-0000-7000-8000-000000000001".parse().unwrap());
-    let of = |secret: &[u8], round| seed(secret, task, round);
-    assert_eq!(of(b"secret", 1), of(b"secret", 1));
-    assert!(of(b"secret", 1) != of(b"secret", 2) && of(b"secret", 1) != of(b"other", 1));
+    assert_eq!(seed(b"secret", task, 1), 16_780_395_839_519_733_217);
+    assert_eq!(seed(b"secret", task, 2), 6_871_368_997_327_265_789);
+    assert_ne!(seed(b"other", task, 1), seed(b"secret", task, 1));
 }
 
 #[test]
 fn impossible_policies_are_refused() {
-    assert!(Policy::default().check().is_ok());
-    assert!(Policy { rolling_percent: 41, ..Policy::default() }.check().is_err());
-    assert!(Policy { agents_min: 9, ..Policy::default() }.check().is_err());
-    assert_ne!(Policy { beta_milli: 1, ..Policy::default() }.hash(), Policy::default().hash());
+    let check = |policy: Policy, expected| assert_eq!(policy.check(), expected, "{policy:?}");
+    let shipped = Policy::default;
+    check(shipped(), Ok(()));
+    check(Policy { rolling_percent: 41, ..shipped() }, Err(PolicyError::Weights { sum: 101 }));
+    check(Policy { agents_min: 9, ..shipped() }, Err(PolicyError::Agents));
+    check(Policy { agents_max: 200, ..shipped() }, Err(PolicyError::Agents));
+    check(Policy { budget_per_agent: 0, ..shipped() }, Err(PolicyError::Zero("budget_per_agent")));
+    check(Policy { mixed_milli: 1001, ..shipped() }, Err(PolicyError::Share("mixed_milli")));
+    check(Policy { benchmark_unknown_ppm: 1_000_001, ..shipped() }, Err(PolicyError::Score));
+    assert!(serde_json::from_str::<Policy>(r#"{"newcomer_boots": 3}"#).is_err());
+    assert_eq!(serde_json::from_str::<Policy>("{}").unwrap(), shipped());
+}
+
+#[test]
+fn every_parameter_is_in_the_hash() {
+    let parameters = serde_json::to_value(Policy::default()).unwrap();
+    for name in parameters.as_object().unwrap().keys() {
+        let mut other = parameters.clone();
+        other[name] = (other[name].as_u64().unwrap() + 1).into();
+        let other: Policy = serde_json::from_value(other).unwrap();
+        assert_ne!(other.hash(), Policy::default().hash(), "{name}");
+    }
 }

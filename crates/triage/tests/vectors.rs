@@ -66,7 +66,11 @@ fn slot_cases() {
             let k = agents_wanted(budget, None, &Policy::default());
             return assert_eq!(u32::from(k), small(&row["expect"]["k"]), "{row}");
         }
-        let got = slots(small(&input["k"]) as u8, small(&input["experimentation_milli"]) as u16);
+        let got = slots(
+            small(&input["k"]) as u8,
+            small(&input["experimentation_milli"]) as u16,
+            &Policy::default(),
+        );
         assert_eq!(serde_json::to_value(got).unwrap(), row["expect"], "{row}");
     });
 }
@@ -123,7 +127,7 @@ fn selection_cases() {
             .collect();
         let k = agents_wanted(facts.budget_minor, input["k"].as_u64().map(|k| k as u8), &policy);
         assert_eq!(u32::from(k), small(&row["expect"]["k"]), "{row}");
-        let slots = slots(k, small(&input["experimentation_milli"]) as u16);
+        let slots = slots(k, small(&input["experimentation_milli"]) as u16, &Policy::default());
         assert_eq!(serde_json::to_value(slots).unwrap(), row["expect"]["slots"], "{row}");
 
         let drawn = draw(&entrants, slots, number(&input["seed"]));

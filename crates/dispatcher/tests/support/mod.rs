@@ -1,24 +1,33 @@
 //! A network, a journal and a clock that do what a test says, all on the runtime's paused time.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
+use gavel_contract::agent::answer::Expectation;
 use gavel_dispatcher::transport::{FailureKind, Reply, Request, SendFailure, Transport};
 use gavel_dispatcher::{Call, Credentials, Dispatcher, Journal, Stop};
 use gavel_domain::invitation::{AttemptResult, Mode};
-use gavel_domain::{AttemptId, Clock, InvitationId, Money, TaskId, Timestamp};
+use gavel_domain::{AttemptId, Clock, Currency, InvitationId, Money, TaskId, Timestamp};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
+/// The developer's key in all tests.
+pub(crate) const KEY: &str = "ait_0123456789abcdef";
+
+/// The agent's signing secret in all tests.
+pub(crate) const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
 /// A second, for scripts.
-pub const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// What the network does with one send.
 #[derive(Clone)]
-pub enum Step {
+pub(crate) enum Step {
     /// Answers after a while.
     Answer(Duration, Reply),
     /// Fails after a while.
@@ -31,22 +40,22 @@ pub enum Step {
 
 /// One send as the network saw it.
 #[derive(Clone)]
-pub struct Sent {
-    pub at: Duration,
-    pub url: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Bytes,
+pub(crate) struct Sent {
+    pub(crate) at: Duration,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Bytes,
 }
 
 impl Sent {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("no header {name}"))
     }
 }
 
 /// A network with a script per URL.
-pub struct Script {
+pub(crate) struct Script {
     started: Instant,
     steps: Mutex<HashMap<String, VecDeque<Step>>>,
     sent: Mutex<Vec<Sent>>,
@@ -55,11 +64,11 @@ pub struct Script {
 
 impl Script {
     /// All that was sent, in order.
-    pub fn sent(&self) -> Vec<Sent> {
+    pub(crate) fn sent(&self) -> Vec<Sent> {
         self.sent.lock().unwrap().clone()
     }
     /// Sends under way.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.open.load(SeqCst)
     }
 }
@@ -96,7 +105,7 @@ impl Transport for Script {
 }
 
 /// A clock that moves with the runtime's time.
-pub struct PausedClock(Instant);
+pub(crate) struct PausedClock(Instant);
 
 impl Clock for PausedClock {
     fn now(&self) -> Timestamp {
@@ -105,21 +114,21 @@ impl Clock for PausedClock {
 }
 
 /// When every test starts.
-pub fn epoch() -> Timestamp {
+pub(crate) fn epoch() -> Timestamp {
     Timestamp::from_timestamp(1_767_225_600, 0).unwrap()
 }
 
 /// Writes second sends down, unless it is told to refuse, to hang or to panic.
-pub struct Notebook {
-    pub mood: Mood,
+pub(crate) struct Notebook {
+    pub(crate) mood: Mood,
     /// The numbers of the rows begun.
-    pub begun: Mutex<Vec<u32>>,
+    pub(crate) begun: Mutex<Vec<u32>>,
     /// The rows completed, with their codes.
-    pub ended: Mutex<Vec<(AttemptId, String)>>,
+    pub(crate) ended: Mutex<Vec<(AttemptId, String)>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-pub enum Mood {
+pub(crate) enum Mood {
     Willing,
     Refusing,
     Hanging,
@@ -145,23 +154,20 @@ impl Journal for Notebook {
 }
 
 /// A dispatcher over scripts, and what it can be asked afterwards.
-pub struct Bench {
-    pub dispatcher: Dispatcher,
-    pub network: Arc<Script>,
-    pub notebook: Arc<Notebook>,
-    pub clock: Arc<PausedClock>,
+pub(crate) struct Bench {
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) network: Arc<Script>,
+    pub(crate) notebook: Arc<Notebook>,
+    pub(crate) clock: Arc<PausedClock>,
 }
 
 /// A bench whose agent `n` follows `scripts[n]`.
-pub fn bench(scripts: &[&[Step]], mood: Mood) -> Bench {
+pub(crate) fn bench(scripts: &[&[Step]], mood: Mood) -> Bench {
     let started = Instant::now();
-    let steps = scripts.iter().enumerate().map(|(n, steps)| (url(n), steps.iter().cloned().collect())).collect();
-    let network = Arc::new(Script {
-        started,
-        steps: Mutex::new(steps),
-        sent: Mutex::default(),
-        open: Arc::default(),
-    });
+    let steps =
+        scripts.iter().enumerate().map(|(n, steps)| (url(n), steps.iter().cloned().collect())).collect();
+    let network =
+        Arc::new(Script { started, steps: Mutex::new(steps), sent: Mutex::default(), open: Arc::default() });
     let notebook = Arc::new(Notebook { mood, begun: Mutex::default(), ended: Mutex::default() });
     let clock = Arc::new(PausedClock(started));
     let dispatcher =
@@ -170,12 +176,12 @@ pub fn bench(scripts: &[&[Step]], mood: Mood) -> Bench {
 }
 
 /// The endpoint of agent `n`.
-pub fn url(n: usize) -> String {
+pub(crate) fn url(n: usize) -> String {
     format!("https://agent{n}.example/execute")
 }
 
 /// A prototype call to agent `n` that must be over `seconds` after the start.
-pub fn call(n: usize, seconds: i64) -> Call {
+pub(crate) fn call(n: usize, seconds: i64) -> Call {
     Call {
         invitation: invitation(n),
         task: TaskId::from_uuid(uuid::Uuid::from_u128(7)),
@@ -187,30 +193,32 @@ pub fn call(n: usize, seconds: i64) -> Call {
         deadline_is_own_limit: true,
         first_attempt: attempt(100 + n as u8),
         sends_so_far: 0,
-        credentials: Credentials {
-            key: "ait_0123456789abcdef".to_owned(),
-            secrets: vec!["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()],
+        credentials: Credentials { key: KEY.to_owned(), secrets: vec![SECRET.to_owned()] },
+        user_agent: "Test/1".to_owned(),
+        expectation: Expectation {
+            mode: Mode::Prototype,
+            budget: Money::from_minor(2_500),
+            currency: Currency::new("USD").unwrap(),
         },
-        budget: Money::from_minor(2_500),
     }
 }
 
-pub fn invitation(n: usize) -> InvitationId {
+pub(crate) fn invitation(n: usize) -> InvitationId {
     InvitationId::from_uuid(uuid::Uuid::from_u128(1_000 + n as u128))
 }
 
-pub fn attempt(n: u8) -> AttemptId {
+pub(crate) fn attempt(n: u8) -> AttemptId {
     AttemptId::from_uuid(uuid::Uuid::from_u128(u128::from(n)))
 }
 
 /// A 200 with a usable answer.
-pub fn good() -> Reply {
+pub(crate) fn good() -> Reply {
     let text = "A finished draft with more than enough words to be taken for an answer. ".repeat(4);
     let body = serde_json::json!({ "full_text": text, "summary": "A draft." }).to_string();
     Reply { status: 200, body: body.into(), ..Reply::default() }
 }
 
 /// An answer with this status.
-pub fn status(status: u16) -> Reply {
+pub(crate) fn status(status: u16) -> Reply {
     Reply { status, body: Bytes::from_static(b"{\"error\":\"no\"}"), ..Reply::default() }
 }

@@ -1,9 +1,11 @@
 //! Servers on loopback that misbehave as told, and a name service that answers from a list.
 //! 127.0.0.2 plays the public internet (it is allowed), 127.0.0.1 the network that must not be reached.
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use gavel_dispatcher::transport::{Reply, Request, SendFailure, Transport};
+use gavel_domain::network::Guard;
 use gavel_outbound::{Limits, Lookup, Outbound};
 use std::collections::VecDeque;
 use std::io;
@@ -17,7 +19,7 @@ use tokio::time::{Instant, sleep};
 
 /// What a server does once it has read a request.
 #[derive(Clone)]
-pub enum Play {
+pub(crate) enum Play {
     /// Writes this and waits for the next request on the connection.
     Write(Vec<u8>),
     /// Writes this and closes.
@@ -37,18 +39,18 @@ pub enum Play {
 }
 
 /// A server that does the same for every request.
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     connections: Arc<AtomicUsize>,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Server {
-    pub async fn start(ip: &str, play: Play) -> Server {
+    pub(crate) async fn start(ip: &str, play: Play) -> Server {
         Server::on(SocketAddr::new(ip.parse().unwrap(), 0), play).await
     }
 
-    pub async fn on(address: SocketAddr, play: Play) -> Server {
+    pub(crate) async fn on(address: SocketAddr, play: Play) -> Server {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = Server { address, connections: Arc::default(), requests: Arc::default() };
@@ -62,19 +64,24 @@ impl Server {
         server
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(SeqCst)
     }
     /// Each request as it came over the wire.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         let requests = self.requests.lock().unwrap();
         requests.iter().map(|bytes| String::from_utf8(bytes.clone()).unwrap()).collect()
     }
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/execute", self.address)
     }
-    pub fn url_by_name(&self, name: &str) -> String {
-        format!("http://{name}:{}/execute", self.address.port())
+    /// By a name that is opened, so http will do.
+    pub(crate) fn url_by_name(&self) -> String {
+        format!("http://agent.test:{}/execute", self.address.port())
+    }
+    /// By the name of a stranger.
+    pub(crate) fn url_of_a_stranger(&self) -> String {
+        format!("https://stranger.example.com:{}/execute", self.address.port())
     }
 }
 
@@ -130,22 +137,22 @@ async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// A 200 with this body.
-pub fn ok(body: &str) -> Vec<u8> {
+pub(crate) fn ok(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// Answers from a list, one entry per look-up, the last one for ever. Counts.
-pub struct Names {
+pub(crate) struct Names {
     answers: Mutex<VecDeque<Vec<IpAddr>>>,
     asked: AtomicUsize,
 }
 
 impl Names {
-    pub fn new(answers: &[&[&str]]) -> Arc<Names> {
+    pub(crate) fn new(answers: &[&[&str]]) -> Arc<Names> {
         let parsed = answers.iter().map(|ips| ips.iter().map(|ip| ip.parse().unwrap()).collect()).collect();
         Arc::new(Names { answers: Mutex::new(parsed), asked: AtomicUsize::new(0) })
     }
-    pub fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(SeqCst)
     }
 }
@@ -161,7 +168,7 @@ impl Lookup for Names {
 }
 
 /// Never answers.
-pub struct HangingNames;
+pub(crate) struct HangingNames;
 
 #[async_trait]
 impl Lookup for HangingNames {
@@ -170,8 +177,13 @@ impl Lookup for HangingNames {
     }
 }
 
+/// Opens 127.0.0.2 and the name agent.test. Names that are not opened need https and one of the ports.
+pub(crate) fn guard(ports: &[u16]) -> Guard {
+    Guard { allow: "127.0.0.2/32, agent.test".parse().unwrap(), ports: ports.to_vec(), ..Guard::default() }
+}
+
 /// Bounds short enough for tests.
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         look_up: Duration::from_millis(300),
         connect: Duration::from_millis(300),
@@ -181,10 +193,10 @@ pub fn limits() -> Limits {
 }
 
 /// The cap of the tests' requests.
-pub const CAP: usize = 10_000;
+pub(crate) const CAP: usize = 10_000;
 
 /// A signed-looking POST that must be over in `millis`.
-pub fn request(url: &str, millis: u64) -> Request {
+pub(crate) fn request(url: &str, millis: u64) -> Request {
     Request {
         url: url.to_owned(),
         headers: vec![
@@ -199,6 +211,6 @@ pub fn request(url: &str, millis: u64) -> Request {
 }
 
 /// Sends a POST that has two seconds.
-pub async fn post(client: &Outbound, url: &str) -> Result<Reply, SendFailure> {
+pub(crate) async fn post(client: &Outbound, url: &str) -> Result<Reply, SendFailure> {
     client.send(request(url, 2_000)).await
 }
