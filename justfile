@@ -22,14 +22,6 @@ test:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-# The main job on demo agents; ends by itself
-demo:
-    cargo run --release --locked -- demo --exit
-
-# Benchmarks: one JSON document
-bench:
-    cargo run --release --locked -p gavel-bench
-
 # Licences, sources and bans of all dependencies
 deny:
     cargo deny --locked check bans licenses sources

@@ -1,5 +1,7 @@
 //! The house has rooms: who may use whom, and which technology lives where, read from the real dependency graph.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop here")]
+
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,7 +83,11 @@ fn each_technology_has_one_home() {
         for used in dependencies(&package) {
             for (technology, homes) in HOMES {
                 let at_home = homes.contains(&package.name.as_str());
-                assert!(used != *technology || at_home, "{} uses {technology}, which lives in {homes:?}", package.name);
+                assert!(
+                    used != *technology || at_home,
+                    "{} uses {technology}, which lives in {homes:?}",
+                    package.name
+                );
             }
         }
     }
@@ -91,7 +97,8 @@ fn each_technology_has_one_home() {
 fn deciding_crates_cannot_act() {
     for package in product().into_iter().filter(|p| PURE.contains(&p.name.as_str())) {
         for used in dependencies(&package) {
-            let acts = ["tokio", "futures", "sqlx", "reqwest", "hyper", "axum", "getrandom"].contains(&used.as_str());
+            let acts = ["tokio", "futures", "sqlx", "reqwest", "hyper", "axum", "getrandom"]
+                .contains(&used.as_str());
             assert!(!acts, "{} decides and must not list {used}", package.name);
         }
     }
@@ -117,13 +124,18 @@ fn the_walkthrough_names_files_that_exist() {
     for path in text.split('`').skip(1).step_by(2).filter(|p| is_path(p)) {
         named += 1;
         let there = [path.to_owned(), format!("crates/{path}")];
-        assert!(there.iter().any(|p| std::path::Path::new(root).join(p).exists()), "ARCHITECTURE.md names {path}");
+        assert!(
+            there.iter().any(|p| std::path::Path::new(root).join(p).exists()),
+            "ARCHITECTURE.md names {path}"
+        );
     }
     assert!(named > 10, "the walkthrough names its files; found {named}");
 }
 
 fn is_path(text: &str) -> bool {
-    text.contains('/') && [".rs", ".sql", ".toml", ".json", ".md"].iter().any(|end| text.ends_with(end)) && !text.contains('*')
+    text.contains('/')
+        && [".rs", ".sql", ".toml", ".json", ".md"].iter().any(|end| text.ends_with(end))
+        && !text.contains('*')
 }
 
 fn product() -> Vec<Package> {

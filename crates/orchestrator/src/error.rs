@@ -9,7 +9,9 @@ pub(crate) enum StepError {
     #[error("the store failed")]
     Store(#[from] gavel_store::Error),
     /// A stored secret does not open: the key file is another one.
-    #[error("a stored secret of agent {agent} does not open; is secrets.key_file the one it was sealed with?")]
+    #[error(
+        "a stored secret of agent {agent} does not open; is secrets.key_file the one it was sealed with?"
+    )]
     Sealed {
         /// Whose.
         agent: AgentId,

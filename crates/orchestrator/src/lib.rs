@@ -6,6 +6,7 @@
 mod call;
 pub mod context;
 mod error;
+mod journal;
 pub mod pump;
 pub mod steps;
 

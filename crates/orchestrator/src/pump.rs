@@ -37,7 +37,9 @@ async fn reclaim(context: &Context) {
     match context.store.reclaim_after_restart().await {
         Ok(0) => {}
         Ok(tasks) => tracing::info!(tasks, "tasks of the process before are taken up again"),
-        Err(error) => tracing::error!(error = %chain(&error), "leases of the process before could not be ended"),
+        Err(error) => {
+            tracing::error!(error = %chain(&error), "leases of the process before could not be ended")
+        }
     }
 }
 
@@ -72,7 +74,12 @@ async fn rest(context: &Context, stop: &CancellationToken) {
     }
 }
 
-async fn one_step(context: Arc<Context>, claimed: Claimed, stop: CancellationToken, _slot: OwnedSemaphorePermit) {
+async fn one_step(
+    context: Arc<Context>,
+    claimed: Claimed,
+    stop: CancellationToken,
+    _slot: OwnedSemaphorePermit,
+) {
     let lease = claimed.lease();
     let again_at = tokio::select! {
         biased;

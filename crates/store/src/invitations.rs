@@ -175,21 +175,11 @@ impl Store {
         Ok(Guarded::Done(()))
     }
 
-    /// Completes the row of a send that brought nothing back and writes the row of the next one, before it leaves.
-    pub async fn send_again(
-        &self,
-        lease: Lease,
-        lost: (AttemptId, &AttemptResult),
-        next: &Attempt,
-    ) -> Result<Guarded<()>> {
+    /// Completes an attempt. Kept even when the claim is gone: what came too late is still on the log.
+    pub async fn end_attempt(&self, attempt: AttemptId, result: &AttemptResult) -> Result<()> {
         let mut tx = self.begin().await?;
-        if !holds(&mut tx, lease).await? {
-            return Ok(Guarded::Lost);
-        }
-        end_attempt(&mut tx, lost.0, lost.1).await?;
-        insert_attempt(&mut tx, next).await?;
-        tx.commit().await?;
-        Ok(Guarded::Done(()))
+        end_attempt(&mut tx, attempt, result).await?;
+        tx.commit().await
     }
 
     /// Ends an invitation exactly once: its last send, its outcome, the agent's record, the bid if there is one, and

@@ -1,6 +1,7 @@
 //! A throw-away PostgreSQL for one test process: installed binaries, a unix socket, gone with the process.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
@@ -17,7 +18,8 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/gavel-pg.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 if [ -n "$step_down" ]; then chown postgres "$dir"; fi
 cd "$dir"
-$step_down "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null 2>"$dir/log"
+$step_down "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null 2>"$dir/log" \
+    || { cat "$dir/log"; exit 1; }
 $step_down "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off -c full_page_writes=off \
     -c synchronous_commit=off -c max_connections=200 >>"$dir/log" 2>&1 </dev/null &
 server=$!
@@ -56,18 +58,23 @@ impl Server {
         &self.socket_dir
     }
 
-    /// Makes an empty database and gives its URL.
+    /// Makes an empty database and gives its URL. Equal names give different databases, in this process and
+    /// among processes.
+    ///
+    /// # Panics
+    /// When `createdb` fails, with what it said.
     pub fn create_database(&self, name: &str) -> String {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let short: String =
             name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
-        let database = format!("{short}_{}", COUNTER.fetch_add(1, Ordering::Relaxed)).to_lowercase();
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let database = format!("{short}_{}_{number}", std::process::id()).to_lowercase();
         let created = Command::new(self.bin.join("createdb"))
             .args(["-h", &self.socket_dir, "-U", "postgres", &database])
             .output()
             .expect("createdb runs");
         assert!(created.status.success(), "createdb: {}", String::from_utf8_lossy(&created.stderr));
-        format!("postgres://postgres@localhost/{database}?host={}", self.socket_dir.replace('/', "%2F"))
+        format!("postgres://postgres@localhost/{database}?host={}", percent_encoded(&self.socket_dir))
     }
 }
 
@@ -100,6 +107,7 @@ fn keeper(bin: &Path) -> Child {
         .arg(bin)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .process_group(0) // Ctrl-C ends the tests, not the shell that has to clean up after them
         .stderr(Stdio::null()) // an inherited stderr would keep `cargo test | tail` open
         .spawn()
         .expect("sh runs")
@@ -119,4 +127,82 @@ fn bin_dir() -> Option<PathBuf> {
         dirs.push(String::from_utf8_lossy(&out.stdout).trim().into());
     }
     dirs.into_iter().find(|dir| dir.join("initdb").exists())
+}
+
+fn percent_encoded(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    /// What the test below runs in a process of its own, to kill it.
+    const HOLDER: &str = "postgres::tests::holds_a_server_until_it_is_killed";
+
+    fn ask(server: &Server, database: &str, sql: &str) -> String {
+        let out = Command::new(server.bin.join("psql"))
+            .args(["-h", server.socket_dir(), "-U", "postgres", "-d", database, "-tAc", sql])
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).trim().to_owned()
+    }
+
+    #[test]
+    fn equal_names_give_databases_apart() {
+        let Some(server) = server() else { return };
+        let urls = [server.create_database("Same name"), server.create_database("Same name")];
+        assert_ne!(urls[0], urls[1]);
+        let names = urls.map(|url| {
+            let (front, host) = url.split_once("?host=").unwrap();
+            assert_eq!(host.replace("%2F", "/"), server.socket_dir());
+            front.strip_prefix("postgres://postgres@localhost/").unwrap().to_owned()
+        });
+        ask(server, &names[0], "CREATE TABLE only_here (n BIGINT)");
+        let tables = "SELECT count(*) FROM pg_tables WHERE tablename = 'only_here'";
+        assert_eq!(
+            (ask(server, &names[0], tables), ask(server, &names[1], tables)),
+            ("1".into(), "0".into())
+        );
+    }
+
+    #[test]
+    fn the_server_dies_with_a_killed_process() {
+        if bin_dir().is_none() {
+            println!("skipped: PostgreSQL is not installed");
+            return;
+        }
+        let mut holder = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", HOLDER, "--ignored", "--nocapture"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let dir = lines.filter_map(|l| l.split_once("holding ").map(|(_, dir)| PathBuf::from(dir))).next();
+        let dir = dir.expect("the holder tells where its server is");
+        assert!(dir.join("data/postmaster.pid").exists());
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        let since = Instant::now();
+        while dir.exists() {
+            assert!(since.elapsed() < Duration::from_secs(20), "{} is still there", dir.display());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    #[ignore = "run, and killed, by the_server_dies_with_a_killed_process"]
+    fn holds_a_server_until_it_is_killed() {
+        println!("holding {}", server().unwrap().socket_dir());
+        std::thread::sleep(Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_directory_is_encoded_for_a_url() {
+        assert_eq!(percent_encoded("/tmp/a b.C-1"), "%2Ftmp%2Fa%20b.C-1");
+    }
 }

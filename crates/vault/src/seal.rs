@@ -46,12 +46,11 @@ pub enum VaultError {
 impl Vault {
     /// The vault of a key file; the file is made, readable by its owner only, when there is none.
     pub fn open_or_create(path: &Path, chance: &dyn Chance) -> Result<Vault, VaultError> {
-        match fs::read_to_string(path) {
-            Ok(text) => {
-                parse(&text).map(Vault::from_key).ok_or_else(|| VaultError::Malformed { path: shown(path) })
+        match read(path) {
+            Err(VaultError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                create(path, chance)
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => create(path, chance),
-            Err(source) => Err(VaultError::File { path: shown(path), source }),
+            read => read,
         }
     }
 
@@ -110,15 +109,42 @@ fn parse(text: &str) -> Option<[u8; KEY_BYTES]> {
     hex::decode(text.trim()).ok()?.try_into().ok()
 }
 
+fn read(path: &Path) -> Result<Vault, VaultError> {
+    let malformed = || VaultError::Malformed { path: shown(path) };
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&text).map(Vault::from_key).ok_or_else(malformed),
+        // Not even text: some other file.
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => Err(malformed()),
+        Err(source) => Err(VaultError::File { path: shown(path), source }),
+    }
+}
+
 fn create(path: &Path, chance: &dyn Chance) -> Result<Vault, VaultError> {
     let mut key = [0; KEY_BYTES];
     chance.fill(&mut key);
-    write_new(path, &hex::encode(key)).map_err(|source| VaultError::File { path: shown(path), source })?;
-    Ok(Vault::from_key(key))
+    match write_new(path, &hex::encode(key), chance) {
+        Ok(()) => Ok(Vault::from_key(key)),
+        // Another first start was faster: its key is the key.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => read(path),
+        Err(source) => Err(VaultError::File { path: shown(path), source }),
+    }
 }
 
-/// Never over an existing file: two first starts at once must not seal under two keys.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
+/// The file appears whole or not at all, and never over another: a crash leaves no half key behind, and two first
+/// starts at once do not seal under two keys.
+fn write_new(path: &Path, text: &str, chance: &dyn Chance) -> io::Result<()> {
+    let mut suffix = [0; 8];
+    chance.fill(&mut suffix);
+    let draft = path.with_added_extension(hex::encode(suffix));
+    let written = write_private(&draft, text).and_then(|()| fs::hard_link(&draft, path));
+    // A draft that stays behind is readable by its owner only and used by nobody.
+    let _ = fs::remove_file(&draft);
+    written?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -168,12 +194,32 @@ mod tests {
     fn a_damaged_key_file_is_refused_with_advice() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("gavel.key");
-        for damage in ["", "abcd", "zz"] {
+        let (long, latin1): (Vec<u8>, &[u8]) = (vec![b'a'; 66], b"\xe9\xe8");
+        for damage in [b"".as_slice(), b"abcd", b"zz", &long, latin1] {
             fs::write(&path, damage).unwrap();
             let refused = Vault::open_or_create(&path, &SeededChance::new(1)).unwrap_err();
             assert!(refused.to_string().contains("backup"), "{refused}");
         }
-        assert!(Vault::open_or_create(&dir.path().join("no/such"), &SeededChance::new(1)).is_err());
+        let dangling = dir.path().join("dangling");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("nowhere", &dangling).unwrap();
+        for elsewhere in [dir.path().join("no/such"), dir.path().to_owned(), dangling] {
+            let refused = Vault::open_or_create(&elsewhere, &SeededChance::new(1)).unwrap_err();
+            assert!(refused.to_string().contains("secrets.key_file"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn first_starts_at_once_agree_on_one_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gavel.key");
+        let start = |seed| Vault::open_or_create(&path, &SeededChance::new(seed)).unwrap().check_value();
+        let values: Vec<String> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (1..=8).map(|seed| scope.spawn(move || start(seed))).collect();
+            starts.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(values.iter().all(|value| *value == values[0]), "{values:?}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no drafts stay behind");
     }
 
     #[test]

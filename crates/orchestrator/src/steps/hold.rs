@@ -9,7 +9,8 @@ use gavel_store::Claimed;
 pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
     let task = claimed.task();
     let winner = context.store.selected_bid(task.id).await?;
-    let winner = winner.ok_or_else(|| StepError::Missing(format!("task {} is accepted but no bid won", task.id)))?;
+    let winner =
+        winner.ok_or_else(|| StepError::Missing(format!("task {} is accepted but no bid won", task.id)))?;
 
     let now = context.clock.now();
     let delivery = Delivery {

@@ -1,5 +1,7 @@
 //! Every test runs on both engines: SQLite always, PostgreSQL where its binaries are installed.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop here")]
+
 mod accounts;
 mod agents;
 mod choices;

@@ -38,7 +38,8 @@ on_both! {
             error_body: Some("nul\0byte".to_owned()),
         };
         let again = attempt(2);
-        done(world.store.send_again(claimed.lease(), (first.id, &result), &again).await.unwrap());
+        world.store.end_attempt(first.id, &result).await.unwrap();
+        done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&again)).await.unwrap());
         let log = world.store.attempts(invited[0].id).await.unwrap();
         assert_eq!(log.len(), 2);
         assert_eq!(log[0].result.as_ref().unwrap().error_body.as_deref(), Some("nul\u{FFFD}byte"));

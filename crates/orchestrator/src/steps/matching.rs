@@ -1,0 +1,142 @@
+//! Whom do we ask? Everything triage needs is gathered, it decides, and the decision is stored with every invitation
+//! before anything is sent.
+
+use crate::{Context, error::StepError, pump::Step};
+use chrono::TimeDelta;
+use gavel_dispatcher::plan::deadline_for;
+use gavel_domain::agent::Visibility;
+use gavel_domain::invitation::{Invitation, Mode};
+use gavel_domain::policy::MoneyMode;
+use gavel_domain::task::Task;
+use gavel_domain::{AgentId, InvitationId, Money, Timestamp};
+use gavel_store::agents::Facts;
+use gavel_store::rounds::NewRound;
+use gavel_store::{Claimed, Guarded};
+use gavel_triage::{Candidate, Input, Record, Standing, TaskFacts, Tier, decide, seed};
+
+/// Boosted dispatches are counted over this long.
+const BOOST_WINDOW: TimeDelta = TimeDelta::days(30);
+
+/// open -> matching: the loop has seen the task.
+pub(crate) async fn start(context: &Context, claimed: Claimed) -> Step {
+    let _ = context.store.start(claimed, context.clock.now()).await?;
+    Ok(())
+}
+
+/// matching -> prototyping, or expired when nobody can be asked.
+pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
+    let now = context.clock.now();
+    let input = gather(context, claimed.task(), now).await?;
+
+    let record = decide(&input, &context.settings.triage);
+    let decision =
+        serde_json::to_string(&record).map_err(|source| StepError::Document { what: "decision", source })?;
+
+    if record.chosen.len() < context.settings.agents_min.max(1) {
+        let _: Guarded<()> = context.store.nobody_eligible(claimed, &decision, now).await?;
+        return Ok(());
+    }
+
+    let round = round(context, claimed.task(), &record, decision, now)?;
+    let _: Guarded<()> = context.store.record_round(claimed, round, now).await?;
+    Ok(())
+}
+
+async fn gather(context: &Context, task: &Task, now: Timestamp) -> Result<Input, StepError> {
+    let category = &task.brief.category;
+    let (facts, no_capability) = context.store.candidates(category, task.test, now - BOOST_WINDOW).await?;
+    let secret = context.vault.derive("triage");
+    Ok(Input {
+        task: task_facts(context, task),
+        candidates: facts.into_iter().map(|facts| candidate(context, task, facts, now)).collect(),
+        no_capability,
+        agents: task.wishes.agents,
+        experimentation_milli: task.wishes.experimentation_milli,
+        seed: context.settings.forced_seed.unwrap_or_else(|| seed(&secret, task.id, task.round)),
+    })
+}
+
+fn task_facts(context: &Context, task: &Task) -> TaskFacts {
+    let routing = &task.wishes.routing;
+    TaskFacts {
+        category: task.brief.category.clone(),
+        task_type: task.brief.task_type.clone(),
+        budget_minor: task.budget.minor(),
+        buyer: task.account.to_string(),
+        only: routing.only.clone(),
+        ignore: routing.ignore.clone(),
+        buyer_payout_account: None, // buyers have no payout account of their own yet
+        max_price_minor: routing.max_price.map(Money::minor),
+        exclude: Vec::new(),
+        money_on: context.settings.money.mode != MoneyMode::Off,
+    }
+}
+
+fn candidate(context: &Context, task: &Task, facts: Facts, now: Timestamp) -> Candidate {
+    let Facts { agent, record, scores, in_flight, owner, boosted_lately } = facts;
+    let active_since = record.last_active_at.or(agent.activated_at).unwrap_or(agent.created_at);
+    Candidate {
+        agent: agent.id.to_string(),
+        draw_number: agent.draw_number,
+        slug: agent.slug,
+        owner: owner.to_string(),
+        payout_account: agent.developer.to_string(),
+        capable: true,
+        payout_ready: true, // the built-in ledger pays every developer
+        active: agent.active && !agent.paused,
+        visible: matches!(agent.visibility, Visibility::Live | Visibility::Beta),
+        declines_type: false,
+        health_fails: agent.health_fails,
+        in_flight,
+        max_concurrency: agent.max_concurrency,
+        min_price_minor: agent.min_price.minor(),
+        tier: Tier::without_history(record.real_tasks, &context.settings.triage),
+        standing: Standing {
+            scores: scores.into_iter().map(gavel_domain::Ppm::get).collect(),
+            benchmark: Vec::new(),
+            idle_seconds: u64::try_from((now - active_since).num_seconds()).unwrap_or(0),
+            real_tasks: record.real_tasks,
+            succeeded: record.succeeded(),
+            counted: record.counted(),
+            specialist: agent.specialist_task_types.contains(&task.brief.task_type),
+            account_boosted: boosted_lately,
+            beta: agent.visibility == Visibility::Beta,
+        },
+    }
+}
+
+fn round(
+    context: &Context,
+    task: &Task,
+    record: &Record,
+    decision: String,
+    now: Timestamp,
+) -> Result<NewRound, StepError> {
+    let timers = &context.settings.timers;
+    let phase_deadline = now + timers.phase;
+    let deadline =
+        deadline_for(now, timers.call_limit(Mode::Prototype, &task.brief.category), Some(phase_deadline));
+    let invitation = |chosen: &gavel_triage::Chosen| {
+        let agent: AgentId = chosen
+            .agent
+            .parse()
+            .map_err(|_| StepError::Missing(format!("triage chose {}, no agent's id", chosen.agent)))?;
+        Ok(Invitation {
+            id: InvitationId::new(now, &*context.chance),
+            task: task.id,
+            round: task.round,
+            agent,
+            created_at: now,
+            deadline_at: deadline.at,
+            deadline_is_own_limit: deadline.is_own_limit,
+            boosted: chosen.boosted,
+            ended: None,
+        })
+    };
+    Ok(NewRound {
+        decision,
+        invitations: record.chosen.iter().map(invitation).collect::<Result<_, StepError>>()?,
+        phase_deadline,
+        under_supplied: record.under_supplied,
+    })
+}

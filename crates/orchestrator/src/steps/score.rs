@@ -1,0 +1,54 @@
+//! A bid is judged the moment it is in. The judge sees the brief and the work, never who made it or what it costs.
+
+use crate::{Context, error::StepError};
+use gavel_domain::Ppm;
+use gavel_domain::bid::Bid;
+use gavel_domain::task::Task;
+use gavel_judge::{CompiledBrief, Rubric, Verdict, Work, compile, judge};
+use gavel_store::scores::NewVerdict;
+use gavel_store::{Claimed, Guarded};
+use std::sync::Arc;
+
+/// What all bids of a task are measured with: compiled once, the same for everyone.
+pub(crate) struct Yardstick(Arc<(CompiledBrief, Rubric)>);
+
+impl Yardstick {
+    pub(crate) fn new(context: &Context, task: &Task) -> Self {
+        let rubric = context.settings.rubrics.for_category(&task.brief.category);
+        Self(Arc::new((compile(&task.brief), rubric)))
+    }
+}
+
+/// Judges a bid and stores the verdict; `None` when it could not be judged, which never blocks the gallery.
+pub(crate) async fn bid(
+    context: &Context,
+    claimed: &Claimed,
+    yardstick: &Yardstick,
+    bid: &Bid,
+) -> Result<Option<Ppm>, StepError> {
+    let Some(verdict) = measure(yardstick, bid).await else {
+        tracing::error!(task.id = %bid.task, bid.id = %bid.id, "the judge failed; the bid stays unscored");
+        return Ok(None);
+    };
+    let composite = verdict.composite;
+    let document =
+        serde_json::to_string(&verdict).map_err(|source| StepError::Document { what: "verdict", source })?;
+    let stored = NewVerdict { judge: verdict.judge, composite, document };
+    let slug = agent_slug(context, bid).await?;
+    match context.store.score_bid(claimed, bid, &slug, &stored, context.clock.now()).await? {
+        Guarded::Done(()) => Ok(Some(composite)),
+        Guarded::Lost => Ok(None),
+    }
+}
+
+/// On a thread of its own: a long text must not hold up other tasks' answers. A panic there is no score.
+async fn measure(yardstick: &Yardstick, bid: &Bid) -> Option<Verdict> {
+    let yardstick = Arc::clone(&yardstick.0);
+    let work = Work { full_text: bid.answer.full_text.clone(), artifacts: bid.answer.artifacts.clone() };
+    tokio::task::spawn_blocking(move || judge(&yardstick.0, &work, &yardstick.1)).await.ok()
+}
+
+async fn agent_slug(context: &Context, bid: &Bid) -> Result<String, StepError> {
+    let agent = context.store.agent(bid.agent).await?;
+    Ok(agent.map(|(agent, _)| agent.slug).unwrap_or_default())
+}
