@@ -1,0 +1,364 @@
+//! A small world: a SQLite file, the loop, and agents that are scripts.
+
+use async_trait::async_trait;
+use gavel_dispatcher::transport::{FailureKind, Reply, Request, SendFailure, Transport};
+use gavel_domain::account::Developer;
+use gavel_domain::agent::{Agent, ExecutionMode, Visibility};
+use gavel_domain::delivery::DeliveryStatus;
+use gavel_domain::invitation::{Outcome, Probe};
+use gavel_domain::lifecycle::TaskState;
+use gavel_domain::policy::{MoneyMode, MoneyPolicy, Silence, Timers};
+use gavel_domain::task::{Brief, Task, Wishes};
+use gavel_domain::*;
+use gavel_orchestrator::{Context, Settings};
+use gavel_store::choices::Refusal;
+use gavel_store::ledger::Settlement;
+use gavel_store::{Once, Store};
+use gavel_testkit::SeededChance;
+use gavel_vault::{Vault, agent_secret_context, developer_key_context, new_developer_key, new_signing_secret};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Longer than anything here takes; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct World {
+    pub(crate) context: Arc<Context>,
+    pub(crate) transport: Arc<Scripts>,
+    buyer: AccountId,
+    developer: Developer,
+    _dir: tempfile::TempDir,
+}
+
+/// A running loop.
+pub(crate) struct Running {
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> World {
+        Self::with_windows(Duration::from_secs(3600)).await
+    }
+
+    pub(crate) async fn with_windows(window: Duration) -> World {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite:{}", dir.path().join("gavel.db").display())).await.unwrap();
+        let transport = Arc::new(Scripts::default());
+        let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(1));
+        let now = clock::SystemClock.now();
+        let account = |name: &'static str| {
+            let (store, id) = (store.clone(), AccountId::new(now, &*chance));
+            async move { store.ensure_account(name, id, now).await.unwrap() }
+        };
+        let (buyer, owner) = (account("buyer").await, account("developer").await);
+        let developer =
+            Developer { id: DeveloperId::new(now, &*chance), account: owner, name: "dev".to_owned(), created_at: now };
+        let vault = Arc::new(Vault::from_key([7; 32]));
+        let key = new_developer_key(&*chance);
+        let sealed = vault.seal(key.expose(), &developer_key_context(developer.id), &*chance);
+        store.add_developer(&developer, &sealed).await.unwrap();
+        let context = Arc::new(Context {
+            store,
+            clock: Arc::new(clock::SystemClock),
+            chance,
+            vault,
+            transport: Arc::clone(&transport) as Arc<dyn Transport>,
+            settings: settings(window),
+        });
+        World { context, transport, buyer, developer, _dir: dir }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.context.clock.now()
+    }
+
+    pub(crate) fn run(&self) -> Running {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(gavel_orchestrator::run(Arc::clone(&self.context), stop.clone()));
+        Running { stop, task }
+    }
+
+    /// Registers an agent. Its luck in the draw depends on its name alone.
+    pub(crate) async fn agent(&self, slug: &'static str, script: Script) {
+        let (now, chance) = (self.now(), &*self.context.chance);
+        let id = AgentId::new(now, chance);
+        let agent = Agent {
+            id,
+            draw_number: slug.bytes().fold(7, |n, b| n * 31 + u64::from(b)),
+            developer: self.developer.id,
+            test: false,
+            name: slug.to_owned(),
+            slug: slug.to_owned(),
+            description: String::new(),
+            capabilities: vec!["content-writing".to_owned()],
+            specialist_task_types: vec![],
+            framework: None,
+            model: None,
+            endpoint_url: format!("https://agents.example.com/{slug}"),
+            execution_mode: ExecutionMode::Sync,
+            max_concurrency: 8,
+            min_price: Money::ZERO,
+            active: true,
+            visibility: Visibility::Live,
+            paused: false,
+            health_fails: 0,
+            last_probe: Probe::Unknown,
+            created_at: now,
+            activated_at: Some(now),
+        };
+        let secret = new_signing_secret(chance);
+        let sealed = self.context.vault.seal(secret.expose(), &agent_secret_context(id), chance);
+        self.context.store.add_agent(&agent, &sealed).await.unwrap();
+        self.transport.scripts.lock().unwrap().insert(slug.to_owned(), script);
+    }
+
+    pub(crate) async fn post(&self) -> TaskId {
+        let now = self.now();
+        let task = Task {
+            id: TaskId::new(now, &*self.context.chance),
+            account: self.buyer,
+            test: false,
+            brief: Brief {
+                title: "A guide to unit tests".to_owned(),
+                description: "Write a guide to unit tests for people who never wrote one.".to_owned(),
+                category: "content-writing".to_owned(),
+                task_type: "blog-post".to_owned(),
+                ..Brief::default()
+            },
+            budget: Money::from_minor(2500),
+            wishes: Wishes { experimentation_milli: 300, ..Wishes::default() },
+            metadata: None,
+            round: 1,
+            state: TaskState::Open,
+            reason: None,
+            under_supplied: false,
+            created_at: now,
+            expires_at: None,
+        };
+        let _ = self.context.store.create_task(&task, None, 201, "").await.unwrap();
+        task.id
+    }
+
+    pub(crate) async fn state(&self, task: TaskId) -> TaskState {
+        self.context.store.task(task).await.unwrap().unwrap().state
+    }
+
+    pub(crate) async fn reason(&self, task: TaskId) -> Option<String> {
+        self.context.store.task(task).await.unwrap().unwrap().reason
+    }
+
+    pub(crate) async fn until(&self, task: TaskId, state: TaskState) {
+        wait(&format!("the task is {state}"), async || self.state(task).await == state).await;
+    }
+
+    pub(crate) async fn until_bids(&self, task: TaskId, bids: usize) {
+        let scored = async || {
+            let gallery = self.context.store.gallery(task).await.unwrap();
+            gallery.iter().filter(|g| g.bid.score.is_some()).count() >= bids
+        };
+        wait("the bids are in and scored", scored).await;
+    }
+
+    pub(crate) async fn until_delivery(&self, task: TaskId, status: DeliveryStatus) {
+        let there = async || {
+            let delivery = self.context.store.latest_delivery(task).await.unwrap();
+            delivery.is_some_and(|d| d.status == status)
+        };
+        wait("the delivery is there", there).await;
+    }
+
+    /// Slugs with their outcomes, by slug.
+    pub(crate) async fn outcomes(&self, task: TaskId) -> Vec<(&'static str, Outcome)> {
+        let dispatches = self.context.store.dispatches(task, 1).await.unwrap();
+        let mut outcomes: Vec<_> = dispatches
+            .into_iter()
+            .map(|d| (&*d.agent_slug.leak(), d.invitation.ended.unwrap().outcome))
+            .collect();
+        outcomes.sort();
+        outcomes
+    }
+
+    pub(crate) async fn select(&self, task: TaskId, bid: BidId) -> Result<(), Refusal> {
+        match self.context.store.select(task, bid, None, self.now(), |_, _| String::new()).await.unwrap() {
+            Once::Fresh(decided) => decided.map(|_| ()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn approve(&self, task: TaskId) -> Result<(), Refusal> {
+        let id = TransferId::new(self.now(), &*self.context.chance);
+        let settle = Settlement { currency: "USD".to_owned(), fee: BasisPoints(1500), id };
+        self.context.store.approve(task, Some(&settle), self.now()).await.unwrap().map(|_| ())
+    }
+}
+
+fn settings(window: Duration) -> Settings {
+    let window = chrono::TimeDelta::from_std(window).unwrap();
+    Settings {
+        owner: "test".to_owned(),
+        lease: chrono::TimeDelta::seconds(30),
+        tasks_at_once: 8,
+        timers: Timers {
+            phase: chrono::TimeDelta::seconds(4),
+            prototype_call: chrono::TimeDelta::seconds(2),
+            final_call: chrono::TimeDelta::seconds(2),
+            prototype_call_by_category: Default::default(),
+            final_call_by_category: Default::default(),
+            review_window: window,
+            answer_window: window,
+            on_silence: Silence::Approve,
+            revisions_max: 2,
+        },
+        money: MoneyPolicy {
+            mode: MoneyMode::Ledger,
+            fee: BasisPoints(1500),
+            settlement: chrono::TimeDelta::days(2),
+            budget_min: Money::from_minor(300),
+            budget_max: Money::from_minor(50_000),
+        },
+        currency: Currency::new("USD").unwrap(),
+        triage: gavel_triage::Policy::default(),
+        agents_min: 1,
+        forced_seed: Some(42),
+        rubrics: gavel_judge::Rubrics::default(),
+        user_agent: "AITasker/1.0 (Agent Executor)".to_owned(),
+    }
+}
+
+async fn wait(what: &str, done: impl AsyncFn() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !done().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "waited in vain until {what}");
+}
+
+/// How an agent behaves, send by send; the last way repeats.
+pub(crate) struct Script(Vec<Behaviour>);
+
+#[derive(Clone)]
+enum Behaviour {
+    Answer(Duration, String),
+    Status(u16),
+    Hang,
+}
+
+impl Script {
+    pub(crate) fn answers(text: &str) -> Self {
+        Self::slow(Duration::ZERO, text)
+    }
+
+    pub(crate) fn slow(after: Duration, text: &str) -> Self {
+        Script(vec![Behaviour::Answer(after, text.to_owned())])
+    }
+
+    pub(crate) fn status(status: u16) -> Self {
+        Script(vec![Behaviour::Status(status)])
+    }
+
+    pub(crate) fn hangs() -> Self {
+        Script(vec![Behaviour::Hang])
+    }
+
+    pub(crate) fn then_status(mut self, status: u16) -> Self {
+        self.0.push(Behaviour::Status(status));
+        self
+    }
+}
+
+/// A text of about so many words, all different sentences.
+pub(crate) fn text(words: usize) -> String {
+    let topics = ["unit", "tests", "guide", "people", "wrote", "assertion", "refactor", "failure", "module", "case"];
+    let sentence = |i: usize| {
+        let topic = |n: usize| topics[(i * n + n) % topics.len()];
+        format!("Point {i} shows how a {} helps {} with the {} in practice.", topic(1), topic(3), topic(7))
+    };
+    let sentences: Vec<String> = (0..words.div_ceil(11)).map(sentence).collect();
+    sentences.chunks(4).map(|paragraph| paragraph.join(" ")).collect::<Vec<_>>().join("\n\n")
+}
+
+/// Agents behind one made-up host: the path is the agent's name.
+#[derive(Default)]
+pub(crate) struct Scripts {
+    scripts: Mutex<HashMap<String, Script>>,
+    sent: Mutex<Vec<(String, Request)>>,
+    open: AtomicUsize,
+}
+
+/// Counts a call as open until it is answered or dropped.
+struct Open<'a>(&'a AtomicUsize);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Scripts {
+    pub(crate) fn sends_to(&self, slug: &str) -> usize {
+        self.sent.lock().unwrap().iter().filter(|(to, _)| to == slug).count()
+    }
+
+    pub(crate) fn header(&self, slug: &str, name: &str) -> Vec<String> {
+        let sent = self.sent.lock().unwrap();
+        let to_slug = sent.iter().filter(|(to, _)| to == slug);
+        to_slug.flat_map(|(_, r)| r.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone())).collect()
+    }
+
+    pub(crate) fn open_calls(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    pub(crate) async fn until_called(&self, slug: &str) {
+        self.until_sends(slug, 1).await;
+    }
+
+    pub(crate) async fn until_sends(&self, slug: &str, sends: usize) {
+        wait("the agent was called", async || self.sends_to(slug) >= sends).await;
+    }
+
+    pub(crate) async fn until_idle(&self) {
+        wait("no call is open", async || self.open_calls() == 0).await;
+    }
+
+    fn behaviour(&self, slug: &str) -> Behaviour {
+        let nth = self.sends_to(slug) - 1;
+        let scripts = self.scripts.lock().unwrap();
+        let script = &scripts[slug].0;
+        script[nth.min(script.len() - 1)].clone()
+    }
+}
+
+#[async_trait]
+impl Transport for Scripts {
+    async fn send(&self, request: Request) -> Result<Reply, SendFailure> {
+        let slug = request.url.rsplit('/').next().unwrap().to_owned();
+        self.sent.lock().unwrap().push((slug.clone(), request));
+        self.open.fetch_add(1, Ordering::SeqCst);
+        let _open = Open(&self.open);
+        match self.behaviour(&slug) {
+            Behaviour::Answer(after, text) => {
+                tokio::time::sleep(after).await;
+                let body = serde_json::json!({ "full_text": text, "summary": "A finished guide." });
+                Ok(Reply { status: 200, body: body.to_string().into(), ..Reply::default() })
+            }
+            Behaviour::Status(status) => Ok(Reply { status, ..Reply::default() }),
+            Behaviour::Hang => {
+                tokio::time::sleep(PATIENCE).await;
+                Err(SendFailure::new(FailureKind::Timeout, "hung"))
+            }
+        }
+    }
+}
