@@ -4,9 +4,10 @@
 
 use crate::{Context, error::StepError, steps};
 use chrono::TimeDelta;
-use gavel_store::{Claimed, Lease};
+use gavel_store::{Claimed, Engine, Lease};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long the loop sleeps at most: other replicas give no hints, and hints may be lost.
@@ -105,13 +106,18 @@ async fn one_step(
 async fn lost(context: &Context, lease: Lease) {
     let mut watch = context.store.hints().watch(lease.task());
     let renewal = (context.settings.lease / 3).to_std().unwrap_or(POLL);
-    let mut renew_at = tokio::time::Instant::now() + renewal;
+    // Alone on a SQLite file every change comes with a hint; other replicas give none.
+    let look = match context.store.engine() {
+        Engine::Sqlite => renewal,
+        Engine::Postgres => renewal.min(POLL),
+    };
+    let mut renew_at = Instant::now() + renewal;
     loop {
         tokio::select! {
             () = watch.changed() => {}
-            () = tokio::time::sleep_until(renew_at.min(tokio::time::Instant::now() + POLL)) => {}
+            () = tokio::time::sleep_until(renew_at.min(Instant::now() + look)) => {}
         }
-        let held = if tokio::time::Instant::now() >= renew_at {
+        let held = if Instant::now() >= renew_at {
             renew_at += renewal;
             context.store.renew(lease, context.clock.now() + context.settings.lease).await
         } else {

@@ -91,8 +91,15 @@ impl Store {
 
     /// The bid that won.
     pub async fn selected_bid(&self, task: TaskId) -> Result<Option<Bid>> {
-        let gallery = self.gallery(task).await?;
-        Ok(gallery.into_iter().map(|g| g.bid).find(|b| b.status == gavel_domain::bid::BidStatus::Selected))
+        let mut c = self.read().await?;
+        let row = sql!(
+            c,
+            fetch_optional as (Uuid,),
+            "SELECT id FROM bids WHERE task_id = $1 AND status = 'selected'",
+            task.uuid()
+        )?;
+        let Some((id,)) = row else { return Ok(None) };
+        Ok(one(&mut c, task, BidId::from_uuid(id)).await?.map(|shown| shown.bid))
     }
 }
 

@@ -21,10 +21,17 @@ async fn agents_compete_the_buyer_picks_the_winner_delivers_money_settles() {
     let task = world.post().await;
 
     world.until(task, TaskState::Review).await;
-    assert_eq!(world.outcomes(task).await, [("broken", Outcome::ServerError), ("terse", Outcome::Valid), ("thorough", Outcome::Valid)]);
+    assert_eq!(
+        world.outcomes(task).await,
+        [("broken", Outcome::ServerError), ("terse", Outcome::Valid), ("thorough", Outcome::Valid)]
+    );
     let gallery = world.context.store.gallery(task).await.unwrap();
     assert_eq!(gallery.len(), 2);
-    assert!(gallery.iter().all(|g| g.bid.score.is_some() && g.bid.status == BidStatus::Presented && g.verdict.is_some()));
+    assert!(
+        gallery
+            .iter()
+            .all(|g| g.bid.score.is_some() && g.bid.status == BidStatus::Presented && g.verdict.is_some())
+    );
     assert_eq!(gallery[0].agent_slug, "thorough");
 
     world.select(task, gallery[0].bid.id).await.unwrap();
@@ -76,7 +83,8 @@ async fn a_cancel_drops_every_request() {
     let task = world.post().await;
     world.until(task, TaskState::Prototyping).await;
     world.transport.until_called("hang").await;
-    let cancelled = world.context.store.cancel(task, Actor::Buyer, "changed my mind", world.now()).await.unwrap();
+    let cancelled =
+        world.context.store.cancel(task, Actor::Buyer, "changed my mind", world.now()).await.unwrap();
     assert!(cancelled.is_ok());
     world.transport.until_idle().await;
     assert_eq!(world.outcomes(task).await, [("hang", Outcome::Cancelled)]);

@@ -15,7 +15,9 @@ use gavel_store::choices::Refusal;
 use gavel_store::ledger::Settlement;
 use gavel_store::{Once, Store};
 use gavel_testkit::SeededChance;
-use gavel_vault::{Vault, agent_secret_context, developer_key_context, new_developer_key, new_signing_secret};
+use gavel_vault::{
+    Vault, agent_secret_context, developer_key_context, new_developer_key, new_signing_secret,
+};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -62,8 +64,12 @@ impl World {
             async move { store.ensure_account(name, id, now).await.unwrap() }
         };
         let (buyer, owner) = (account("buyer").await, account("developer").await);
-        let developer =
-            Developer { id: DeveloperId::new(now, &*chance), account: owner, name: "dev".to_owned(), created_at: now };
+        let developer = Developer {
+            id: DeveloperId::new(now, &*chance),
+            account: owner,
+            name: "dev".to_owned(),
+            created_at: now,
+        };
         let vault = Arc::new(Vault::from_key([7; 32]));
         let key = new_developer_key(&*chance);
         let sealed = vault.seal(key.expose(), &developer_key_context(developer.id), &*chance);
@@ -280,7 +286,8 @@ impl Script {
 
 /// A text of about so many words, all different sentences.
 pub(crate) fn text(words: usize) -> String {
-    let topics = ["unit", "tests", "guide", "people", "wrote", "assertion", "refactor", "failure", "module", "case"];
+    let topics =
+        ["unit", "tests", "guide", "people", "wrote", "assertion", "refactor", "failure", "module", "case"];
     let sentence = |i: usize| {
         let topic = |n: usize| topics[(i * n + n) % topics.len()];
         format!("Point {i} shows how a {} helps {} with the {} in practice.", topic(1), topic(3), topic(7))
@@ -314,7 +321,9 @@ impl Scripts {
     pub(crate) fn header(&self, slug: &str, name: &str) -> Vec<String> {
         let sent = self.sent.lock().unwrap();
         let to_slug = sent.iter().filter(|(to, _)| to == slug);
-        to_slug.flat_map(|(_, r)| r.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone())).collect()
+        to_slug
+            .flat_map(|(_, r)| r.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()))
+            .collect()
     }
 
     pub(crate) fn open_calls(&self) -> usize {
