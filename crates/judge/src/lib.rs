@@ -1,1 +1,2 @@
-//! Skeleton.
+//! x
+mod words; mod text; mod language; pub mod canonical;

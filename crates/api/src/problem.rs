@@ -1,0 +1,164 @@
+//! Every error as problem+json (RFC 9457), those of axum and tower included.
+
+use axum::response::{IntoResponse, Response};
+use gavel_contract::rest::{FieldError, ProblemBody};
+use gavel_store::choices::Refusal;
+use http::{HeaderValue, StatusCode, header};
+use std::borrow::Cow;
+
+/// What a busy server asks a caller to wait.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    title: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+}
+
+impl Problem {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Problem { status, code: Cow::Borrowed(code), title, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// 400: what came is no JSON, or no HTTP we can read.
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read", detail)
+    }
+
+    /// 401.
+    pub(crate) fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid key is needed", detail)
+    }
+
+    /// 403.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This key may not do that", detail)
+    }
+
+    /// 404, for what does not exist and for what is somebody else's alike.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", format!("There is no such {what}."))
+    }
+
+    /// 409.
+    pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, "The request does not fit the present state", detail)
+    }
+
+    /// 422 with everything that is wrong. One problem with a code of its own gives it to the whole.
+    pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] if only.field.is_empty() => only.message.clone(),
+            [only] => format!("{}: {}", only.field, only.message),
+            many => format!("{} fields are not as they must be; see errors.", many.len()),
+        };
+        let code = match errors.as_slice() {
+            [FieldError { code: Some(code), .. }] => Cow::Owned(code.clone()),
+            _ => Cow::Borrowed("validation"),
+        };
+        let title = "The request breaks a rule";
+        Problem { status: StatusCode::UNPROCESSABLE_ENTITY, code, title, detail, errors }
+    }
+
+    /// 422 about one field.
+    pub(crate) fn field(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError::new(field, message)])
+    }
+
+    /// 500. The cause is logged and never told.
+    pub(crate) fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "a request failed for a reason of our own");
+        let detail = "Something went wrong on our side; it is logged. Try again, or tell the operator.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
+    }
+
+    /// 504.
+    pub(crate) fn timeout() -> Self {
+        let detail = "The request took too long; try again.";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "Too slow", detail)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = ProblemBody {
+            kind: format!("/problems/{}", self.code),
+            title: self.title.to_owned(),
+            status: self.status.as_u16(),
+            code: self.code.into_owned(),
+            detail: self.detail,
+            errors: self.errors,
+        };
+        let mut response = (self.status, crate::reply::Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+}
+
+impl From<gavel_store::Error> for Problem {
+    fn from(error: gavel_store::Error) -> Self {
+        match error {
+            gavel_store::Error::Busy(cause) => {
+                tracing::warn!(%cause, "the database is busy or away");
+                busy()
+            }
+            gavel_store::Error::Taken { what } => Problem::conflict("taken", format!("{what} is taken.")),
+            other => Problem::internal(&Chain(&other)),
+        }
+    }
+}
+
+/// 503: nothing was changed, the same request may be sent again.
+pub(crate) fn busy() -> Problem {
+    let detail = "The database is busy; nothing was changed. Try again in a second.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy", detail)
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let sentence = format!("This cannot be done: {refusal}.");
+        match refusal {
+            Refusal::State(_) => Problem::conflict("wrong_state", sentence),
+            Refusal::NoSuchBid => Problem::not_found("bid"),
+            Refusal::NotPresented => Problem::conflict("not_presented", sentence),
+            Refusal::NoDelivery => Problem::conflict("no_delivery", sentence),
+            Refusal::NoRevisionsLeft(_) => Problem::conflict("no_revisions_left", sentence),
+        }
+    }
+}
+
+/// An error with its causes, for the log.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

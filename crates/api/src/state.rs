@@ -1,0 +1,77 @@
+//! What every handler may use; filled by the binary.
+
+use gavel_domain::catalog::Catalog;
+use gavel_domain::network::Guard;
+use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
+use gavel_domain::task::Task;
+use gavel_domain::{Chance, Clock, Currency, Money, Timestamp, TransferId};
+use gavel_store::{Store, ledger::Settlement};
+use gavel_vault::Vault;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What every handler may use. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// Everything Gavel remembers.
+    pub store: Store,
+    /// What the operator configured.
+    pub settings: Arc<ApiSettings>,
+    /// Seals what must be recovered.
+    pub vault: Arc<Vault>,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids and secrets come from.
+    pub chance: Arc<dyn Chance>,
+    /// Cancelled at shutdown: streams end.
+    pub stop: CancellationToken,
+}
+
+/// What the operator configured, as far as the API cares.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// The platform's one currency; names of amounts follow it.
+    pub currency: Currency,
+    /// Whether money moves, the fee, and the range of budgets.
+    pub money: MoneyPolicy,
+    /// Windows and limits of a task.
+    pub timers: Timers,
+    /// When a new agent becomes active.
+    pub activation: Activation,
+    /// What may be asked for.
+    pub catalog: Arc<Catalog>,
+    /// Which endpoints may be registered.
+    pub guard: Guard,
+    /// What another round costs.
+    pub remix_fee: Money,
+    /// Real tasks after which an agent is no newcomer any more.
+    pub newcomer_tasks: u32,
+}
+
+/// When a new agent becomes active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// At its registration.
+    Immediate,
+    /// When it has passed a benchmark.
+    Benchmark,
+}
+
+impl AppState {
+    /// The present time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// How the price of a task is settled; `None` where no money moves.
+    pub(crate) fn settlement(&self, task: &Task, now: Timestamp) -> Option<Settlement> {
+        if task.test || self.settings.money.mode == MoneyMode::Off {
+            return None;
+        }
+        Some(Settlement {
+            currency: self.settings.currency.code().to_owned(),
+            fee: self.settings.money.fee,
+            id: TransferId::new(now, self.chance.as_ref()),
+        })
+    }
+}

@@ -1,0 +1,3 @@
+//! A whole Gavel.
+pub mod catalog;
+pub mod settings;

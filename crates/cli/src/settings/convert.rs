@@ -1,0 +1,259 @@
+//! From what is written to what is used.
+
+use super::file::{LogFormat, MoneyMode, Network, Silence, Timers, Written};
+use super::known::Places;
+use super::{SettingsError, file};
+use crate::catalog;
+use ::config::{Config, File, FileFormat};
+use chrono::TimeDelta;
+use gavel_domain::catalog::Catalog;
+use gavel_domain::network::Guard;
+use gavel_domain::policy::{self, MoneyPolicy};
+use gavel_domain::{BasisPoints, Currency, Money};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+/// Everything a running Gavel is told, as plain values.
+#[derive(Debug, Clone)]
+pub struct AppConfig {
+    /// Where the API listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The address others know us by; the listening address when absent.
+    pub public_url: Option<String>,
+    /// The database's URL.
+    pub database_url: String,
+    /// The file whose key seals secrets; in memory alone when absent (a database in memory has no use for a file).
+    pub key_file: Option<PathBuf>,
+    /// The one currency.
+    pub currency: Currency,
+    /// The caller's name in requests to agents.
+    pub user_agent: String,
+    /// Whether and how money moves.
+    pub money: MoneyPolicy,
+    /// How long things may take.
+    pub timers: policy::Timers,
+    /// Which addresses may be dialled.
+    pub guard: Guard,
+    /// What may be asked for.
+    pub catalog: Catalog,
+    /// Whom to ask.
+    pub triage: gavel_triage::Policy,
+    /// Fewest agents a task is started with.
+    pub agents_min: usize,
+    /// Forces every draw.
+    pub forced_seed: Option<u64>,
+    /// How long a claim holds without renewal.
+    pub lease: TimeDelta,
+    /// Steps side by side.
+    pub tasks_at_once: usize,
+    /// Log lines as JSON.
+    pub log_json: bool,
+    /// What is logged, as directives.
+    pub log_level: String,
+}
+
+/// What a header may say: visible ASCII and spaces, so that every request can carry it.
+const USER_AGENT_BYTES: usize = 200;
+/// The longest window a buyer's timer may have, ten years: beyond it a date is more likely a mistake.
+const WINDOW_MINUTES_MAX: u32 = 10 * 366 * 24 * 60;
+/// The longest call or phase, a day: every call holds a connection and memory.
+const CALL_SECONDS_MAX: u32 = 24 * 60 * 60;
+
+pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, SettingsError> {
+    let currency =
+        Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
+    let catalog = catalog::shipped()?;
+    Ok(AppConfig {
+        listen: written.server.listen,
+        public_url: public_url(written.server.public_url, places)?,
+        key_file: key_file(&written.secrets.key_file, &written.database.url),
+        database_url: database_url(written.database.url, places)?,
+        user_agent: user_agent(written.platform.user_agent, places)?,
+        money: money(&written.money, &written.budget, &currency, places)?,
+        timers: timers(written.timers, &catalog, places)?,
+        guard: guard(&written.network, places)?,
+        triage: triage_policy(&written.triage.policy_file)?,
+        agents_min: usize::from(written.triage.agents_min),
+        forced_seed: forced_seed(&written.triage.forced_seed, places)?,
+        lease: TimeDelta::seconds(written.work.lease_seconds.get().into()),
+        tasks_at_once: written.work.tasks_at_once.get().into(),
+        log_json: matches!(written.log.format, LogFormat::Json),
+        log_level: log_level(written.log.level, places)?,
+        currency,
+        catalog,
+    })
+}
+
+fn public_url(text: String, places: &Places) -> Result<Option<String>, SettingsError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match url::Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Ok(Some(text.trim_end_matches('/').to_owned()))
+        }
+        _ => Err(places.value("server.public_url", "it must be an address such as https://gavel.example.com")),
+    }
+}
+
+fn database_url(url: String, places: &Places) -> Result<String, SettingsError> {
+    let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    if known {
+        return Ok(url);
+    }
+    Err(places.value("database.url", "use sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME"))
+}
+
+/// The key stands beside a SQLite file; PostgreSQL's stands in the working folder.
+pub(crate) fn key_file(named: &str, database_url: &str) -> Option<PathBuf> {
+    const NAME: &str = "gavel.key";
+    if !named.is_empty() {
+        return Some(PathBuf::from(named));
+    }
+    let Some(path) = database_url.strip_prefix("sqlite:") else { return Some(PathBuf::from(NAME)) };
+    let path = path.trim_start_matches("//");
+    (path != ":memory:").then(|| PathBuf::from(path).with_file_name(NAME))
+}
+
+fn user_agent(text: String, places: &Places) -> Result<String, SettingsError> {
+    let sendable = !text.trim().is_empty()
+        && text.len() <= USER_AGENT_BYTES
+        && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    if sendable {
+        return Ok(text);
+    }
+    Err(places.value("platform.user_agent", "it must be 1 to 200 printable ASCII characters"))
+}
+
+fn money(
+    money: &file::Money,
+    budget: &file::Budget,
+    currency: &Currency,
+    places: &Places,
+) -> Result<MoneyPolicy, SettingsError> {
+    let amount = |key, text: &str| {
+        let amount = Money::parse_exact(text, currency).map_err(|e| places.value(key, format!("it {e}")))?;
+        if amount > Money::ZERO { Ok(amount) } else { Err(places.value(key, "it must be above 0")) }
+    };
+    let (min, max) = (amount("budget.min", &budget.min)?, amount("budget.max", &budget.max)?);
+    if min > max {
+        return Err(places.value("budget.max", "it must not be below budget.min"));
+    }
+    let fee = BasisPoints(money.fee_basis_points);
+    if fee > BasisPoints::WHOLE {
+        return Err(places.value("money.fee_basis_points", "it must be at most 10000 (100 %)"));
+    }
+    Ok(MoneyPolicy {
+        mode: match money.mode {
+            MoneyMode::Off => policy::MoneyMode::Off,
+            MoneyMode::Ledger => policy::MoneyMode::Ledger,
+        },
+        fee,
+        settlement: TimeDelta::days(money.settlement_days.into()),
+        budget_min: min,
+        budget_max: max,
+    })
+}
+
+fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::Timers, SettingsError> {
+    let call = |key: &str, value| seconds(key, value, places);
+    let window = |key: &str, value: NonZeroU32| match value.get() {
+        minutes if minutes <= WINDOW_MINUTES_MAX => Ok(TimeDelta::minutes(minutes.into())),
+        _ => Err(places.value(key, "it must be at most ten years")),
+    };
+    let per_category = |table: &str, entries| by_category(table, entries, catalog, places);
+    Ok(policy::Timers {
+        phase: call("timers.phase_seconds", timers.phase_seconds)?,
+        prototype_call: call("timers.prototype_call_seconds", timers.prototype_call_seconds)?,
+        final_call: call("timers.final_call_seconds", timers.final_call_seconds)?,
+        prototype_call_by_category: per_category(
+            "timers.prototype_call_seconds_by_category",
+            timers.prototype_call_seconds_by_category,
+        )?,
+        final_call_by_category: per_category(
+            "timers.final_call_seconds_by_category",
+            timers.final_call_seconds_by_category,
+        )?,
+        review_window: window("timers.review_window_minutes", timers.review_window_minutes)?,
+        answer_window: window("timers.answer_window_minutes", timers.answer_window_minutes)?,
+        on_silence: match timers.on_silence {
+            Silence::Approve => policy::Silence::Approve,
+            Silence::Expire => policy::Silence::Expire,
+        },
+        revisions_max: timers.revisions_max,
+    })
+}
+
+fn seconds(key: &str, value: NonZeroU32, places: &Places) -> Result<TimeDelta, SettingsError> {
+    if value.get() > CALL_SECONDS_MAX {
+        return Err(places.value(key, "it must be at most a day (86400)"));
+    }
+    Ok(TimeDelta::seconds(value.get().into()))
+}
+
+fn by_category(
+    table: &str,
+    entries: BTreeMap<String, NonZeroU32>,
+    catalog: &Catalog,
+    places: &Places,
+) -> Result<BTreeMap<String, TimeDelta>, SettingsError> {
+    let one = |(category, value): (String, NonZeroU32)| {
+        let key = format!("{table}.{category}");
+        if catalog.category(&category).is_none() {
+            return Err(places.value(&key, format!("there is no category {category:?}")));
+        }
+        Ok((category, seconds(&key, value, places)?))
+    };
+    entries.into_iter().map(one).collect()
+}
+
+fn guard(network: &Network, places: &Places) -> Result<Guard, SettingsError> {
+    let own = network.own_hosts.split(',').map(str::trim).filter(|host| !host.is_empty());
+    Ok(Guard {
+        allow: network.allow.parse().map_err(|e| places.value("network.allow", e))?,
+        ports: network.ports.iter().map(|port| port.get()).collect(),
+        own_hosts: own.map(str::to_owned).collect(),
+    })
+}
+
+fn forced_seed(text: &str, places: &Places) -> Result<Option<u64>, SettingsError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| places.value("triage.forced_seed", "it must be a whole number"))
+}
+
+fn log_level(text: String, places: &Places) -> Result<String, SettingsError> {
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => Ok(text),
+        Err(e) => Err(places.value("log.level", e)),
+    }
+}
+
+/// The shipped parameters are the file in `config/policy`; a test holds them equal to the crate's own defaults.
+const TRIAGE: &str = include_str!("../../../../config/policy/triage.toml");
+
+fn triage_policy(path: &str) -> Result<gavel_triage::Policy, SettingsError> {
+    let policy: gavel_triage::Policy = policy_file("triage.policy_file", path, TRIAGE)?;
+    policy.check().map_err(|e| named("triage.policy_file", path, e))?;
+    Ok(policy)
+}
+
+fn policy_file<T: serde::de::DeserializeOwned>(
+    key: &'static str,
+    path: &str,
+    shipped: &str,
+) -> Result<T, SettingsError> {
+    let builder = Config::builder();
+    let builder = match path {
+        "" => builder.add_source(File::from_str(shipped, FileFormat::Toml)),
+        path => builder.add_source(File::new(path, FileFormat::Toml)),
+    };
+    builder.build().and_then(Config::try_deserialize).map_err(|e| named(key, path, e))
+}
+
+fn named(key: &'static str, path: &str, problem: impl ToString) -> SettingsError {
+    SettingsError::Named { key, path: path.to_owned(), problem: problem.to_string() }
+}

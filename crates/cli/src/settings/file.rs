@@ -1,0 +1,148 @@
+//! The shape of the settings as they are written: one struct per section of `config/default.toml`.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::{NonZeroU16, NonZeroU32};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    pub(super) server: Server,
+    pub(super) database: Database,
+    pub(super) platform: Platform,
+    pub(super) budget: Budget,
+    pub(super) money: Money,
+    pub(super) timers: Timers,
+    pub(super) network: Network,
+    pub(super) secrets: Secrets,
+    pub(super) agents: Agents,
+    pub(super) triage: Triage,
+    pub(super) judge: Judge,
+    pub(super) work: Work,
+    pub(super) log: Log,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) listen: SocketAddr,
+    pub(super) public_url: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Database {
+    pub(super) url: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Platform {
+    pub(super) currency: String,
+    pub(super) user_agent: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Budget {
+    pub(super) min: String,
+    pub(super) max: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Money {
+    pub(super) mode: MoneyMode,
+    pub(super) fee_basis_points: u16,
+    pub(super) settlement_days: u16,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum MoneyMode {
+    Off,
+    Ledger,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Timers {
+    pub(super) phase_seconds: NonZeroU32,
+    pub(super) prototype_call_seconds: NonZeroU32,
+    pub(super) final_call_seconds: NonZeroU32,
+    pub(super) review_window_minutes: NonZeroU32,
+    pub(super) answer_window_minutes: NonZeroU32,
+    pub(super) on_silence: Silence,
+    pub(super) revisions_max: u32,
+    pub(super) prototype_call_seconds_by_category: BTreeMap<String, NonZeroU32>,
+    pub(super) final_call_seconds_by_category: BTreeMap<String, NonZeroU32>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Silence {
+    Approve,
+    Expire,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Network {
+    pub(super) allow: String,
+    pub(super) ports: Vec<NonZeroU16>,
+    pub(super) own_hosts: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Secrets {
+    pub(super) key_file: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agents {
+    pub(super) activation: Activation,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Activation {
+    Immediate,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Triage {
+    pub(super) agents_min: u8,
+    pub(super) forced_seed: String,
+    pub(super) policy_file: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Judge {
+    pub(super) policy_file: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Work {
+    pub(super) lease_seconds: NonZeroU16,
+    pub(super) tasks_at_once: NonZeroU16,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) format: LogFormat,
+    pub(super) level: String,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}

@@ -1,0 +1,109 @@
+//! Names that are no setting, values of the wrong kind, and where a value came from. The shipped defaults name every
+//! setting, so they are the list that names are held against.
+
+use super::{ENVIRONMENT, SettingsError};
+use ::config::{Config, Value, ValueKind};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Tables whose keys the operator chooses: categories.
+const OPEN: &[&str] = &["timers.prototype_call_seconds_by_category", "timers.final_call_seconds_by_category"];
+
+/// Where the settings that were changed stand.
+#[derive(Debug, Default)]
+pub(super) struct Places(BTreeMap<String, String>);
+
+impl Places {
+    pub(super) fn new(file: Option<&Path>, in_file: &Config, in_environment: &Config) -> Self {
+        let file = file.map(|path| path.display().to_string()).unwrap_or_default();
+        let places = [(in_file, file.as_str()), (in_environment, ENVIRONMENT)];
+        // The environment comes last: it wins here as it does for the value.
+        let all = places.into_iter().flat_map(|(given, place)| {
+            leaves(given).into_keys().map(move |key| (key, place.to_owned()))
+        });
+        Places(all.collect())
+    }
+
+    /// An error about a setting's value.
+    pub(super) fn value(&self, key: &str, problem: impl ToString) -> SettingsError {
+        let origin = self.0.get(key).map_or("the defaults", String::as_str).to_owned();
+        SettingsError::Value { key: key.to_owned(), origin, problem: problem.to_string() }
+    }
+}
+
+/// Holds what was given against the defaults.
+pub(super) fn check(defaults: &Config, given: &Config, origin: &str) -> Result<(), SettingsError> {
+    let known = leaves(defaults);
+    for (key, value) in leaves(given) {
+        let open = OPEN.iter().any(|table| is_entry_of(&key, table));
+        let Some(default) = known.get(&key).or_else(|| open.then_some(&SECONDS)) else {
+            return Err(SettingsError::Unknown { hint: hint(&key, &known), key, origin: origin.to_owned() });
+        };
+        if let Some(problem) = mismatch(default, &value) {
+            let problem = problem.to_owned();
+            return Err(SettingsError::Value { key, origin: origin.to_owned(), problem });
+        }
+    }
+    Ok(())
+}
+
+/// What the entries of the open tables are.
+const SECONDS: ValueKind = ValueKind::I64(0);
+
+fn is_entry_of(key: &str, table: &str) -> bool {
+    key.strip_prefix(table).and_then(|rest| rest.strip_prefix('.')).is_some_and(|name| !name.contains('.'))
+}
+
+/// The reader would round 2.5 to a whole number and take true for 1: both are more likely mistakes.
+fn mismatch(default: &ValueKind, given: &ValueKind) -> Option<&'static str> {
+    match (default, given) {
+        (ValueKind::I64(_), ValueKind::I64(_)) => None,
+        (ValueKind::I64(_), _) => Some("it must be a whole number"),
+        (ValueKind::Array(_), ValueKind::Array(_)) => None,
+        (ValueKind::Array(_), _) => Some("it must be a list"),
+        (_, ValueKind::Table(_) | ValueKind::Array(_)) => Some("it must be one value"),
+        _ => None,
+    }
+}
+
+/// Every value by its full name; empty tables have none.
+fn leaves(config: &Config) -> BTreeMap<String, ValueKind> {
+    let mut found = BTreeMap::new();
+    walk(String::new(), &config.cache, &mut found);
+    found
+}
+
+fn walk(name: String, value: &Value, found: &mut BTreeMap<String, ValueKind>) {
+    let ValueKind::Table(table) = &value.kind else {
+        found.insert(name, value.kind.clone());
+        return;
+    };
+    for (key, value) in table {
+        let full = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+        walk(full, value, found);
+    }
+}
+
+/// The known name that differs least, when it differs by little.
+fn hint(key: &str, known: &BTreeMap<String, ValueKind>) -> String {
+    let nearest = known.keys().map(|name| (distance(key, name), name)).min();
+    match nearest {
+        Some((edits, name)) if edits <= 1 + name.len() / 6 => format!("; did you mean {name}?"),
+        _ => "; `gavel check-config --defaults` prints all of them".to_owned(),
+    }
+}
+
+/// How many letters must be put in, taken out or changed to get from one name to the other.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.bytes().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.bytes().enumerate() {
+            let change = corner + usize::from(a != b);
+            corner = row[j + 1];
+            row[j + 1] = change.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}

@@ -1,0 +1,191 @@
+use super::*;
+use chrono::TimeDelta;
+use gavel_domain::invitation::Mode;
+use gavel_domain::policy::{MoneyMode, Silence};
+use gavel_domain::{BasisPoints, Money};
+
+fn with_env(pairs: &[(&str, &str)]) -> Result<AppConfig, SettingsError> {
+    read(None, Some(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()))
+}
+
+fn with_file(text: &str) -> Result<AppConfig, SettingsError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mine.toml");
+    std::fs::write(&path, text).unwrap();
+    read(Some(&path), Some(HashMap::new()))
+}
+
+#[test]
+fn the_defaults_are_what_the_documentation_says() {
+    let config = defaults().unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.database_url, "sqlite:gavel.db");
+    assert_eq!(config.key_file.unwrap().to_str().unwrap(), "gavel.key");
+    assert_eq!((config.money.mode, config.money.fee), (MoneyMode::Off, BasisPoints(1500)));
+    assert_eq!(config.money.budget_max, Money::from_minor(50_000));
+    let limit = |mode, category| config.timers.call_limit(mode, category).num_seconds();
+    assert_eq!(limit(Mode::Prototype, "content-writing"), 120);
+    assert_eq!(limit(Mode::Prototype, "research-analysis"), 180);
+    assert_eq!(limit(Mode::Prototype, "data-spreadsheets"), 180);
+    assert_eq!(limit(Mode::Final, "data-spreadsheets"), 300);
+    assert_eq!(config.timers.review_window, TimeDelta::days(7));
+    assert_eq!(config.timers.answer_window, TimeDelta::days(14));
+    assert_eq!(config.guard.ports, [443, 8443]);
+    assert_eq!((config.forced_seed, config.agents_min), (None, 1));
+}
+
+#[test]
+fn every_key_of_the_defaults_has_a_comment() {
+    let bare = DEFAULTS.lines().filter(|line| line.contains(" = ") && !line.contains(" # "));
+    assert_eq!(bare.collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
+fn the_shipped_triage_parameters_are_the_policys_own() {
+    assert_eq!(defaults().unwrap().triage, gavel_triage::Policy::default());
+}
+
+/// Every key of the defaults can be set in the environment, and is then what is used.
+#[test]
+fn each_setting_can_be_set_in_the_environment() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = dir.path().join("triage.toml");
+    std::fs::write(&policy, "newcomer_boost = 5").unwrap();
+    let policy = policy.to_str().unwrap();
+    let mut untested: std::collections::BTreeSet<String> = keys_of_the_defaults();
+    let mut check = |key: &str, value: &str, holds: fn(AppConfig) -> bool| {
+        let name = format!("GAVEL__{}", key.to_uppercase().replace('.', "__"));
+        let config = with_env(&[(&name, value)]).unwrap_or_else(|e| panic!("{name}={value}: {e}"));
+        assert!(holds(config), "{name}={value} has no effect");
+        assert!(untested.remove(key) || key.contains("_by_category"), "{key} is no key of the defaults");
+    };
+    check("server.listen", "0.0.0.0:9", |c| c.listen.port() == 9);
+    check("server.public_url", "https://g.example/", |c| c.public_url.as_deref() == Some("https://g.example"));
+    check("database.url", "postgres://u:p@h/n", |c| c.database_url == "postgres://u:p@h/n");
+    check("platform.currency", "AUD", |c| c.currency.suffix() == "aud");
+    check("platform.user_agent", "Gavel/2", |c| c.user_agent == "Gavel/2");
+    check("budget.min", "4.50", |c| c.money.budget_min == Money::from_minor(450));
+    check("budget.max", "4", |c| c.money.budget_max == Money::from_minor(400));
+    check("money.mode", "ledger", |c| c.money.mode == MoneyMode::Ledger);
+    check("money.fee_basis_points", "0", |c| c.money.fee == BasisPoints(0));
+    check("money.settlement_days", "0", |c| c.money.settlement == TimeDelta::zero());
+    check("timers.phase_seconds", "8", |c| c.timers.phase == TimeDelta::seconds(8));
+    check("timers.prototype_call_seconds", "5", |c| c.timers.prototype_call == TimeDelta::seconds(5));
+    check("timers.final_call_seconds", "6", |c| c.timers.final_call == TimeDelta::seconds(6));
+    check("timers.review_window_minutes", "1", |c| c.timers.review_window == TimeDelta::minutes(1));
+    check("timers.answer_window_minutes", "2", |c| c.timers.answer_window == TimeDelta::minutes(2));
+    check("timers.on_silence", "expire", |c| c.timers.on_silence == Silence::Expire);
+    check("timers.revisions_max", "0", |c| c.timers.revisions_max == 0);
+    check("timers.prototype_call_seconds_by_category.research-analysis", "9", |c| {
+        c.timers.call_limit(Mode::Prototype, "research-analysis") == TimeDelta::seconds(9)
+    });
+    check("timers.prototype_call_seconds_by_category.data-spreadsheets", "9", |c| {
+        c.timers.call_limit(Mode::Prototype, "data-spreadsheets") == TimeDelta::seconds(9)
+    });
+    check("timers.final_call_seconds_by_category.translation", "9", |c| {
+        c.timers.call_limit(Mode::Final, "translation") == TimeDelta::seconds(9)
+    });
+    check("network.allow", "127.0.0.0/8,a.internal:90", |c| c.guard.check_url("http://127.0.0.1:7/").is_ok());
+    check("network.ports", "443,9443", |c| c.guard.ports == [443, 9443]);
+    check("network.own_hosts", "a.example, b.example", |c| c.guard.own_hosts == ["a.example", "b.example"]);
+    check("secrets.key_file", "/k/key", |c| c.key_file.unwrap().to_str() == Some("/k/key"));
+    check("agents.activation", "immediate", |_| true);
+    check("triage.agents_min", "3", |c| c.agents_min == 3);
+    check("triage.forced_seed", "18446744073709551615", |c| c.forced_seed == Some(u64::MAX));
+    check("triage.policy_file", policy, |c| c.triage.newcomer_boost == 5);
+    check("work.lease_seconds", "2", |c| c.lease == TimeDelta::seconds(2));
+    check("work.tasks_at_once", "7", |c| c.tasks_at_once == 7);
+    check("log.format", "json", |c| c.log_json);
+    check("log.level", "warn,gavel=debug", |c| c.log_level == "warn,gavel=debug");
+    untested.remove("judge.policy_file"); // below, with a file that is refused
+    assert_eq!(untested, std::collections::BTreeSet::new(), "settings without a line here");
+}
+
+fn keys_of_the_defaults() -> std::collections::BTreeSet<String> {
+    let mut section = String::new();
+    let mut keys = std::collections::BTreeSet::new();
+    for line in DEFAULTS.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            section = name.to_owned();
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            keys.insert(format!("{section}.{key}"));
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mine.toml");
+    std::fs::write(&path, "[timers]\nphase_seconds = 10\nfinal_call_seconds = 11").unwrap();
+    let env = HashMap::from([("GAVEL__TIMERS__PHASE_SECONDS".to_owned(), "20".to_owned())]);
+    let timers = read(Some(&path), Some(env)).unwrap().timers;
+    let seconds = [timers.phase, timers.final_call, timers.prototype_call].map(|t| t.num_seconds());
+    assert_eq!(seconds, [20, 11, 120]);
+}
+
+#[test]
+fn mistakes_name_the_setting_and_the_place() {
+    let check = |text: &str, words: &[&str]| {
+        let error = with_file(text).expect_err(text).to_string();
+        for word in words.iter().chain(&["mine.toml"]) {
+            assert!(error.contains(word), "{text:?} gives {error:?}, without {word:?}");
+        }
+    };
+    check("[timers]\nphse_seconds = 1", &["timers.phse_seconds", "did you mean timers.phase_seconds?"]);
+    check("[colours]\nsky = 1", &["colours.sky", "check-config --defaults"]);
+    check("[timers]\nphase_seconds = \"soon\"", &["timers.phase_seconds", "whole number"]);
+    check("[timers]\nphase_seconds = 2.5", &["timers.phase_seconds", "whole number"]);
+    check("[timers]\nphase_seconds = 0", &["timers.phase_seconds"]);
+    check("[timers]\nphase_seconds = -1", &["timers.phase_seconds"]);
+    check("[timers]\nphase_seconds = 86401", &["timers.phase_seconds", "at most a day"]);
+    check("[timers]\nreview_window_minutes = 99999999", &["review_window_minutes", "ten years"]);
+    check("[timers.prototype_call_seconds_by_category]\nmagic = 3", &["by_category.magic", "no category"]);
+    check("[timers.prototype_call_seconds_by_category]\nmarketing = true", &["marketing", "whole number"]);
+    check("[timers]\non_silence = \"maybe\"", &["timers.on_silence", "maybe"]);
+    check("[server]\nlisten = \"here\"", &["server.listen"]);
+    check("[server]\nlisten = { port = 3 }", &["server.listen.port"]);
+    check("[network]\nports = 443", &["network.ports", "list"]);
+    check("[network]\nports = [70000]", &["network.ports"]);
+    check("[network]\nallow = \"what is this\"", &["network.allow", "what is this"]);
+    check("[money]\nfee_basis_points = 10001", &["money.fee_basis_points", "10000"]);
+    check("[budget]\nmin = 501", &["budget.max", "budget.min"]);
+    check("[budget]\nmin = \"3.001\"", &["budget.min", "decimals"]);
+    check("[budget]\nmin = 0", &["budget.min", "above 0"]);
+    check("[platform]\ncurrency = \"usd\"", &["platform.currency", "three capital letters"]);
+    check("[platform]\nuser_agent = \"a\\nb\"", &["platform.user_agent"]);
+    check("[database]\nurl = \"mysql://x\"", &["database.url", "sqlite:FILE"]);
+    check("[triage]\nforced_seed = -1", &["triage.forced_seed"]);
+    check("[log]\nlevel = \"gavel=loud\"", &["log.level"]);
+    check("[timers\n", &[]);
+}
+
+#[test]
+fn mistakes_in_the_environment_are_told_as_such() {
+    let check = |name: &str, value: &str, words: &[&str]| {
+        let error = with_env(&[(name, value)]).expect_err(name).to_string();
+        for word in words {
+            assert!(error.contains(word), "{name}={value} gives {error:?}, without {word:?}");
+        }
+    };
+    check("GAVEL__TIMERS__PHSE_SECONDS", "1", &["timers.phse_seconds", "environment", "phase_seconds?"]);
+    check("GAVEL__TIMERS__PHASE_SECONDS", "soon", &["timers.phase_seconds", "environment", "whole number"]);
+    check("GAVEL__NETWORK__ALLOW", "a b", &["network.allow", "environment"]);
+    check("GAVEL__TRIAGE__POLICY_FILE", "/no/such/file", &["triage.policy_file", "/no/such/file"]);
+    check("GAVEL__JUDGE__POLICY_FILE", "/no/such/file", &["judge.policy_file", "/no/such/file"]);
+    assert!(with_env(&[("GAVEL_OTHER", "x"), ("HOME", "/")]).is_ok(), "other variables are not ours");
+}
+
+#[test]
+fn the_key_stands_beside_the_database() {
+    let check = |named: &str, url: &str, expected: Option<&str>| {
+        assert_eq!(convert::key_file(named, url).as_deref(), expected.map(Path::new), "{named:?} {url:?}");
+    };
+    check("", "sqlite:gavel.db", Some("gavel.key"));
+    check("", "sqlite:/var/lib/gavel/my.db", Some("/var/lib/gavel/gavel.key"));
+    check("", "sqlite:///var/lib/my.db", Some("/var/lib/gavel.key"));
+    check("", "sqlite::memory:", None);
+    check("", "postgres://h/n", Some("gavel.key"));
+    check("/k", "sqlite::memory:", Some("/k"));
+}
