@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 /// Points a writer works from; more would be a list, not a text.
 const POINTS_MAX: usize = 8;
+/// What can be said of anything, where a brief names too little.
+const GENERAL_POINTS: [&str; 4] = ["the first week", "the people involved", "the cost", "the upkeep"];
 /// Longest point, in words: longer ones are sentences, not subjects.
 const POINT_WORDS_MAX: usize = 9;
 
@@ -27,7 +29,7 @@ pub struct Brief {
     pub tone: Option<String>,
     /// How long it should be.
     pub word_count: Option<usize>,
-    /// What to cover, most wanted first; each fits after "with", "on" or "about".
+    /// What to cover, most wanted first, never fewer than four; each fits after "with", "on" or "about".
     pub points: Vec<String>,
     /// Statements (not instructions) of the description: facts to repeat.
     pub facts: Vec<String>,
@@ -77,16 +79,18 @@ impl Brief {
         let sentences = prose::sentences(&description);
         let subject =
             prose::subject(if title.is_empty() { sentences.first().unwrap_or(&description) } else { &title });
+        let audience = text_of(wanted, &["audience", "target_audience", "readers"])
+            .map(|audience| prose::bare(&audience))
+            .or_else(|| prose::audience(&format!("{title}. {description}")));
+        let not_these = [subject.as_str(), audience.as_deref().unwrap_or("readers")];
         Ok(Brief {
             category: text("category"),
             is_final: text("mode") == "final",
             first_name: Some(text("user_first_name")).filter(|name| !name.is_empty()),
-            audience: text_of(wanted, &["audience", "target_audience", "readers"])
-                .map(|audience| prose::bare(&audience))
-                .or_else(|| prose::audience(&format!("{title}. {description}"))),
+            points: points(wanted, revision_notes.as_deref(), &sentences, &title, not_these),
+            audience,
             tone: text_of(wanted, &["tone", "style", "voice"]).map(|tone| prose::bare(&tone).to_lowercase()),
             word_count: number_of(wanted, &["word_count", "words", "length"]),
-            points: points(wanted, revision_notes.as_deref(), &sentences, &title, &subject),
             facts: sentences.into_iter().filter(|s| prose::is_statement(s)).collect(),
             budget: budget(&call),
             subject,
@@ -130,7 +134,7 @@ fn points(
     notes: Option<&str>,
     sentences: &[String],
     title: &str,
-    subject: &str,
+    not_these: [&str; 2],
 ) -> Vec<String> {
     let asked = notes.map(prose::sentences).unwrap_or_default();
     let listed =
@@ -148,14 +152,13 @@ fn points(
         let repeats = |known: &String| prose::alike(known, &point);
         let usable = (3..=80).contains(&point.len())
             && point.split_whitespace().count() <= POINT_WORDS_MAX
-            && !prose::alike(subject, &point);
+            && !not_these.iter().any(|known| prose::alike(known, &point));
         if usable && !points.iter().any(repeats) && points.len() < POINTS_MAX {
             points.push(point);
         }
     }
-    if points.is_empty() {
-        points.push(subject.to_owned());
-    }
+    let missing = GENERAL_POINTS.len().saturating_sub(points.len());
+    points.extend(GENERAL_POINTS.iter().take(missing).map(|point| (*point).to_owned()));
     points
 }
 

@@ -39,8 +39,7 @@ fn stems(list: &Path) -> Result<Vec<String>, std::io::Error> {
     // The lists are Latin-1: words with other letters than a-z are left out.
     let bytes = std::fs::read(list)?;
     let words = bytes.split(|b| *b == b'\n').filter_map(|word| std::str::from_utf8(word).ok());
-    let plain =
-        words.filter(|w| w.len() > 1 && w.len() <= 24 && w.bytes().all(|b| b.is_ascii_lowercase()));
+    let plain = words.filter(|w| w.len() > 1 && w.len() <= 24 && w.bytes().all(|b| b.is_ascii_lowercase()));
     Ok(plain.map(|word| stemmer.stem(word).into_owned()).collect())
 }
 

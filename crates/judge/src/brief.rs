@@ -106,25 +106,33 @@ impl Builder {
             }
             "min_words" | "minimum_words" => self.word_count(&source, least(value)),
             "max_words" | "maximum_words" => self.word_count(&source, most(value)),
-            "keywords" | "seo_keywords" | "required_keywords" | "target_keywords" | "key_terms" | "must_mention"
-            | "primary_keyword" | "secondary_keywords" | "focus_keyword" => {
+            "keywords" | "seo_keywords" | "required_keywords" | "target_keywords" | "key_terms"
+            | "must_mention" | "primary_keyword" | "secondary_keywords" | "focus_keyword" => {
                 self.terms(&source, value, 2000, |term| Check::Keyword { term });
             }
-            "must_include" | "include" | "required_elements" | "must_contain" | "required_phrases" | "key_points" => {
+            "must_include" | "include" | "required_elements" | "must_contain" | "required_phrases"
+            | "key_points" => {
                 self.terms(&source, value, 2000, |term| Check::Include { term });
             }
-            "forbidden_words" | "forbidden" | "avoid_words" | "banned_words" | "words_to_avoid" | "must_not_include"
-            | "do_not_use" | "exclude_words" | "negative_keywords" => {
+            "forbidden_words" | "forbidden" | "avoid_words" | "banned_words" | "words_to_avoid"
+            | "must_not_include" | "do_not_use" | "exclude_words" | "negative_keywords" => {
                 self.terms(&source, value, 1000, |term| Check::Forbidden { term });
             }
-            "sections" | "required_sections" | "headings" | "mandatory_sections" => self.sections(&source, value),
+            "sections" | "required_sections" | "headings" | "mandatory_sections" => {
+                self.sections(&source, value)
+            }
             "format" | "output_format" | "file_format" | "deliverable_format" => self.format(&source, value),
             "language" | "lang" | "locale" | "output_language" => self.language(&source, value),
-            "items" | "item_count" | "count" | "num_items" | "number_of_items" | "list_items" | "quantity" => {
+            "items" | "item_count" | "count" | "num_items" | "number_of_items" | "list_items"
+            | "quantity" => {
                 self.counted(&source, value, |count| Check::Items { count });
             }
-            "paragraphs" | "paragraph_count" => self.counted(&source, value, |count| Check::Paragraphs { count }),
-            "sentences" | "sentence_count" => self.counted(&source, value, |count| Check::Sentences { count }),
+            "paragraphs" | "paragraph_count" => {
+                self.counted(&source, value, |count| Check::Paragraphs { count })
+            }
+            "sentences" | "sentence_count" => {
+                self.counted(&source, value, |count| Check::Sentences { count })
+            }
             _ => {}
         }
     }
@@ -135,7 +143,9 @@ impl Builder {
             let check = match normal(rule).as_str() {
                 "no_placeholder_content" => Check::NoPlaceholders,
                 "complete_deliverable" => Check::Complete,
-                "match_requested_format" if self.items.iter().any(|i| matches!(i.check, Check::Format { .. })) => {
+                "match_requested_format"
+                    if self.items.iter().any(|i| matches!(i.check, Check::Format { .. })) =>
+                {
                     Check::RequestedFormat
                 }
                 _ => continue,
@@ -192,7 +202,13 @@ impl Builder {
     fn push(&mut self, source: &str, weight: usize, check: Check) {
         let id = format!("c{:02}", self.items.len() + 1);
         let weight_milli = u32::try_from(weight).unwrap_or(1);
-        self.items.push(ChecklistItem { id, text: check.to_string(), check, weight_milli, source: source.to_owned() });
+        self.items.push(ChecklistItem {
+            id,
+            text: check.to_string(),
+            check,
+            weight_milli,
+            source: source.to_owned(),
+        });
     }
 }
 
@@ -220,12 +236,15 @@ fn normal(key: &str) -> String {
 fn read_words(key: &str, value: &Value) -> Option<Quantity> {
     let other_unit = |text: &str| {
         let lower = text.to_lowercase();
-        let units = ["page", "char", "minute", "second", "paragraph", "sentence", "slide", "line", "hour", "token"];
+        let units =
+            ["page", "char", "minute", "second", "paragraph", "sentence", "slide", "line", "hour", "token"];
         units.iter().any(|unit| lower.contains(unit))
     };
     match value {
         Value::String(text) if other_unit(text) => None,
-        _ if normal(key) == "length" && !matches!(value, Value::String(text) if text.contains("word")) => None,
+        _ if normal(key) == "length" && !matches!(value, Value::String(text) if text.contains("word")) => {
+            None
+        }
         _ => Quantity::read(value),
     }
 }
@@ -262,7 +281,9 @@ fn append_text(value: &Value, text: &mut String, depth: usize) {
             text.push('\n');
             text.push_str(part);
         }
-        Value::Array(values) if depth < DEPTH_MAX => values.iter().for_each(|v| append_text(v, text, depth + 1)),
+        Value::Array(values) if depth < DEPTH_MAX => {
+            values.iter().for_each(|v| append_text(v, text, depth + 1))
+        }
         Value::Object(fields) if depth < DEPTH_MAX => {
             fields.values().for_each(|v| append_text(v, text, depth + 1));
         }
@@ -293,17 +314,53 @@ fn implied_language(brief: &Text<'_>) -> Option<&'static Language> {
 
 fn wants_prose(brief: &Text<'_>, words: Option<Quantity>, items: &[ChecklistItem]) -> bool {
     const PROSE: [&str; 17] = [
-        "article", "essay", "blog", "story", "report", "letter", "speech", "review", "biography", "email", "newsletter",
-        "script", "whitepaper", "editorial", "guide", "paragraph", "paragraphs",
+        "article",
+        "essay",
+        "blog",
+        "story",
+        "report",
+        "letter",
+        "speech",
+        "review",
+        "biography",
+        "email",
+        "newsletter",
+        "script",
+        "whitepaper",
+        "editorial",
+        "guide",
+        "paragraph",
+        "paragraphs",
     ];
     const LISTS: [&str; 21] = [
-        "outline", "list", "lists", "bullet", "bullets", "bulleted", "titles", "title", "headlines", "ideas", "topics",
-        "keywords", "table", "agenda", "checklist", "questions", "slides", "json", "csv", "points", "summarize",
+        "outline",
+        "list",
+        "lists",
+        "bullet",
+        "bullets",
+        "bulleted",
+        "titles",
+        "title",
+        "headlines",
+        "ideas",
+        "topics",
+        "keywords",
+        "table",
+        "agenda",
+        "checklist",
+        "questions",
+        "slides",
+        "json",
+        "csv",
+        "points",
+        "summarize",
     ];
     let says = |words: &[&str]| brief.kinds.iter().any(|kind| words.contains(&kind.lower.as_str()));
     let wants_list = items.iter().any(|item| match &item.check {
         Check::Items { .. } => true,
-        Check::Format { format } => !matches!(format, TextFormat::Markdown | TextFormat::Html | TextFormat::Plain),
+        Check::Format { format } => {
+            !matches!(format, TextFormat::Markdown | TextFormat::Html | TextFormat::Plain)
+        }
         _ => false,
     });
     let long = words.is_some_and(|w| w.min >= PROSE_WORDS_MIN);
@@ -313,7 +370,12 @@ fn wants_prose(brief: &Text<'_>, words: Option<Quantity>, items: &[ChecklistItem
 fn hash(brief: &Brief) -> [u8; 32] {
     // `Map` keeps its keys sorted, so equal briefs give equal bytes.
     let parts = serde_json::json!([
-        brief.title, brief.description, brief.category, brief.task_type, brief.requirements, brief.output_spec,
+        brief.title,
+        brief.description,
+        brief.category,
+        brief.task_type,
+        brief.requirements,
+        brief.output_spec,
         brief.quality_rules
     ]);
     Sha256::digest(parts.to_string().as_bytes()).into()
@@ -351,11 +413,17 @@ mod tests {
         check(json!({"length": "short"}), &[]);
         check(json!({"length": "300 words"}), &["has 270 to 330 words"]);
         check(json!({"max_words": 500, "min_words": 300}), &["has 300 to 500 words"]);
-        check(json!({"seo_keywords": "bees, roof garden"}), &["mentions \"bees\"", "mentions \"roof garden\""]);
+        check(
+            json!({"seo_keywords": "bees, roof garden"}),
+            &["mentions \"bees\"", "mentions \"roof garden\""],
+        );
         check(json!({"keywords": ["bees", "Bees", "", 7]}), &["mentions \"bees\""]);
         check(json!({"must_include": ["a price"]}), &["covers \"a price\""]);
         check(json!({"forbidden_words": ["cheap"]}), &["avoids \"cheap\""]);
-        check(json!({"sections": [{"name": "Costs"}, "Risks"]}), &["has a section \"Costs\"", "has a section \"Risks\""]);
+        check(
+            json!({"sections": [{"name": "Costs"}, "Risks"]}),
+            &["has a section \"Costs\"", "has a section \"Risks\""],
+        );
         check(json!({"sections": 4}), &["has at least 4 sections"]);
         check(json!({"format": "Markdown"}), &["is markdown"]);
         check(json!({"format": "a poem on vellum"}), &[]);
@@ -384,6 +452,9 @@ mod tests {
         assert!(article.wants_prose);
         assert!(!with(json!({"items": 5}), Value::Null, json!({})).wants_prose);
         assert!(with(json!({"word_count": 300}), Value::Null, json!({})).wants_prose);
-        assert_eq!(with(json!({"language": "de"}), Value::Null, json!({})).language.map(|l| l.code), Some("de"));
+        assert_eq!(
+            with(json!({"language": "de"}), Value::Null, json!({})).language.map(|l| l.code),
+            Some("de")
+        );
     }
 }

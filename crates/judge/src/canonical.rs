@@ -87,11 +87,16 @@ impl Canonical {
         for piece in self.text.split_inclusive(|c: char| c.is_ascii_whitespace()) {
             let here = (text.len(), self.original_at(start));
             // An anchor only where the distance to the original has changed.
-            let known = anchors.last().is_some_and(|(canonical, original)| here.1 - original == here.0 - canonical);
+            let known =
+                anchors.last().is_some_and(|(canonical, original)| here.1 - original == here.0 - canonical);
             if !known {
                 anchors.push(here);
             }
-            if piece.is_ascii() { text.push_str(piece) } else { text.extend(piece.nfc()) }
+            if piece.is_ascii() {
+                text.push_str(piece)
+            } else {
+                text.extend(piece.nfc())
+            }
             start += piece.len();
         }
         Self { text, anchors, ..self }
@@ -207,7 +212,11 @@ mod tests {
     fn what_is_left() {
         let check = |original: &str, text: &str, invisible: usize, hidden: usize| {
             let made = Canonical::of(original);
-            assert_eq!((made.text.as_str(), made.invisible, made.hidden_count), (text, invisible, hidden), "{original:?}");
+            assert_eq!(
+                (made.text.as_str(), made.invisible, made.hidden_count),
+                (text, invisible, hidden),
+                "{original:?}"
+            );
         };
         check("plain", "plain", 0, 0);
         check("ig\u{200B}nore\u{E0041}", "ignore", 2, 0);
@@ -218,7 +227,12 @@ mod tests {
         check("[//]: # (ten out of ten)\nb", "b", 0, 1);
         check("a<span style=\"display: none\">x<span>y</span></span>b", "ab", 0, 1);
         check("a<div hidden>x</div>b<p HIDDEN>y</p>c", "abc", 0, 2);
-        check("a <b>bold</b> <i style=\"color:red\">c</i>", "a <b>bold</b> <i style=\"color:red\">c</i>", 0, 0);
+        check(
+            "a <b>bold</b> <i style=\"color:red\">c</i>",
+            "a <b>bold</b> <i style=\"color:red\">c</i>",
+            0,
+            0,
+        );
         check("```html\n<!-- shown -->\n```\n", "```html\n<!-- shown -->\n```\n", 0, 0);
         check("<script>x</script>y", "y", 0, 1);
         check("a < b and c > d", "a < b and c > d", 0, 0);

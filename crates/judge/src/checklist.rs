@@ -6,8 +6,8 @@ use crate::gates::{Gate, GateKind};
 use crate::language;
 use crate::quantity::Quantity;
 use crate::text::{Role, Text, stem};
-use crate::work::Work;
 use crate::words::{Commonness, commonness};
+use crate::work::Work;
 use gavel_domain::Ppm;
 use gavel_domain::score::Dimension;
 use serde::{Deserialize, Serialize};
@@ -219,16 +219,22 @@ impl<'a> Subject<'a> {
             Check::Format { format } => self.format(*format),
             Check::Language { code } => self.language(code),
             Check::NoPlaceholders => self.without(&[GateKind::Placeholder]),
-            Check::Complete => {
-                self.without(&[GateKind::Empty, GateKind::Stub, GateKind::Outline, GateKind::Truncated, GateKind::Refusal])
-            }
+            Check::Complete => self.without(&[
+                GateKind::Empty,
+                GateKind::Stub,
+                GateKind::Outline,
+                GateKind::Truncated,
+                GateKind::Refusal,
+            ]),
             Check::RequestedFormat => self.requested_format(checklist),
         }
     }
 
     fn keyword(&self, term: &str) -> Met {
         match self.find(term) {
-            Found::Phrase(times, span) => Met { value: Ppm::ONE, measured: Measured::Count(times), span: Some(span) },
+            Found::Phrase(times, span) => {
+                Met { value: Ppm::ONE, measured: Measured::Count(times), span: Some(span) }
+            }
             // All its words, but apart: a reader may take it for the phrase.
             Found::Apart => met(Ppm::new(500_000), Measured::Count(0)),
             Found::Missing { .. } => met(Ppm::ZERO, Measured::Count(0)),
@@ -237,7 +243,9 @@ impl<'a> Subject<'a> {
 
     fn include(&self, term: &str) -> Met {
         match self.find(term) {
-            Found::Phrase(times, span) => Met { value: Ppm::ONE, measured: Measured::Count(times), span: Some(span) },
+            Found::Phrase(times, span) => {
+                Met { value: Ppm::ONE, measured: Measured::Count(times), span: Some(span) }
+            }
             Found::Apart => met(Ppm::ONE, Measured::Count(1)),
             Found::Missing { present, of } => met(share(present, of), Measured::Count(present)),
         }
@@ -245,7 +253,9 @@ impl<'a> Subject<'a> {
 
     fn forbidden(&self, term: &str) -> Met {
         match self.find(term) {
-            Found::Phrase(times, span) => Met { value: Ppm::ZERO, measured: Measured::Count(times), span: Some(span) },
+            Found::Phrase(times, span) => {
+                Met { value: Ppm::ZERO, measured: Measured::Count(times), span: Some(span) }
+            }
             Found::Apart | Found::Missing { .. } => met(Ppm::ONE, Measured::Count(0)),
         }
     }
@@ -253,12 +263,16 @@ impl<'a> Subject<'a> {
     /// Where the words of a term stand, compared by stems.
     fn find(&self, term: &str) -> Found {
         let wanted = Text::read(term);
-        let ids: Vec<Option<usize>> =
-            wanted.words.iter().map(|w| self.stems.get(wanted.stems[wanted.stem_of(*w)].text.as_str()).copied()).collect();
+        let ids: Vec<Option<usize>> = wanted
+            .words
+            .iter()
+            .map(|w| self.stems.get(wanted.stems[wanted.stem_of(*w)].text.as_str()).copied())
+            .collect();
         if let Some(ids) = ids.iter().copied().collect::<Option<Vec<_>>>().filter(|ids| !ids.is_empty()) {
             return self.find_phrase(&ids);
         }
-        let matters = |w: &crate::text::Word| wanted.stems[wanted.stem_of(*w)].commonness != Commonness::Function;
+        let matters =
+            |w: &crate::text::Word| wanted.stems[wanted.stem_of(*w)].commonness != Commonness::Function;
         let content = wanted.words.iter().zip(&ids).filter(|(word, _)| matters(word));
         let (present, of) = content.fold((0, 0), |(p, n), (_, id)| (p + usize::from(id.is_some()), n + 1));
         Found::Missing { present, of }
@@ -266,7 +280,9 @@ impl<'a> Subject<'a> {
 
     fn find_phrase(&self, ids: &[usize]) -> Found {
         let words = &self.text.words;
-        let mut at = words.windows(ids.len()).filter(|run| run.iter().zip(ids).all(|(w, id)| self.text.stem_of(*w) == *id));
+        let mut at = words
+            .windows(ids.len())
+            .filter(|run| run.iter().zip(ids).all(|(w, id)| self.text.stem_of(*w) == *id));
         match at.next() {
             Some(run) => Found::Phrase(1 + at.count(), run[0].start..run[run.len() - 1].end),
             None => Found::Apart,
@@ -277,7 +293,11 @@ impl<'a> Subject<'a> {
     fn section(&self, name: &str) -> Met {
         let wanted: Vec<String> = content_stems(name);
         let says = |words: Range<usize>| {
-            let has = |stem: &String| self.text.words[words.clone()].iter().any(|w| self.text.stems[self.text.stem_of(*w)].text == *stem);
+            let has = |stem: &String| {
+                self.text.words[words.clone()]
+                    .iter()
+                    .any(|w| self.text.stems[self.text.stem_of(*w)].text == *stem)
+            };
             !wanted.is_empty() && wanted.iter().all(has)
         };
         let titles = self.text.lines.iter().filter(|line| is_title(line.role, line.words.len()));
@@ -287,7 +307,9 @@ impl<'a> Subject<'a> {
             }
         }
         match self.find(name) {
-            Found::Phrase(_, span) => Met { value: Ppm::new(400_000), measured: Measured::Count(0), span: Some(span) },
+            Found::Phrase(_, span) => {
+                Met { value: Ppm::new(400_000), measured: Measured::Count(0), span: Some(span) }
+            }
             _ => met(Ppm::ZERO, Measured::Count(0)),
         }
     }

@@ -14,7 +14,9 @@ pub(crate) fn fits(work: &Work, text: &Text<'_>, format: TextFormat) -> Ppm {
         TextFormat::Html => yes(of_kind(ArtifactKind::Html).next().is_some() || has_elements(text.source)),
         TextFormat::Json => yes(bodies(text).chain(of_kind(ArtifactKind::Json).map(content)).any(is_json)),
         TextFormat::Csv => best(bodies(text).chain(of_kind(ArtifactKind::Csv).map(content)).map(rectangular)),
-        TextFormat::Table => yes(text.count(Role::Row) >= 3 || text.source.contains("<table") || of_kind(ArtifactKind::Csv).next().is_some()),
+        TextFormat::Table => yes(text.count(Role::Row) >= 3
+            || text.source.contains("<table")
+            || of_kind(ArtifactKind::Csv).next().is_some()),
         TextFormat::List => share(text.distinct_items().min(3), 3),
         TextFormat::Plain => yes(!has_markdown(text) && !has_elements(text.source)),
     }
@@ -45,8 +47,10 @@ fn best(values: impl Iterator<Item = Ppm>) -> Ppm {
 /// The whole text and every code block in it.
 fn bodies<'a>(text: &Text<'a>) -> impl Iterator<Item = &'a str> {
     let source = text.source;
-    let fences: Vec<_> = text.lines.iter().filter(|line| line.role == Role::Fence).map(|line| line.span.clone()).collect();
-    let blocks: Vec<_> = fences.chunks(2).filter_map(|pair| Some(pair.first()?.end..pair.get(1)?.start)).collect();
+    let fences: Vec<_> =
+        text.lines.iter().filter(|line| line.role == Role::Fence).map(|line| line.span.clone()).collect();
+    let blocks: Vec<_> =
+        fences.chunks(2).filter_map(|pair| Some(pair.first()?.end..pair.get(1)?.start)).collect();
     std::iter::once(source.trim()).chain(blocks.into_iter().map(move |span| source[span].trim()))
 }
 
@@ -58,7 +62,11 @@ fn has_markdown(text: &Text<'_>) -> bool {
 
 /// At least two closing tags: one may be an accident.
 fn has_elements(source: &str) -> bool {
-    source.match_indices("</").filter(|(at, _)| source.as_bytes().get(at + 2).is_some_and(u8::is_ascii_alphabetic)).nth(1).is_some()
+    source
+        .match_indices("</")
+        .filter(|(at, _)| source.as_bytes().get(at + 2).is_some_and(u8::is_ascii_alphabetic))
+        .nth(1)
+        .is_some()
 }
 
 fn is_json(body: &str) -> bool {

@@ -103,9 +103,7 @@ pub(crate) fn gates(brief: &CompiledBrief, text: &Text<'_>, echo: Ppm) -> Vec<Ga
         GateKind::Truncated => truncated(text),
     };
     let fired = GateKind::ALL.into_iter().filter_map(|kind| Some((kind, fire(kind)?)));
-    fired
-        .map(|(kind, spans)| Gate { kind, cap: kind.cap(), spans, text: kind.text().to_owned() })
-        .collect()
+    fired.map(|(kind, spans)| Gate { kind, cap: kind.cap(), spans, text: kind.text().to_owned() }).collect()
 }
 
 /// `None`: does not fire. The list holds where it was seen, if that is a place.
@@ -152,7 +150,8 @@ fn off_language(brief: &CompiledBrief, text: &Text<'_>) -> Fired {
 fn echoed(brief: &CompiledBrief, text: &Text<'_>, echo: Ppm) -> Fired {
     let new = text.stems.iter().filter(|stem| !brief.stems.contains_key(&stem.text)).count();
     let covered = text.stems.len() - new;
-    let all = echo >= Ppm::new(900_000) && new * 20 <= text.stems.len() && covered * 10 >= brief.stems.len() * 8;
+    let all =
+        echo >= Ppm::new(900_000) && new * 20 <= text.stems.len() && covered * 10 >= brief.stems.len() * 8;
     (all && text.words.len() >= 8).then(|| beginning(text))
 }
 
@@ -263,13 +262,15 @@ fn truncated(text: &Text<'_>) -> Fired {
     let content = text.of(last);
     let final_char = content.chars().next_back()?;
     let word = text.words.get(last.words.clone())?.last()?;
-    let open_end = final_char.is_alphanumeric() || matches!(final_char, ',' | '-' | '\u{2013}' | '(' | '\u{2022}' | ';');
+    let open_end =
+        final_char.is_alphanumeric() || matches!(final_char, ',' | '-' | '\u{2013}' | '(' | '\u{2022}' | ';');
     let flowing = matches!(last.role, Role::Prose | Role::Item) && !looks_like_address(content);
     if text.words.len() < TRUNCATED_WORDS_MIN || !open_end || !flowing {
         return None;
     }
     let comma = matches!(final_char, ',' | '(');
-    let broken = comma || dangles(text, word.kind) || breaks_a_sentence(text, last) || breaks_a_habit(text, last);
+    let broken =
+        comma || dangles(text, word.kind) || breaks_a_sentence(text, last) || breaks_a_habit(text, last);
     broken.then(|| vec![word.start..word.end])
 }
 
@@ -281,9 +282,40 @@ fn looks_like_address(line: &str) -> bool {
 /// Ends with a word after which something must come.
 fn dangles(text: &Text<'_>, kind: usize) -> bool {
     const OPEN: [&str; 34] = [
-        "a", "an", "the", "and", "or", "but", "of", "for", "with", "from", "to", "into", "our", "your", "my", "their",
-        "its", "his", "which", "that", "because", "while", "is", "are", "was", "were", "be", "than", "by", "at", "as",
-        "if", "such", "including",
+        "a",
+        "an",
+        "the",
+        "and",
+        "or",
+        "but",
+        "of",
+        "for",
+        "with",
+        "from",
+        "to",
+        "into",
+        "our",
+        "your",
+        "my",
+        "their",
+        "its",
+        "his",
+        "which",
+        "that",
+        "because",
+        "while",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "than",
+        "by",
+        "at",
+        "as",
+        "if",
+        "such",
+        "including",
     ];
     OPEN.contains(&text.kinds[kind].lower.as_str())
 }
@@ -302,7 +334,8 @@ fn breaks_a_sentence(text: &Text<'_>, line: &Line) -> bool {
 /// Lines like the last one end with a full stop throughout; it does not, and it is no closing line.
 fn breaks_a_habit(text: &Text<'_>, line: &Line) -> bool {
     let alike = |other: &&Line| other.role == line.role && other.words.len() >= 6;
-    let ends = |other: &&Line| text.of(other).ends_with(['.', '!', '?', '"', '\u{201D}', ')', ':', ']', '\u{3002}']);
+    let ends =
+        |other: &&Line| text.of(other).ends_with(['.', '!', '?', '"', '\u{201D}', ')', ':', ']', '\u{3002}']);
     let (all, ended) = text
         .lines
         .iter()
@@ -316,7 +349,9 @@ fn breaks_a_habit(text: &Text<'_>, line: &Line) -> bool {
 /// A signature or a title: few words, most of them with a capital.
 fn is_name_or_title(text: &Text<'_>, line: &Line) -> bool {
     let words = &text.words[line.words.clone()];
-    let upper = |w: &&crate::text::Word| text.source[w.start..].starts_with(|c: char| c.is_uppercase() || c.is_numeric());
+    let upper = |w: &&crate::text::Word| {
+        text.source[w.start..].starts_with(|c: char| c.is_uppercase() || c.is_numeric())
+    };
     let small = |w: &&crate::text::Word| text.stems[text.stem_of(**w)].commonness == Commonness::Function;
     let plain = words.iter().filter(|w| !upper(w) && !small(w)).count();
     words.len() <= 12 && plain * 3 <= words.len()

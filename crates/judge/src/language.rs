@@ -35,11 +35,7 @@ enum Script {
     Thai,
 }
 
-const fn latin(
-    code: &'static str,
-    names: &'static [&'static str],
-    small_words: &'static str,
-) -> Language {
+const fn latin(code: &'static str, names: &'static [&'static str], small_words: &'static str) -> Language {
     Language { code, names, script: Script::Latin, small_words }
 }
 
@@ -113,7 +109,11 @@ static LANGUAGES: &[Language] = &[
         "yang dan di untuk dengan ini dari dalam pada tidak adalah ke anda itu akan atau juga dapat bisa oleh kami \
          sebagai karena lebih saya",
     ),
-    latin("vi", &["vietnamese"], "v\u{e0} c\u{1ee7}a l\u{e0} c\u{f3} cho kh\u{f4}ng \u{111}\u{1b0}\u{1ee3}c m\u{1ed9}t c\u{e1}c v\u{1edb}i"),
+    latin(
+        "vi",
+        &["vietnamese"],
+        "v\u{e0} c\u{1ee7}a l\u{e0} c\u{f3} cho kh\u{f4}ng \u{111}\u{1b0}\u{1ee3}c m\u{1ed9}t c\u{e1}c v\u{1edb}i",
+    ),
     scripted("ru", &["russian"], Script::Cyrillic),
     scripted("uk", &["ukrainian"], Script::Cyrillic),
     scripted("bg", &["bulgarian"], Script::Cyrillic),
@@ -157,14 +157,17 @@ pub(crate) fn named(name: &str) -> Option<&'static Language> {
     let name = name.trim().to_lowercase();
     let code = name.split(['-', '_']).next().unwrap_or_default();
     LANGUAGES.iter().find(|language| {
-        language.code == code || language.names.iter().any(|n| name == *n || name.split([' ', '(', ',']).next() == Some(n))
+        language.code == code
+            || language.names.iter().any(|n| name == *n || name.split([' ', '(', ',']).next() == Some(n))
     })
 }
 
 /// Whether a text speaks of languages: then its own language says nothing about the one that is wanted.
 pub(crate) fn speaks_of_languages(text: &Text<'_>) -> bool {
     let named = |lower: &str| LANGUAGES.iter().any(|language| language.names.contains(&lower));
-    text.kinds.iter().any(|kind| kind.lower.starts_with("translat") || kind.lower == "language" || named(&kind.lower))
+    text.kinds
+        .iter()
+        .any(|kind| kind.lower.starts_with("translat") || kind.lower == "language" || named(&kind.lower))
 }
 
 /// The language of a text, `None` when it cannot be told with confidence.
@@ -230,13 +233,34 @@ mod tests {
         let check = |text: &str, expected: Option<&str>| {
             assert_eq!(of(&Text::read(text)).map(Found::code), expected, "{text:?}");
         };
-        check("The report covers the first half of the year and what we have learned from it so far.", Some("en"));
-        check("El informe trata de la primera mitad del a\u{f1}o y de lo que hemos aprendido en las reuniones.", Some("es"));
-        check("Le rapport porte sur la premi\u{e8}re moiti\u{e9} de l'ann\u{e9}e et sur ce que nous avons appris avec vous.", Some("fr"));
-        check("Der Bericht behandelt die erste H\u{e4}lfte des Jahres und das, was wir bei der Arbeit gelernt haben.", Some("de"));
-        check("Il rapporto tratta della prima met\u{e0} dell'anno e di quello che non abbiamo imparato con gli altri.", Some("it"));
-        check("O relat\u{f3}rio trata da primeira metade do ano e do que n\u{e3}o aprendemos com os clientes.", Some("pt"));
-        check("\u{41E}\u{442}\u{447}\u{451}\u{442} \u{43E} \u{43F}\u{435}\u{440}\u{432}\u{43E}\u{43C} \u{43F}\u{43E}\u{43B}\u{443}\u{433}\u{43E}\u{434}\u{438}\u{438}", Some("ru"));
+        check(
+            "The report covers the first half of the year and what we have learned from it so far.",
+            Some("en"),
+        );
+        check(
+            "El informe trata de la primera mitad del a\u{f1}o y de lo que hemos aprendido en las reuniones.",
+            Some("es"),
+        );
+        check(
+            "Le rapport porte sur la premi\u{e8}re moiti\u{e9} de l'ann\u{e9}e et sur ce que nous avons appris avec vous.",
+            Some("fr"),
+        );
+        check(
+            "Der Bericht behandelt die erste H\u{e4}lfte des Jahres und das, was wir bei der Arbeit gelernt haben.",
+            Some("de"),
+        );
+        check(
+            "Il rapporto tratta della prima met\u{e0} dell'anno e di quello che non abbiamo imparato con gli altri.",
+            Some("it"),
+        );
+        check(
+            "O relat\u{f3}rio trata da primeira metade do ano e do que n\u{e3}o aprendemos com os clientes.",
+            Some("pt"),
+        );
+        check(
+            "\u{41E}\u{442}\u{447}\u{451}\u{442} \u{43E} \u{43F}\u{435}\u{440}\u{432}\u{43E}\u{43C} \u{43F}\u{43E}\u{43B}\u{443}\u{433}\u{43E}\u{434}\u{438}\u{438}",
+            Some("ru"),
+        );
         check("\u{5831}\u{544A}\u{66F8}\u{306F}\u{4E0A}\u{534A}\u{671F}\u{306E}\u{3053}\u{3068}", Some("ja"));
         check("Widget 500 SKU-33 Acme Corp", None);
         check("", None);
@@ -244,7 +268,9 @@ mod tests {
 
     #[test]
     fn languages_by_name() {
-        let check = |name: &str, expected: Option<&str>| assert_eq!(named(name).map(|l| l.code), expected, "{name:?}");
+        let check = |name: &str, expected: Option<&str>| {
+            assert_eq!(named(name).map(|l| l.code), expected, "{name:?}")
+        };
         check("English", Some("en"));
         check("en-GB", Some("en"));
         check("es_MX", Some("es"));

@@ -1,2 +1,47 @@
-//! x
-mod words; mod text; mod language; pub mod canonical;
+//! How good is it, and why? The embedded judge: no network, no model, the same bytes for the same input.
+//!
+//! [`compile`] turns a brief into a checklist once per task; [`judge`] holds one work against it and returns a
+//! [`Verdict`]: five dimensions, each with the share of it that could be measured, a composite, faults that cap it,
+//! and the evidence for all of it. What it cannot measure is said in every verdict.
+//!
+//! In reading order: `brief` (the checklist is made), `checklist` (an item is checked), `gates` (faults),
+//! `substance`, `quality`, `accuracy`, `format` (measures), `dimensions` (measures become five values), `rubric`
+//! (weights), `verdict` (all together). Below them: `canonical` and `text` (reading), `words` and `language` (what is
+//! known of words), `quantity`.
+
+mod accuracy;
+mod brief;
+mod canonical;
+mod checklist;
+mod dimensions;
+mod evidence;
+mod format;
+mod gates;
+mod language;
+mod limits;
+mod quality;
+mod quantity;
+mod rubric;
+mod substance;
+mod text;
+mod verdict;
+mod words;
+mod work;
+
+pub use brief::{CompiledBrief, compile};
+pub use canonical::Canonical;
+pub use checklist::{Check, ChecklistItem, TextFormat};
+pub use evidence::{Evidence, EvidenceKind, Measured};
+pub use gates::{Gate, GateKind};
+pub use limits::CANNOT_MEASURE;
+pub use quantity::Quantity;
+pub use rubric::{Origin, Rubric, RubricError, Rubrics, WeightRow};
+pub use substance::Features;
+pub use verdict::{DimensionScore, Flag, FlagKind, ItemResult, JUDGE, Verdict, judge};
+pub use work::Work;
+
+/// The substance index of a work and the four features it is made of, for calibration.
+pub fn substance(brief: &CompiledBrief, full_text: &str) -> Features {
+    let canonical = Canonical::of(full_text);
+    substance::features(brief, &text::Text::read(&canonical.text))
+}

@@ -10,4 +10,4 @@ pub const CANNOT_MEASURE: [&str; 4] = [
 ];
 
 /// Spans listed per gate; the first ones tell the story.
-pub const SPANS_PER_GATE: usize = 10;
+pub(crate) const SPANS_PER_GATE: usize = 10;

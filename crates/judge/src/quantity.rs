@@ -42,7 +42,9 @@ impl Quantity {
     /// Reads a count of things, where a single number means exactly that many or more.
     pub fn read_count(value: &Value) -> Option<Self> {
         match value {
-            Value::Number(number) => Some(number.as_u64()?.min(QUANTITY_MAX)).filter(|n| *n > 0).map(|min| Self { min, max: None }),
+            Value::Number(number) => {
+                Some(number.as_u64()?.min(QUANTITY_MAX)).filter(|n| *n > 0).map(|min| Self { min, max: None })
+            }
             Value::String(text) => match *numbers(text).as_slice() {
                 [min] if !is_upper(&text.to_lowercase()) => Some(Self { min, max: None }),
                 _ => Self::read(value),
@@ -116,13 +118,28 @@ fn from_text(text: &str) -> Option<Quantity> {
 }
 
 fn is_upper(text: &str) -> bool {
-    ["at most", "max", "up to", "under", "below", "less than", "fewer", "no more", "not more", "within", "<", "\u{2264}"]
-        .iter()
-        .any(|word| text.contains(word))
+    [
+        "at most",
+        "max",
+        "up to",
+        "under",
+        "below",
+        "less than",
+        "fewer",
+        "no more",
+        "not more",
+        "within",
+        "<",
+        "\u{2264}",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 fn is_lower(text: &str) -> bool {
-    ["at least", "min", "over", "more than", "above", "no less", "+", ">", "\u{2265}"].iter().any(|word| text.contains(word))
+    ["at least", "min", "over", "more than", "above", "no less", "+", ">", "\u{2265}"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 /// The whole numbers of a text: "1,200", "1 200" is two, "1.5k" is 1500.

@@ -130,7 +130,10 @@ mod tests {
         let mut rubrics = shipped();
         rubrics.default.originality += 1;
         let error = rubrics.check().unwrap_err();
-        assert_eq!(error.to_string(), "judge weights of `default`: the five weights sum to 10001 basis points; they must sum to 10000");
+        assert_eq!(
+            error.to_string(),
+            "judge weights of `default`: the five weights sum to 10001 basis points; they must sum to 10000"
+        );
         assert!(toml::from_str::<Rubrics>("[default]\norigin = \"ours\"\nstyle = 1").is_err());
     }
 }

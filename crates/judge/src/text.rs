@@ -176,7 +176,13 @@ impl<'a> Reader<'a> {
             sentence_ends: Vec::new(),
             scripts: Scripts::default(),
         };
-        Self { text, kind_ids: HashMap::new(), stem_ids: HashMap::new(), lower: String::new(), in_code: false }
+        Self {
+            text,
+            kind_ids: HashMap::new(),
+            stem_ids: HashMap::new(),
+            lower: String::new(),
+            in_code: false,
+        }
     }
 
     fn read(mut self) -> Text<'a> {
@@ -354,9 +360,10 @@ fn is_ideograph(c: char) -> bool {
 fn ends_sentence(c: char, rest: &str) -> bool {
     match c {
         '\u{3002}' | '\u{FF01}' | '\u{FF1F}' | '\u{0964}' => true,
-        '.' | '!' | '?' | '\u{061F}' => {
-            rest.chars().next().is_none_or(|next| next.is_whitespace() || matches!(next, '"' | '\u{201D}' | ')' | '*'))
-        }
+        '.' | '!' | '?' | '\u{061F}' => rest
+            .chars()
+            .next()
+            .is_none_or(|next| next.is_whitespace() || matches!(next, '"' | '\u{201D}' | ')' | '*')),
         _ => false,
     }
 }
@@ -392,7 +399,10 @@ mod tests {
             assert_eq!(words, expected, "{text:?}");
         };
         check("", &[]);
-        check("Don't stop, it\u{2019}s 5.5 well-made!", &["Don't", "stop", "it\u{2019}s", "5", "5", "well", "made"]);
+        check(
+            "Don't stop, it\u{2019}s 5.5 well-made!",
+            &["Don't", "stop", "it\u{2019}s", "5", "5", "well", "made"],
+        );
         check("<p class=\"x\">Hi</p> a < b", &["Hi", "a", "b"]);
         check("\u{65E5}\u{672C} go", &["\u{65E5}", "\u{672C}", "go"]);
         check("```rust\nlet x\n```", &["let", "x"]);

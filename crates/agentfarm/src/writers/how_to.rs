@@ -36,7 +36,7 @@ pub(super) fn write(brief: &Brief) -> Draft {
 }
 
 fn step(brief: &Brief, number: usize, point: &str) -> String {
-    let places = [('p', point), ('a', brief.readers()), ('s', brief.subject.as_str())];
+    let places = [('p', point)];
     let at = number + brief.seed();
     let action = fill(ACTIONS[at % ACTIONS.len()], &places);
     let test = fill(TESTS[at % TESTS.len()], &places);
@@ -53,7 +53,7 @@ fn step(brief: &Brief, number: usize, point: &str) -> String {
 const ACTIONS: [&str; 7] = [
     "Look at {p} as it is today and write down what you find in three short lines. Do not repair anything yet.",
     "Choose one small case of {p} and work on it until nothing is left to do. Ignore all the others for now.",
-    "Write a rule for {p} that fits on one line. Show it to one person out of {a} and ask for an example that breaks it.",
+    "Write a rule for {p} that fits on one line. Show it to one other person and ask for an example that breaks it.",
     "Remove whatever around {p} has no use any more. What remains is easier to see and quicker to change.",
     "Agree on who decides about {p}. Two people may advise, but only one decides.",
     "Try out {p} under ordinary conditions, on an ordinary day. Note the time when you start and when you finish.",
@@ -69,6 +69,6 @@ const TESTS: [&str; 5] = [
 const REMEDIES: [&str; 4] = [
     "Make the step smaller. Half of {p} done well is a better base than all of it done in a hurry.",
     "Go back one step and check its test again; it was most likely passed too early.",
-    "Ask one of {a} to watch you do it. They will see in a minute what you no longer notice.",
+    "Ask somebody to watch you do it. They will see in a minute what you no longer notice.",
     "Leave it for a day. If it still fails tomorrow, change the order of this step and the next one.",
 ];

@@ -22,7 +22,7 @@ const MESSAGE_CHARS_MAX: usize = 280;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
-    /// A full article: sections, numbers that add up, a checklist; keeps to the word count (80 to 3,000).
+    /// A full article: sections, numbers that add up, a checklist; keeps to the word count (80 to 2,400).
     LongForm,
     /// Numbered steps, each with a test of success.
     HowTo,

@@ -97,6 +97,8 @@ const FORMATS: [&str; 27] = [
 const ABOUT: [&str; 8] = ["about", "on", "to", "for", "of", "explaining", "covering", "introducing"];
 /// Words that start no subject.
 const ARTICLES: [&str; 10] = ["a", "an", "the", "our", "my", "some", "i", "we", "need", "want"];
+/// What opens no point: the rest of a sentence, not a subject.
+const LEADING: [&str; 10] = ["with", "without", "in", "at", "by", "from", "as", "so", "to", "for"];
 /// Words no key phrase contains.
 const COMMON: &str = " a an the and or but nor so yet if then than that this these those it its is are was were be been \
     being am do does did done has have had having will would shall should can could may might must not no never ever \
@@ -107,7 +109,8 @@ const COMMON: &str = " a an the and or but nor so yet if then than that this the
     used using write writes wrote written please include includes including explain explains mention cover show \
     words word text article post blog guide report page section piece summary tone audience reader readers end next \
     first last short long clear plain simple while because since until within across their other own same such \
-    people someone anyone everyone keep start ";
+    people someone anyone everyone keep kept start help helps pick sell sells three four five six seven eight nine \
+    ten eleven twelve wrote ";
 /// Nouns for readers.
 const READERS: [&str; 30] = [
     "people",
@@ -173,21 +176,40 @@ pub(crate) fn is_statement(sentence: &str) -> bool {
 
 /// What an instruction asks to cover: "Explain naming, fixtures and mocks." names three points.
 pub(crate) fn asked_for(sentence: &str) -> Vec<String> {
-    let sentence = sentence.trim().trim_end_matches(['.', '!', '?']);
-    let Some((order, rest)) = sentence.split_once(' ') else { return Vec::new() };
-    if !COVERING.contains(&order.to_lowercase().as_str()) {
+    let polite = ["please", "also", "then", "and"];
+    let mut rest: Vec<&str> = sentence.trim_end_matches(['.', '!', '?']).split_whitespace().collect();
+    let lead =
+        rest.iter().take_while(|word| polite.contains(&word.trim_end_matches(',').to_lowercase().as_str()));
+    rest.drain(..lead.count());
+    if !rest.first().is_some_and(|order| COVERING.contains(&order.to_lowercase().as_str())) {
         return Vec::new();
     }
-    rest.replace(" and ", ", ")
+    let opens = |part: &str| words(part).first().cloned().unwrap_or_default();
+    rest[1..]
+        .join(" ")
+        .replace(" and ", ", ")
         .split([',', ';', ':'])
-        .map(|part| subject(part.trim().trim_start_matches("and ")))
-        .filter(|part| words(part).first().is_some_and(|opens| !ORDERS.contains(&opens.as_str())))
+        .map(|part| part.trim().trim_start_matches("and "))
+        .filter(|part| !ORDERS.contains(&opens(part).as_str()) && !LEADING.contains(&opens(part).as_str()))
+        .map(|part| if names_a_format(part) { subject(part) } else { lower_first(part) })
         .collect()
+}
+
+/// "a section about rollback" is about rollback.
+fn names_a_format(part: &str) -> bool {
+    let words = words(part);
+    let at = words.iter().position(|word| ABOUT.contains(&word.as_str()));
+    at.is_some_and(|at| words[..at].iter().any(|word| FORMATS.contains(&word.trim_end_matches('s'))))
 }
 
 /// What a title is about: "Write a guide to unit tests" is about "unit tests".
 pub(crate) fn subject(title: &str) -> String {
-    let title = title.trim().trim_end_matches(['.', '!', '?', ':']);
+    let mut title = title.trim().trim_end_matches(['.', '!', '?', ':']);
+    if let Some((front, back)) = title.split_once(": ")
+        && words(front).iter().any(|word| FORMATS.contains(&word.as_str()))
+    {
+        title = back.trim();
+    }
     let mut rest: Vec<&str> = title.split_whitespace().collect();
     let drops = |word: &str| {
         let word = word.to_lowercase();
@@ -222,7 +244,7 @@ pub(crate) fn audience(text: &str) -> Option<String> {
     })
 }
 
-/// Runs of one to three telling words, longer runs first, as they stand in the text.
+/// Runs of two or three telling words. Single words are left out: too many of them are verbs.
 pub(crate) fn key_phrases(text: &str) -> Vec<String> {
     let mut runs: Vec<Vec<&str>> = vec![Vec::new()];
     for word in text.split_whitespace() {
@@ -237,9 +259,8 @@ pub(crate) fn key_phrases(text: &str) -> Vec<String> {
             runs.push(Vec::new());
         }
     }
-    let mut phrases: Vec<Vec<&str>> = runs.into_iter().filter(|run| (1..=3).contains(&run.len())).collect();
-    phrases.sort_by_key(|run| std::cmp::Reverse(run.len().min(2)));
-    phrases.into_iter().map(|run| lower_first(&run.join(" "))).collect()
+    let phrases = runs.into_iter().filter(|run| (2..=3).contains(&run.len()));
+    phrases.map(|run| lower_first(&run.join(" "))).collect()
 }
 
 /// Whether two phrases say the same: one's words are all in the other.
@@ -296,8 +317,8 @@ pub(crate) fn cut(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
-    let end = kept.rfind(' ').unwrap_or(kept.len());
+    let kept: String = text.chars().take(max).collect();
+    let end = kept.rfind(' ').or(kept.char_indices().last().map(|(at, _)| at)).unwrap_or_default();
     format!("{}.", kept[..end].trim_end_matches(|c: char| !c.is_alphanumeric()))
 }
 
@@ -339,6 +360,7 @@ mod tests {
         check("How to brew coffee", "how to brew coffee");
         check("Explain TLS to beginners.", "TLS to beginners");
         check("Write", "write");
+        check("Launch email: the solar backpack", "solar backpack");
         check("A 600-word article on remote work", "remote work");
         check("Sustainable investing", "sustainable investing");
     }
@@ -355,11 +377,16 @@ mod tests {
     fn phrases_and_lists() {
         assert_eq!(
             key_phrases("Back up your photo library to cheap cloud storage."),
-            ["photo library", "cheap cloud storage", "back"]
+            ["photo library", "cheap cloud storage"]
+        );
+        assert_eq!(
+            asked_for("Please add a section about rollback and the first inspection; end with a joke."),
+            ["rollback", "the first inspection"]
         );
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
         assert_eq!(sentences("One v1.2 here. Two!\n- three"), ["One v1.2 here.", "Two!", "three"]);
         assert_eq!(cut("one two three", 8), "one two.");
+        assert_eq!(cut("onetwothree", 4), "one.");
         assert_eq!(fill("{p} and {s}.", &[('p', "{s}"), ('s', "b")]), "{s} and b.");
     }
 }

@@ -15,8 +15,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-/// Everything a running Gavel is told, as plain values.
-#[derive(Debug, Clone)]
+/// Everything a running Gavel is told, as plain values. It does not print: the database's URL may hold a password.
+#[derive(Clone)]
 pub struct AppConfig {
     /// Where the API listens; port 0 takes a free one.
     pub listen: SocketAddr,

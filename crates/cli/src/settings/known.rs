@@ -2,7 +2,7 @@
 //! setting, so they are the list that names are held against.
 
 use super::{ENVIRONMENT, SettingsError};
-use ::config::{Config, Value, ValueKind};
+use ::config::{Config, ConfigError, Value, ValueKind};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -26,29 +26,65 @@ impl Places {
 
     /// An error about a setting's value.
     pub(super) fn value(&self, key: &str, problem: impl ToString) -> SettingsError {
-        let origin = self.0.get(key).map_or("the defaults", String::as_str).to_owned();
-        SettingsError::Value { key: key.to_owned(), origin, problem: problem.to_string() }
+        let whole = key.split('[').next().unwrap_or(key); // of a list's entry: the list
+        let origin = self.0.get(whole).map_or("the defaults", String::as_str);
+        bad_value(key, origin, &problem.to_string())
+    }
+
+    /// The reader's error, with the place it does not know any more.
+    pub(super) fn locate(&self, error: ConfigError) -> SettingsError {
+        match error {
+            ConfigError::At { error, key: Some(key), .. } => self.value(&key, error),
+            ConfigError::Type { unexpected, expected, key: Some(key), .. } => {
+                self.value(&key, format!("{unexpected}, expected {expected}"))
+            }
+            other => SettingsError::Source(other),
+        }
     }
 }
 
 /// Holds what was given against the defaults.
 pub(super) fn check(defaults: &Config, given: &Config, origin: &str) -> Result<(), SettingsError> {
-    let known = leaves(defaults);
     for (key, value) in leaves(given) {
-        let open = OPEN.iter().any(|table| is_entry_of(&key, table));
-        let Some(default) = known.get(&key).or_else(|| open.then_some(&SECONDS)) else {
-            return Err(SettingsError::Unknown { hint: hint(&key, &known), key, origin: origin.to_owned() });
-        };
-        if let Some(problem) = mismatch(default, &value) {
-            let problem = problem.to_owned();
-            return Err(SettingsError::Value { key, origin: origin.to_owned(), problem });
+        let default = default_of(defaults, &key, origin)?;
+        if let Some(problem) = mismatch(&default, &value) {
+            return Err(bad_value(&key, origin, problem));
         }
     }
     Ok(())
 }
 
-/// What the entries of the open tables are.
-const SECONDS: ValueKind = ValueKind::I64(0);
+/// The text of a variable as a value of its setting's kind.
+pub(super) fn typed(defaults: &Config, key: &str, text: &str) -> Result<ValueKind, SettingsError> {
+    let number = |text: &str| {
+        let number = text.trim().parse().map(ValueKind::I64);
+        number.map_err(|_| bad_value(key, ENVIRONMENT, &format!("{text:?} is no whole number")))
+    };
+    Ok(match default_of(defaults, key, ENVIRONMENT)? {
+        ValueKind::I64(_) => number(text)?,
+        ValueKind::Array(_) => {
+            let list = text.split(',').map(|one| Ok(Value::new(None, number(one)?)));
+            ValueKind::Array(list.collect::<Result<_, SettingsError>>()?)
+        }
+        _ => ValueKind::String(text.to_owned()),
+    })
+}
+
+fn default_of(defaults: &Config, key: &str, origin: &str) -> Result<ValueKind, SettingsError> {
+    let mut known = leaves(defaults);
+    if OPEN.iter().any(|table| is_entry_of(key, table)) {
+        return Ok(ValueKind::I64(0)); // seconds
+    }
+    known.remove(key).ok_or_else(|| SettingsError::Unknown {
+        hint: hint(key, &known),
+        key: key.to_owned(),
+        origin: origin.to_owned(),
+    })
+}
+
+fn bad_value(key: &str, origin: &str, problem: &str) -> SettingsError {
+    SettingsError::Value { key: key.to_owned(), origin: origin.to_owned(), problem: problem.to_owned() }
+}
 
 fn is_entry_of(key: &str, table: &str) -> bool {
     key.strip_prefix(table).and_then(|rest| rest.strip_prefix('.')).is_some_and(|name| !name.contains('.'))

@@ -9,15 +9,17 @@ mod known; // names that are no setting, and values of the wrong kind
 
 pub use convert::AppConfig;
 
-use ::config::{Config, Environment, File, FileFormat};
-use std::collections::HashMap;
+use ::config::{Config, File, FileFormat};
+use std::ffi::OsString;
 use std::path::Path;
 
 /// Every setting with its default and one comment.
 pub const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 /// What settings are called in the environment: `GAVEL__SECTION__KEY`.
-const PREFIX: &str = "GAVEL";
+const PREFIX: &str = "GAVEL__";
 const SEPARATOR: &str = "__";
+/// How the environment is called in messages.
+const ENVIRONMENT: &str = "the environment (GAVEL__SECTION__KEY)";
 
 /// Why the settings cannot be used. Every sentence names the setting and where it stands.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +67,9 @@ pub enum SettingsError {
 /// # Errors
 /// The first thing that cannot be used, by name and place.
 pub fn load(file: Option<&Path>) -> Result<AppConfig, SettingsError> {
-    read(file, None)
+    // A variable that is not text is none of ours: every name and value of ours is.
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    read(file, std::env::vars_os().filter_map(text))
 }
 
 /// The shipped defaults alone, for commands and tests that set the rest themselves.
@@ -73,35 +77,43 @@ pub fn load(file: Option<&Path>) -> Result<AppConfig, SettingsError> {
 /// # Errors
 /// Never for the shipped file; a test holds that.
 pub fn defaults() -> Result<AppConfig, SettingsError> {
-    read(None, Some(HashMap::new()))
+    read(None, [])
 }
 
-fn read(file: Option<&Path>, env: Option<HashMap<String, String>>) -> Result<AppConfig, SettingsError> {
+fn read(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<AppConfig, SettingsError> {
     let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build()?;
-    let (mut merged, mut given) = (Config::builder().add_source(defaults.clone()), Config::builder());
-    if let Some(path) = file {
-        let source = File::from(path).format(FileFormat::Toml);
-        known::check(&defaults, &Config::builder().add_source(source.clone()).build()?, &path.display().to_string())?;
-        (merged, given) = (merged.add_source(source.clone()), given.add_source(source));
-    }
-    let environment = environment().source(env);
-    known::check(&defaults, &Config::builder().add_source(environment.clone()).build()?, ENVIRONMENT)?;
-    let merged = merged.add_source(environment.clone()).build()?;
-    let places = known::Places::new(file, &given.build()?, &Config::builder().add_source(environment).build()?);
-    let written: file::Written = merged.try_deserialize()?;
+    let in_file = match file {
+        Some(path) => from_file(path, &defaults)?,
+        None => Config::default(),
+    };
+    let in_environment = from_environment(environment, &defaults)?;
+    let places = known::Places::new(file, &in_file, &in_environment);
+    let all = Config::builder().add_source(defaults).add_source(in_file).add_source(in_environment).build()?;
+    let written = all.try_deserialize().map_err(|error| places.locate(error))?;
     convert::convert(written, &places)
 }
 
-/// How the environment is called in messages.
-const ENVIRONMENT: &str = "the environment (GAVEL__SECTION__KEY)";
+fn from_file(path: &Path, defaults: &Config) -> Result<Config, SettingsError> {
+    let given = Config::builder().add_source(File::from(path).format(FileFormat::Toml)).build()?;
+    known::check(defaults, &given, &path.display().to_string())?;
+    Ok(given)
+}
 
-fn environment() -> Environment {
-    Environment::with_prefix(PREFIX)
-        .prefix_separator(SEPARATOR)
-        .separator(SEPARATOR)
-        .try_parsing(true)
-        .list_separator(",")
-        .with_list_parse_key("network.ports")
+fn from_environment(
+    variables: impl IntoIterator<Item = (String, String)>,
+    defaults: &Config,
+) -> Result<Config, SettingsError> {
+    let mut given = Config::builder();
+    for (name, text) in variables {
+        let Some(key) = name.strip_prefix(PREFIX) else { continue };
+        let key = key.to_lowercase().replace(SEPARATOR, ".");
+        let value = known::typed(defaults, &key, &text)?;
+        given = given.set_override(&key, value)?;
+    }
+    Ok(given.build()?)
 }
 
 #[cfg(test)]

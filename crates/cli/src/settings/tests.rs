@@ -5,14 +5,14 @@ use gavel_domain::policy::{MoneyMode, Silence};
 use gavel_domain::{BasisPoints, Money};
 
 fn with_env(pairs: &[(&str, &str)]) -> Result<AppConfig, SettingsError> {
-    read(None, Some(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()))
+    read(None, pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())))
 }
 
 fn with_file(text: &str) -> Result<AppConfig, SettingsError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mine.toml");
     std::fs::write(&path, text).unwrap();
-    read(Some(&path), Some(HashMap::new()))
+    read(Some(&path), [])
 }
 
 #[test]
@@ -119,8 +119,8 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mine.toml");
     std::fs::write(&path, "[timers]\nphase_seconds = 10\nfinal_call_seconds = 11").unwrap();
-    let env = HashMap::from([("GAVEL__TIMERS__PHASE_SECONDS".to_owned(), "20".to_owned())]);
-    let timers = read(Some(&path), Some(env)).unwrap().timers;
+    let env = [("GAVEL__TIMERS__PHASE_SECONDS".to_owned(), "20".to_owned())];
+    let timers = read(Some(&path), env).unwrap().timers;
     let seconds = [timers.phase, timers.final_call, timers.prototype_call].map(|t| t.num_seconds());
     assert_eq!(seconds, [20, 11, 120]);
 }
@@ -128,7 +128,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
 #[test]
 fn mistakes_name_the_setting_and_the_place() {
     let check = |text: &str, words: &[&str]| {
-        let error = with_file(text).expect_err(text).to_string();
+        let error = with_file(text).err().expect(text).to_string();
         for word in words.iter().chain(&["mine.toml"]) {
             assert!(error.contains(word), "{text:?} gives {error:?}, without {word:?}");
         }
@@ -164,7 +164,7 @@ fn mistakes_name_the_setting_and_the_place() {
 #[test]
 fn mistakes_in_the_environment_are_told_as_such() {
     let check = |name: &str, value: &str, words: &[&str]| {
-        let error = with_env(&[(name, value)]).expect_err(name).to_string();
+        let error = with_env(&[(name, value)]).err().expect(name).to_string();
         for word in words {
             assert!(error.contains(word), "{name}={value} gives {error:?}, without {word:?}");
         }
