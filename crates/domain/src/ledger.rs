@@ -1,8 +1,14 @@
 //! How money moves: reserve, then release or refund, once. Plans only; `gavel-store` writes them in the same
 //! transaction as the change of state they belong to. A transfer is never edited: a correction is the next transfer.
 
+mod provider;
+mod soundness;
+
+pub use provider::{ProviderEvent, ProviderEventKind, ProviderPlan, plan_provider_event};
+pub use soundness::Unsound;
+
 use crate::lifecycle::words;
-use crate::{AccountId, BasisPoints, DeveloperId, Money, TaskId, Timestamp, TransferId};
+use crate::{AccountId, BasisPoints, Currency, DeveloperId, Money, TaskId, Timestamp, TransferId};
 use std::{fmt, str::FromStr};
 
 /// An account of the ledger.
@@ -124,25 +130,36 @@ pub enum LedgerError {
     /// Not what was agreed.
     #[error("the amount differs from the accepted price")]
     AmountMismatch,
+    /// The bid was made while the platform had another currency.
+    #[error("the bid is in another currency than the platform's")]
+    CurrencyMismatch,
 }
 
-/// Reserves the accepted price. `done` are the task's transfers so far.
+/// Whether a bid can be paid at all: nothing is ever converted.
+///
+/// # Errors
+/// [`LedgerError::CurrencyMismatch`].
+pub fn check_currency(platform: &Currency, bid: &Currency) -> Result<(), LedgerError> {
+    if platform == bid { Ok(()) } else { Err(LedgerError::CurrencyMismatch) }
+}
+
+/// Reserves the accepted price. `done` are the task's transfers so far, oldest first.
+///
+/// # Errors
+/// The key is looked at before the terms, so a repeated order is told apart from a wrong one.
 pub fn plan_hold(done: &[Transfer], order: &Order, amount: Money, terms: Terms) -> Result<Plan, LedgerError> {
     if amount <= Money::ZERO {
         return Err(LedgerError::AmountOutOfRange);
+    }
+    if let Some(earlier) = same_key(done, order) {
+        let same = earlier.kind == TransferKind::Hold && earlier.amount == amount;
+        return if same { Ok(Plan::Replayed) } else { Err(LedgerError::KeyReused) };
     }
     if amount > terms.budget {
         return Err(LedgerError::OverBudget);
     }
     if amount != terms.price {
-        return Err(match same_key(done, order) {
-            Some(_) => LedgerError::KeyReused,
-            None => LedgerError::AmountMismatch,
-        });
-    }
-    if let Some(earlier) = same_key(done, order) {
-        let same = earlier.kind == TransferKind::Hold && earlier.amount == amount;
-        return if same { Ok(Plan::Replayed) } else { Err(LedgerError::KeyReused) };
+        return Err(LedgerError::AmountMismatch);
     }
     if !done.is_empty() {
         return Err(LedgerError::Conflict);
@@ -155,6 +172,9 @@ pub fn plan_hold(done: &[Transfer], order: &Order, amount: Money, terms: Terms) 
 }
 
 /// Pays what is held: the platform's share rounded down, the rest to the developer.
+///
+/// # Errors
+/// [`LedgerError::Conflict`] when nothing is held (any more), [`LedgerError::KeyReused`], or a fee above the whole.
 pub fn plan_release(done: &[Transfer], order: &Order, fee: BasisPoints) -> Result<Plan, LedgerError> {
     let Some(held) = settles(done, order, TransferKind::Release)? else { return Ok(Plan::Replayed) };
     let split = held.split(fee).ok_or(LedgerError::AmountOutOfRange)?;
@@ -168,6 +188,9 @@ pub fn plan_release(done: &[Transfer], order: &Order, fee: BasisPoints) -> Resul
 }
 
 /// Gives what is held back to the buyer.
+///
+/// # Errors
+/// [`LedgerError::Conflict`] when nothing is held (any more), [`LedgerError::KeyReused`].
 pub fn plan_refund(done: &[Transfer], order: &Order) -> Result<Plan, LedgerError> {
     let Some(held) = settles(done, order, TransferKind::Refund)? else { return Ok(Plan::Replayed) };
     let entries =
@@ -203,13 +226,9 @@ fn gives(account: LedgerAccount, amount: Money) -> Result<Entry, LedgerError> {
 }
 
 impl Transfer {
-    /// Whether the entries conserve money.
-    pub fn is_balanced(&self) -> bool {
-        let sum = self.entries.iter().try_fold(Money::ZERO, |sum, entry| sum.checked_add(entry.amount));
-        sum == Some(Money::ZERO) && self.entries.iter().all(|e| e.amount != Money::ZERO)
-    }
-
     /// The text whose hash chains this transfer to the one before: every field, one per line, in a fixed order.
+    /// Two transfers that differ never share a text, whatever their keys hold: all lines after the key have fixed
+    /// shapes, so the last `amount` line ends the key. Changing this text breaks every chain written before.
     pub fn canonical_text(&self, seq: i64, currency: &str) -> String {
         let mut text = format!(
             "gavel-transfer-1\nseq {seq}\nid {}\ntask {}\nkind {}\nkey {}\namount {} {currency}\nat {}\n",
@@ -245,6 +264,7 @@ pub struct UnknownAccount(pub String);
 
 impl FromStr for LedgerAccount {
     type Err = UnknownAccount;
+
     fn from_str(text: &str) -> Result<Self, UnknownAccount> {
         let unknown = || UnknownAccount(text.to_owned());
         if text == "platform_fee" {
@@ -252,10 +272,14 @@ impl FromStr for LedgerAccount {
         }
         let (kind, id) = text.split_once(':').ok_or_else(unknown)?;
         match kind {
-            "buyer" => id.parse().map(LedgerAccount::Buyer).map_err(|_| unknown()),
-            "held" => id.parse().map(LedgerAccount::Held).map_err(|_| unknown()),
-            "developer" => id.parse().map(LedgerAccount::Developer).map_err(|_| unknown()),
-            _ => Err(unknown()),
+            "buyer" => id.parse().map(LedgerAccount::Buyer),
+            "held" => id.parse().map(LedgerAccount::Held),
+            "developer" => id.parse().map(LedgerAccount::Developer),
+            _ => return Err(unknown()),
         }
+        .ok()
+        // Balances are summed by this text: an account with a second spelling would be two accounts.
+        .filter(|account| account.to_string() == text)
+        .ok_or_else(unknown)
     }
 }

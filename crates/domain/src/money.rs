@@ -35,14 +35,19 @@ impl Money {
         self.0.checked_sub(other.0).map(Money)
     }
 
+    /// The sum of many, unless it overflows on the way.
+    pub fn checked_sum(amounts: impl IntoIterator<Item = Money>) -> Option<Money> {
+        amounts.into_iter().try_fold(Money::ZERO, Money::checked_add)
+    }
+
     /// The same amount the other way.
     pub fn checked_neg(self) -> Option<Money> {
         self.0.checked_neg().map(Money)
     }
 
     /// Divides a price between the platform and the developer: the fee is rounded down, the rest is the payout, so
-    /// the developer never gets less than its share. `None` for what is no payable amount (zero, negative) or a share above the
-    /// whole.
+    /// the developer never gets less than its share. `None` for what is no payable amount (zero, negative) or a
+    /// share above the whole.
     pub fn split(self, fee: BasisPoints) -> Option<Split> {
         if self.0 <= 0 || fee > BasisPoints::WHOLE {
             return None;
@@ -62,7 +67,8 @@ impl Money {
         }
     }
 
-    /// For JSON only: the nearest double, which prints as the same decimal text.
+    /// For JSON only, never for arithmetic: the nearest double. It prints as the same decimal value up to fifteen
+    /// digits of minor units; beyond, a double has no room for every cent.
     pub fn to_f64(self, currency: &Currency) -> f64 {
         self.0 as f64 / 10_f64.powi(i32::from(currency.exponent))
     }
@@ -103,11 +109,13 @@ pub struct CurrencyError {
 
 /// Currencies without minor units (ISO 4217).
 const NO_DECIMALS: &[&str] = &[
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF",
-    "XPF",
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
+    "XOF", "XPF",
 ];
 /// Currencies with three decimals (ISO 4217).
 const THREE_DECIMALS: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+/// Units of account with four decimals (ISO 4217).
+const FOUR_DECIMALS: &[&str] = &["CLF", "UYW"];
 
 impl Currency {
     /// A currency by its ISO 4217 code.
@@ -115,12 +123,11 @@ impl Currency {
         if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(CurrencyError { code: code.to_owned() });
         }
-        let exponent = if NO_DECIMALS.contains(&code) {
-            0
-        } else if THREE_DECIMALS.contains(&code) {
-            3
-        } else {
-            2
+        let exponent = match code {
+            _ if NO_DECIMALS.contains(&code) => 0,
+            _ if THREE_DECIMALS.contains(&code) => 3,
+            _ if FOUR_DECIMALS.contains(&code) => 4,
+            _ => 2,
         };
         Ok(Currency { code: code.to_owned(), exponent })
     }
@@ -168,10 +175,33 @@ mod tests {
         let text = |code: &str| Money(2205).to_decimal_string(&Currency::new(code).unwrap());
         assert_eq!((text("USD"), text("JPY"), text("KWD")), ("22.05".into(), "2205".into(), "2.205".into()));
         assert_eq!(Money(-5).to_decimal_string(&Currency::new("AUD").unwrap()), "-0.05");
-        assert!(Currency::new("usd").is_err() && Currency::new("DOLLAR").is_err());
+        assert_eq!(text("CLF"), "0.2205");
+        assert_eq!(
+            Money(i64::MIN).to_decimal_string(&Currency::new("USD").unwrap()),
+            "-92233720368547758.08"
+        );
+        for code in ["usd", "DOLLAR", "", "US", "U$D", "ÜD"] {
+            assert!(Currency::new(code).is_err(), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_sum_that_overflows_is_no_sum() {
+        assert_eq!(Money::checked_sum([Money(1), Money(-3)]), Some(Money(-2)));
+        assert_eq!(Money::checked_sum([]), Some(Money::ZERO));
+        assert_eq!(Money::checked_sum([Money(i64::MAX), Money(1), Money(-1)]), None);
     }
 
     proptest! {
+        #[test]
+        fn json_shows_the_same_decimal(minor in -999_999_999_999_999_i64..=999_999_999_999_999) {
+            for code in ["USD", "JPY", "KWD"] {
+                let currency = Currency::new(code).unwrap();
+                let shown = serde_json::to_string(&Money(minor).to_f64(&currency)).unwrap();
+                prop_assert_eq!(Money::parse_exact(&shown, &currency), Ok(Money(minor)));
+            }
+        }
+
         #[test]
         fn a_split_conserves_every_minor_unit(amount in 1_i64..=i64::MAX, fee in 0_u16..=10_000) {
             let split = Money(amount).split(BasisPoints(fee)).unwrap();

@@ -301,8 +301,8 @@ async fn check_link(
             .problems
             .push(format!("transfer {} has number {}, expected {expected_seq}", transfer.id, row.seq));
     }
-    if !transfer.is_balanced() {
-        report.problems.push(format!("the entries of transfer {} do not sum to zero", transfer.id));
+    if let Err(unsound) = transfer.verify() {
+        report.problems.push(format!("transfer {}: {unsound}", transfer.id));
     }
     if row.prev != prev || row.hash != link(&row.prev, &transfer.canonical_text(row.seq, currency)) {
         report

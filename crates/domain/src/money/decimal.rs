@@ -1,6 +1,7 @@
 //! Decimal text as money, exactly: no float ever sees an amount.
 
 use super::{Currency, Money};
+use serde::de::IgnoredAny;
 
 /// Why a price that an agent named cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,33 +35,54 @@ pub enum AmountError {
 }
 
 /// The price of an answer from its raw JSON token: compared with the budget exactly, then rounded half up.
+///
+/// # Errors
+/// What is wrong with it; a price that is too high and badly rounded is too high.
 pub fn parse_price(json_token: &str, budget: Money, currency: &Currency) -> Result<Money, PriceError> {
-    let token = json_token.trim_matches([' ', '\t', '\n', '\r']);
-    if token.starts_with('"') || ["true", "false", "null"].contains(&token) || token.starts_with(['[', '{']) {
-        return Err(PriceError::Type);
-    }
-    let decimal = Decimal::parse(token).ok_or(PriceError::NotJson)?;
+    let decimal = Decimal::parse(trim(json_token)).ok_or_else(|| no_number(json_token))?;
     if decimal.negative {
         return Err(PriceError::NotPositive);
     }
     let parts = decimal.in_minor(currency).ok_or(PriceError::OverBudget)?;
-    let over = parts.whole > budget.minor() || (parts.whole == budget.minor() && parts.rest != Rest::Zero);
-    if over {
+    let budget = u64::try_from(budget.minor()).unwrap_or(0); // below zero nothing is affordable
+    if parts.whole > budget || (parts.whole == budget && parts.rest != Rest::Zero) {
         return Err(PriceError::OverBudget);
     }
-    let rounded = parts.whole + i64::from(parts.rest == Rest::HalfOrMore);
-    if rounded > 0 { Ok(Money::from_minor(rounded)) } else { Err(PriceError::NotPositive) }
+    let rounded = parts.whole + u64::from(parts.rest == Rest::HalfOrMore);
+    match i64::try_from(rounded) {
+        Ok(minor @ 1..) => Ok(Money::from_minor(minor)),
+        Ok(_) => Err(PriceError::NotPositive),
+        Err(_) => Err(PriceError::OverBudget),
+    }
+}
+
+/// Text that is no number is either other JSON or no JSON. It is skipped over, not built: depth and size cost nothing.
+fn no_number(json_token: &str) -> PriceError {
+    match serde_json::from_str::<IgnoredAny>(json_token) {
+        Ok(_) => PriceError::Type,
+        Err(_) => PriceError::NotJson,
+    }
+}
+
+/// The four characters that JSON calls white space.
+fn trim(json_token: &str) -> &str {
+    json_token.trim_matches([' ', '\t', '\n', '\r'])
 }
 
 impl Money {
     /// An amount from its JSON token, in whole minor units; nothing is rounded.
+    ///
+    /// # Errors
+    /// What is wrong with it, as the end of a sentence that begins with the field's name.
     pub fn parse_exact(json_token: &str, currency: &Currency) -> Result<Money, AmountError> {
-        let decimal = Decimal::parse(json_token.trim()).ok_or(AmountError::NotANumber)?;
+        let decimal = Decimal::parse(trim(json_token)).ok_or(AmountError::NotANumber)?;
         let parts = decimal.in_minor(currency).ok_or(AmountError::OutOfRange)?;
         if parts.rest != Rest::Zero {
             return Err(AmountError::TooFine);
         }
-        Ok(Money::from_minor(if decimal.negative { -parts.whole } else { parts.whole }))
+        let size = i128::from(parts.whole);
+        let minor = if decimal.negative { -size } else { size };
+        i64::try_from(minor).map(Money::from_minor).map_err(|_| AmountError::OutOfRange)
     }
 }
 
@@ -74,7 +96,7 @@ struct Decimal {
 }
 
 struct MinorParts {
-    whole: i64,
+    whole: u64,
     rest: Rest,
 }
 
@@ -85,8 +107,8 @@ enum Rest {
     HalfOrMore,
 }
 
-/// More digits before the point than any i64 has.
-const WHOLE_DIGITS_MAX: i64 = 18;
+/// As many digits as the largest i64 has; any number of so many digits fits into a u64.
+const WHOLE_DIGITS_MAX: i64 = 19;
 
 impl Decimal {
     /// Reads exactly the number grammar of JSON.
@@ -130,9 +152,9 @@ impl Decimal {
         if before_point < 0 {
             return Some(MinorParts { whole: 0, rest: Rest::BelowHalf });
         }
-        let count = before_point as usize; // 0..=18
-        let digit = |i: usize| i64::from(self.digits.get(i).copied().unwrap_or(b'0') - b'0');
-        let whole = (0..count).fold(0_i64, |sum, i| sum * 10 + digit(i));
+        let count = before_point as usize; // 0..=19
+        let digit = |i: usize| u64::from(self.digits.get(i).copied().unwrap_or(b'0') - b'0');
+        let whole = (0..count).fold(0_u64, |sum, i| sum * 10 + digit(i));
         let rest = match self.digits.get(count) {
             None => Rest::Zero,
             Some(d) if *d >= b'5' => Rest::HalfOrMore,
@@ -183,6 +205,49 @@ mod tests {
         check("", Err(AmountError::NotANumber));
         check("1.", Err(AmountError::NotANumber));
         check("007", Err(AmountError::NotANumber));
+        check("\u{a0}7", Err(AmountError::NotANumber));
+        check("92233720368547758.07", Ok(i64::MAX));
+        check("-92233720368547758.08", Ok(i64::MIN));
+        check("92233720368547758.08", Err(AmountError::OutOfRange));
+        check("99999999999999999.99", Err(AmountError::OutOfRange));
+    }
+
+    #[test]
+    fn prices_are_compared_before_they_are_rounded() {
+        let usd = Currency::new("USD").unwrap();
+        let check = |token: &str, budget: i64, expected: Result<i64, PriceError>| {
+            let got = parse_price(token, Money::from_minor(budget), &usd).map(Money::minor);
+            assert_eq!(got, expected, "{token} of {budget}");
+        };
+        check(" 24.995\n", 2500, Ok(2500));
+        check("25.001", 2500, Err(PriceError::OverBudget));
+        check("0.00000001e9", 2500, Ok(1000));
+        check("0e999999999999999999999", 2500, Err(PriceError::NotPositive));
+        check("-0", 2500, Err(PriceError::NotPositive));
+        check("-1e400", 2500, Err(PriceError::NotPositive));
+        check("92233720368547758.07", i64::MAX, Ok(i64::MAX));
+        check("92233720368547758.071", i64::MAX, Err(PriceError::OverBudget));
+        check("0.01", 0, Err(PriceError::OverBudget));
+        check("0.01", -1, Err(PriceError::OverBudget));
+        let huge = format!("{}e-{}", "9".repeat(100_000), 99_999);
+        check(&huge, 2500, Ok(1000));
+    }
+
+    #[test]
+    fn other_json_is_told_from_no_json() {
+        let usd = Currency::new("USD").unwrap();
+        let check = |token: &str, expected: PriceError| {
+            assert_eq!(parse_price(token, Money::from_minor(2500), &usd), Err(expected), "{token:.40}");
+        };
+        for token in ["\"22\"", "true", " false", "null", "[1e400]", "{\"a\": [1]}", "\"\""] {
+            check(token, PriceError::Type);
+        }
+        for token in
+            ["", " ", "\"22", "[1,", "{", "\"a\" 1", "nul", "+1", ".5", "5.", "1e", "0x16", "22 USD", "٢٢"]
+        {
+            check(token, PriceError::NotJson);
+        }
+        check(&"[".repeat(1_000_000), PriceError::NotJson);
     }
 
     proptest! {

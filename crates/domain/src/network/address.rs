@@ -24,24 +24,41 @@ pub fn classify(ip: IpAddr) -> Result<(), Forbidden> {
     }
 }
 
-/// Addresses that hand out credentials to whoever asks from inside.
+/// Addresses that hand out credentials or secrets to whoever asks from inside, in every form that leads to them.
 pub(crate) fn is_metadata(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(v4) => METADATA_V4.contains(&v4),
-        IpAddr::V6(v6) => v6 == METADATA_V6 || embedded_v4(v6).is_some_and(|v4| METADATA_V4.contains(&v4)),
+        IpAddr::V6(v6) => {
+            METADATA_V6.contains(&v6) || embedded_v4(v6).iter().any(|v4| METADATA_V4.contains(v4))
+        }
     }
 }
 
-const METADATA_V4: [Ipv4Addr; 5] = [
-    Ipv4Addr::new(169, 254, 169, 254),
-    Ipv4Addr::new(169, 254, 170, 2),
-    Ipv4Addr::new(100, 100, 100, 200),
-    Ipv4Addr::new(168, 63, 129, 16),
-    Ipv4Addr::new(192, 0, 0, 192),
+/// The code of a metadata address that lies in public space.
+pub(crate) const METADATA: &str = "metadata";
+
+/// Azure's platform address: inside every one of its machines, although the space around it is public.
+const AZURE_PLATFORM: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+
+pub(crate) const METADATA_V4: [Ipv4Addr; 7] = [
+    Ipv4Addr::new(169, 254, 169, 254), // nearly every cloud
+    Ipv4Addr::new(169, 254, 170, 2),   // container credentials
+    Ipv4Addr::new(169, 254, 170, 23),  // pod credentials
+    Ipv4Addr::new(169, 254, 0, 23),    // Tencent
+    Ipv4Addr::new(100, 100, 100, 200), // Alibaba
+    Ipv4Addr::new(192, 0, 0, 192),     // Oracle
+    AZURE_PLATFORM,
 ];
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
+const METADATA_V6: [Ipv6Addr; 3] = [
+    Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254), // AWS
+    Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0023), // AWS, pod credentials
+    Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254), // Google
+];
 
 fn classify_v4(ip: Ipv4Addr) -> Result<(), Forbidden> {
+    if ip == AZURE_PLATFORM {
+        return Err(Forbidden(METADATA));
+    }
     let [a, b, c, _] = ip.octets();
     let kind = match (a, b, c) {
         (0, _, _) => "this_network",
@@ -81,14 +98,45 @@ fn classify_v6(ip: Ipv6Addr) -> Result<(), Forbidden> {
     Err(Forbidden(kind))
 }
 
-/// The IPv4 address that a NAT64 or 6to4 address leads to.
-fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
-    let join = |hi: u16, lo: u16| Ipv4Addr::from((u32::from(hi) << 16) | u32::from(lo));
+/// The IPv4 addresses that a translating or tunnelling IPv6 address may lead to. How a local NAT64 prefix splits its
+/// bits is its operator's choice (RFC 6052), so every way is read.
+fn embedded_v4(ip: Ipv6Addr) -> Vec<Ipv4Addr> {
+    let o = ip.octets();
+    let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|place| o[place]));
+    let last = at([12, 13, 14, 15]);
     match ip.segments() {
-        [0x64, 0xff9b, .., hi, lo] | [0, 0, 0, 0, 0, 0, hi, lo] => Some(join(hi, lo)),
-        [0x2002, hi, lo, ..] => Some(join(hi, lo)),
-        _ => None,
+        // Byte 8 of a local prefix stays clear, so the parts lie around it.
+        [0x64, 0xff9b, 1, ..] => vec![at([6, 7, 9, 10]), at([7, 9, 10, 11]), at([9, 10, 11, 12]), last],
+        [0x64, 0xff9b, ..] | [0, 0, 0, 0, 0, 0, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => vec![last],
+        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => vec![last],
+        [0x2002, ..] => vec![at([2, 3, 4, 5])],
+        // Teredo writes its client's address inverted.
+        [0x2001, 0, ..] => vec![Ipv4Addr::from(!u32::from(last))],
+        _ => Vec::new(),
     }
+}
+
+/// Every way to write an IPv4 address as another address.
+#[cfg(test)]
+pub(crate) fn spellings(v4: Ipv4Addr) -> Vec<IpAddr> {
+    let [a, b, c, d] = v4.octets();
+    let (hi, lo) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    [
+        format!("{v4}"),
+        format!("::ffff:{v4}"),
+        format!("::ffff:0:{v4}"),
+        format!("64:ff9b::{v4}"),
+        format!("64:ff9b:1::{v4}"),
+        format!("64:ff9b:1:{hi:x}:{c:x}:{:x}::", u16::from(d) << 8),
+        format!("64:ff9b:1:{a:x}:{b:x}:{lo:x}::"),
+        format!("64:ff9b:1:2:{a:x}:{:x}:{:x}:0", u16::from_be_bytes([b, c]), u16::from(d) << 8),
+        format!("2002:{hi:x}:{lo:x}::1"),
+        format!("2001:0:102:304::{:x}:{:x}", !hi, !lo),
+        format!("2606:4700::5efe:{v4}"),
+        format!("2606:4700::200:5efe:{v4}"),
+    ]
+    .map(|text| text.parse().unwrap())
+    .into()
 }
 
 #[cfg(test)]
@@ -107,7 +155,12 @@ mod tests {
         ] {
             assert!(is_metadata(text.parse().unwrap()), "{text}");
         }
-        assert!(!is_metadata("8.8.8.8".parse().unwrap()));
+        for ip in METADATA_V4.into_iter().flat_map(spellings) {
+            assert!(is_metadata(ip), "{ip}");
+        }
+        for ip in spellings(Ipv4Addr::new(8, 8, 8, 8)) {
+            assert!(!is_metadata(ip), "{ip}");
+        }
     }
 
     proptest! {

@@ -1,7 +1,8 @@
 //! The operator's exceptions: a comma list of networks and of `host[:port]`.
 
 use ipnet::IpNet;
-use std::{net::IpAddr, str::FromStr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 use url::Host;
 
 /// What may be dialled beside the public internet: over http too, on any port, as a literal too.
@@ -13,7 +14,7 @@ pub struct Allow {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct NamedHost {
-    name: String,
+    host: Host,
     /// Any port when absent.
     port: Option<u16>,
 }
@@ -28,15 +29,14 @@ pub struct AllowError {
 
 impl FromStr for Allow {
     type Err = AllowError;
+
     fn from_str(list: &str) -> Result<Self, AllowError> {
         let mut allow = Allow::default();
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            if let Ok(network) = entry.parse::<IpNet>() {
-                allow.networks.push(network);
-            } else if let Ok(ip) = entry.trim_matches(['[', ']']).parse::<IpAddr>() {
-                allow.networks.push(IpNet::from(ip));
-            } else {
-                allow.hosts.push(named_host(entry).ok_or_else(|| AllowError { entry: entry.to_owned() })?);
+            match (network(entry), named_host(entry)) {
+                (Some(network), _) => allow.networks.push(network),
+                (None, Some(host)) => allow.hosts.push(host),
+                (None, None) => return Err(AllowError { entry: entry.to_owned() }),
             }
         }
         Ok(allow)
@@ -50,44 +50,87 @@ impl Allow {
         self.networks.iter().any(|network| network.contains(&ip))
     }
 
-    /// Whether this host is named.
+    /// Whether this host is named, however it is spelled; an IPv6 address with or without its brackets.
     pub fn names(&self, host: &str, port: u16) -> bool {
-        let same =
-            |named: &NamedHost| named.name.eq_ignore_ascii_case(host) && named.port.is_none_or(|p| p == port);
-        self.hosts.iter().any(same)
+        let parsed = match host.parse::<Ipv6Addr>() {
+            Ok(ip) => Ok(Host::Ipv6(ip)),
+            Err(_) => Host::parse(host),
+        };
+        parsed.is_ok_and(|host| self.names_parsed(&host, port))
     }
 
     /// Whether a URL's host is opened before any name is resolved: a literal in a network, a name that is named.
     pub(crate) fn names_host(&self, host: &Host<&str>, port: u16) -> bool {
-        match host {
-            Host::Ipv4(ip) => self.opens((*ip).into(), &ip.to_string(), port),
-            Host::Ipv6(ip) => self.opens((*ip).into(), &ip.to_string(), port),
-            Host::Domain(name) => self.names(name, port) || self.opens_localhost(name),
+        let named = self.names_parsed(&host.to_owned(), port);
+        match address(host) {
+            Some(ip) => !super::address::is_metadata(ip) && (named || self.contains(ip)),
+            None => named || (*host == Host::Domain("localhost") && self.opens_loopback()),
         }
     }
 
-    fn opens(&self, ip: IpAddr, text: &str, port: u16) -> bool {
-        !super::address::is_metadata(ip) && (self.contains(ip) || self.names(text, port))
+    fn names_parsed(&self, host: &Host, port: u16) -> bool {
+        let host = canonical(host.clone());
+        self.hosts.iter().any(|named| named.host == host && named.port.is_none_or(|p| p == port))
     }
 
     /// Whoever opens loopback means `localhost` too; its answers are judged all the same.
-    fn opens_localhost(&self, name: &str) -> bool {
-        name.eq_ignore_ascii_case("localhost") && self.contains(IpAddr::from([127, 0, 0, 1]))
+    fn opens_loopback(&self) -> bool {
+        self.contains(Ipv4Addr::LOCALHOST.into()) || self.contains(Ipv6Addr::LOCALHOST.into())
     }
 }
 
+fn address<S>(host: &Host<S>) -> Option<IpAddr> {
+    match host {
+        Host::Ipv4(ip) => Some((*ip).into()),
+        Host::Ipv6(ip) => Some((*ip).into()),
+        Host::Domain(_) => None,
+    }
+}
+
+/// An IPv4 address in its IPv6 spelling is the IPv4 address.
+fn canonical(host: Host) -> Host {
+    match address(&host).map(|ip| ip.to_canonical()) {
+        Some(IpAddr::V4(ip)) => Host::Ipv4(ip),
+        _ => host,
+    }
+}
+
+/// A network, or an address as the network of only itself. Addresses are judged in their canonical form, so a
+/// network of mapped ones is read as the network it maps.
+fn network(entry: &str) -> Option<IpNet> {
+    let network = match entry.parse::<IpNet>() {
+        Ok(network) => network,
+        Err(_) => IpNet::from(unbracketed(entry).parse::<IpAddr>().ok()?),
+    };
+    match (network.addr().to_canonical(), network.prefix_len()) {
+        (IpAddr::V4(v4), length @ 96..) => IpNet::new(v4.into(), length - 96).ok(),
+        _ => Some(network),
+    }
+}
+
+fn unbracketed(text: &str) -> &str {
+    text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text)
+}
+
+/// A host as URLs spell it, so that the two compare alike; patterns such as `*.corp` would never match and are refused.
 fn named_host(entry: &str) -> Option<NamedHost> {
     let (name, port) = match entry.rsplit_once(':') {
         Some((name, port)) => (name, Some(port.parse().ok()?)),
         None => (entry, None),
     };
-    let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
-    (!name.is_empty() && letters).then(|| NamedHost { name: name.to_ascii_lowercase(), port })
+    let host = canonical(Host::parse(name).ok()?);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    match &host {
+        Host::Domain(name) if !name.bytes().all(plain) => None,
+        _ => Some(NamedHost { host, port }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::network::Guard;
+    use proptest::prelude::*;
 
     fn guard(allow: &str) -> Guard {
         Guard { allow: allow.parse().unwrap(), ..Guard::default() }
@@ -101,12 +144,26 @@ mod tests {
         };
         check("127.0.0.0/8", "http://127.0.0.1:9000/execute", Ok(()));
         check("127.0.0.0/8", "http://localhost:9000/execute", Ok(()));
-        check("127.0.0.0/8", "http://10.0.0.1/", Err("ip_literal"));
+        check("127.0.0.0/8", "http://10.0.0.1/", Err("scheme"));
+        check("127.0.0.0/8", "https://10.0.0.1/", Err("ip_literal"));
+        check("::1", "http://localhost/", Ok(()));
+        check("10.0.0.0/8", "https://localhost/", Err("forbidden_name"));
+        check("::ffff:10.0.0.0/104", "http://10.9.9.9/", Ok(()));
+        check("::ffff:10.0.0.0/104", "http://11.9.9.9/", Err("scheme"));
+        check("10.0.0.0/8", "http://[::ffff:10.9.9.9]/", Ok(()));
+        check("[::1]:9000", "http://[::1]:9000/", Ok(()));
+        check("[::1]:9000", "http://[::1]:9001/", Err("scheme"));
+        check("127.0.0.1:9000", "http://2130706433:9000/", Ok(()));
+        check("127.0.0.1:9000", "https://127.0.0.1/", Err("ip_literal"));
+        check("my_agent:80", "http://my_agent/", Ok(()));
+        check("Bücher.internal", "http://xn--bcher-kva.internal/", Ok(()));
         check("agent.internal:9000", "http://agent.internal:9000/x", Ok(()));
         check("agent.internal:9000", "http://agent.internal:9001/x", Err("scheme"));
         check("agent.internal", "https://agent.internal:1/x", Ok(()));
-        check("", "http://127.0.0.1:9000/", Err("ip_literal"));
-        check("0.0.0.0/0", "http://169.254.169.254/latest", Err("ip_literal"));
+        check("", "http://127.0.0.1:9000/", Err("scheme"));
+        check("", "https://127.0.0.1:9000/", Err("ip_literal"));
+        check("0.0.0.0/0", "https://169.254.169.254/latest", Err("ip_literal"));
+        check("169.254.169.254:80", "http://169.254.169.254/latest", Err("scheme"));
         check("127.0.0.0/8", "ftp://127.0.0.1/", Err("scheme"));
         check("127.0.0.0/8", "http://a:b@127.0.0.1/", Err("userinfo"));
     }
@@ -125,8 +182,38 @@ mod tests {
 
     #[test]
     fn nonsense_in_the_list_is_named() {
-        let error = "127.0.0.0/8, what is this".parse::<super::Allow>().unwrap_err();
-        assert_eq!(error.entry, "what is this");
-        assert!("host:99999".parse::<super::Allow>().is_err());
+        for nonsense in
+            ["what is this", "host:99999", "host:", ":80", "*.corp", "10.0.0.0/33", "http://x", "[::1"]
+        {
+            let error = format!("127.0.0.0/8, {nonsense}").parse::<Allow>().unwrap_err();
+            assert_eq!(error.entry, nonsense);
+        }
+        assert_eq!(" , ,".parse(), Ok(Allow::default()));
+    }
+
+    #[test]
+    fn a_literal_is_named_with_and_without_brackets() {
+        let allow: Allow = "[::1]:9000".parse().unwrap();
+        for host in ["::1", "[::1]", "[0:0::1]"] {
+            assert!(allow.names(host, 9000) && !allow.names(host, 9001), "{host}");
+        }
+        assert!(!allow.names("not a host", 9000));
+    }
+
+    proptest! {
+        #[test]
+        fn any_list_is_read_or_refused(list in any::<String>()) {
+            let _ = list.parse::<Allow>();
+        }
+
+        #[test]
+        fn a_network_holds_an_address_in_either_spelling(bits in any::<u32>(), net in any::<u32>(), length in 0_u8..=32) {
+            let (ip, net) = (Ipv4Addr::from(bits), Ipv4Addr::from(net));
+            let plain: Allow = format!("{net}/{length}").parse().unwrap();
+            let mapped: Allow = format!("{}/{}", net.to_ipv6_mapped(), length + 96).parse().unwrap();
+            let inside = plain.contains(ip.into());
+            prop_assert_eq!(plain.contains(ip.to_ipv6_mapped().into()), inside);
+            prop_assert_eq!(mapped.contains(ip.into()), inside);
+        }
     }
 }

@@ -3,26 +3,16 @@
 use super::Refused;
 use url::Url;
 
-/// Last labels that are never public.
+/// Last labels that are never public: special use (RFC 6761, 6762, 7686, 8375, 9476), and what hosts files, home
+/// routers and clusters use inside. None is a delegated top-level domain.
+#[rustfmt::skip]
 const INSIDE_ENDS: &[&str] = &[
-    "localhost",
-    "localdomain",
-    "local",
-    "internal",
-    "intranet",
-    "lan",
-    "home",
-    "corp",
-    "private",
-    "svc",
-    "cluster",
-    "test",
-    "invalid",
-    "example",
-    "onion",
-    "arpa",
-    "alt",
+    "localhost", "localhost4", "localhost6", "localdomain", "localdomain4", "localdomain6", "local",
+    "internal", "intranet", "intra", "lan", "home", "corp", "mail", "private", "workgroup", "svc", "cluster",
+    "pod", "default", "consul", "docker", "lxd", "test", "invalid", "example", "onion", "arpa", "alt",
 ];
+/// Public names that lead inside when they are asked from a cloud.
+const INSIDE_NAMES: &[&str] = &["metadata.goog"];
 
 /// What can be judged of the text alone.
 pub(super) fn check_spelling(text: &str) -> Result<(), Refused> {
@@ -63,21 +53,18 @@ pub(super) fn check_parts(text: &str, url: &Url) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether a host name is a plain public one. A trailing dot hides no name that leads inside.
-pub(super) fn check_name(name: &str) -> Result<(), Refused> {
+/// The host name without its trailing dot, when it is a plain public one: the dot must hide nothing.
+pub(super) fn check_name(name: &str) -> Result<&str, Refused> {
     let undotted = name.strip_suffix('.').unwrap_or(name);
     let labels: Vec<&str> = undotted.split('.').collect();
     let last = labels.last().copied().unwrap_or("");
     if undotted.len() > 253 || !labels.iter().all(|label| is_label(label)) {
         return Err(Refused::new("bad_label", "labels of a host name are letters, digits and inner hyphens"));
     }
-    if labels.len() == 1 || INSIDE_ENDS.contains(&last) {
+    if labels.len() == 1 || INSIDE_ENDS.contains(&last) || INSIDE_NAMES.contains(&undotted) {
         return Err(Refused::new("forbidden_name", "this name leads inside, not to the public internet"));
     }
-    if undotted.len() < name.len() {
-        return Err(Refused::new("trailing_dot", "write the host without a trailing dot"));
-    }
-    Ok(())
+    Ok(undotted)
 }
 
 fn is_label(label: &str) -> bool {
