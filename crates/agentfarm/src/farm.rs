@@ -30,6 +30,8 @@ pub struct Agent {
     started: Instant,
     calls: AtomicU64,
     probes: AtomicU64,
+    under_way: AtomicUsize,
+    under_way_max: AtomicUsize,
     received: Mutex<VecDeque<Received>>,
     /// How far each list of a script is: prototype, final, health.
     pub(crate) cursors: [AtomicUsize; 3],
@@ -104,6 +106,8 @@ impl Agent {
             started,
             calls: AtomicU64::new(0),
             probes: AtomicU64::new(0),
+            under_way: AtomicUsize::new(0),
+            under_way_max: AtomicUsize::new(0),
             received: Mutex::default(),
             cursors: Default::default(),
         }
@@ -140,6 +144,23 @@ impl Agent {
         self.probes.load(Relaxed)
     }
 
+    /// Calls it is working on now: read, not answered, and the caller still there.
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Relaxed)
+    }
+
+    /// The most calls it ever worked on at once.
+    pub fn under_way_max(&self) -> usize {
+        self.under_way_max.load(Relaxed)
+    }
+
+    /// Counts a call as under way for as long as the guard lives.
+    pub(crate) fn begin(&self) -> UnderWay<'_> {
+        let now = self.under_way.fetch_add(1, Relaxed) + 1;
+        self.under_way_max.fetch_max(now, Relaxed);
+        UnderWay(self)
+    }
+
     pub(crate) fn note_probe(&self) {
         self.probes.fetch_add(1, Relaxed);
     }
@@ -159,6 +180,15 @@ impl Agent {
     fn log(&self) -> MutexGuard<'_, VecDeque<Received>> {
         // A list is whole whatever happened to the thread that held it.
         self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call under way, also when it is cut short.
+pub(crate) struct UnderWay<'a>(&'a Agent);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Relaxed);
     }
 }
 

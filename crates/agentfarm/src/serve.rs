@@ -97,6 +97,7 @@ async fn execute(agent: &Agent, line: Option<&TcpStream>, call: Request<Incoming
         return Ok(refusal(413, "too_large", "a call has at most 1 MiB"));
     };
     let body = body.to_bytes();
+    let _under_way = agent.begin();
     let known = key_is_known(agent.spec().key.as_deref(), &head.headers);
     agent.note_call(headers_of(&head.headers), body.clone());
     if !known {

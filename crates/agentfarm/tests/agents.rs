@@ -1,5 +1,7 @@
 //! Agents over real sockets, spoken to in plain bytes: what is tested is what a caller sees.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
+
 use gavel_agentfarm::{Action, AgentSpec, Behaviour, Farm, Payload, Reply, Script, Style, demo_agents};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -189,6 +191,52 @@ async fn what_was_received_is_kept_byte_for_byte() {
     assert!(farm.requests("atlas-longform").is_empty() && farm.requests("nobody").is_empty());
 }
 
+#[tokio::test]
+async fn strange_briefs_get_whole_answers_too() {
+    let farm = Farm::start(writers()).await.unwrap();
+    let long = "word ".repeat(900);
+    for (title, description, requirements) in [
+        ("{p} {", "}{s}", json!({ "tone": ["calm", "{t}"], "word_count": 1e30 })),
+        ("日本語のタイトル", "説明。", json!({ "seo_keywords": [1, null, "寿司"], "word_count": -5 })),
+        ("", "é.", json!({ "audience": "  ", "topics": "" })),
+        ("!!!", "...", json!({ "revision_notes": "..." })),
+        ("Write a", &long, json!({ "revision_notes": long, "word_count": "none" })),
+    ] {
+        for mode in ["prototype", "final", "other"] {
+            let task = json!({ "title": title, "description": description, "requirements": requirements,
+                               "category": "marketing", "mode": mode, "user_first_name": null });
+            for agent in writers() {
+                let got = call(&farm, &agent.slug, &task).await;
+                let (text, summary) = (got.text("full_text"), got.text("summary"));
+                assert!(got.status() == 200 && text.chars().count() >= 50, "{}: {title}: {text}", agent.slug);
+                assert!((1..300).contains(&summary.chars().count()), "{}: {title}: {summary}", agent.slug);
+            }
+        }
+    }
+}
+
+/// A caller that gives up must not leave its call behind.
+#[tokio::test]
+async fn a_hanging_agent_notices_that_the_caller_left() {
+    let farm = Farm::start(vec![AgentSpec::new("hang", Behaviour::Hang)]).await.unwrap();
+    let hang = farm.agent("hang").unwrap();
+    let (task, since) = (brief("prototype"), Instant::now());
+    {
+        let (first, second) = (call(&farm, "hang", &task), call(&farm, "hang", &task));
+        let both_wait = async {
+            while hang.under_way() < 2 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! { _ = first => panic!("answered"), _ = second => panic!("answered"), () = both_wait => {} }
+    }
+    while hang.under_way() > 0 {
+        assert!(since.elapsed() < Duration::from_secs(5), "{} calls are still under way", hang.under_way());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!((hang.under_way_max(), hang.calls()), (2, 2));
+}
+
 fn scripted(script: Script) -> AgentSpec {
     AgentSpec::new("scripted", Behaviour::Script(script))
 }
@@ -275,28 +323,4 @@ fn a_writer_reads_from_json() {
     )
     .unwrap();
     assert_eq!(spec.behaviour, Behaviour::Writer { style: Style::Faq, delay_ms: 5 });
-}
-#[tokio::test]
-async fn zz_show() {
-    let farm = Farm::start(writers()).await.unwrap();
-    let t = |title: &str, d: &str, r: Value| json!({"title": title, "description": d, "requirements": r, "category":"content-writing","mode":"prototype","budget_usd":25.0, "user_first_name": "Ada"});
-    for b in [
-        brief("final"),
-        t(
-            "How to choose a password manager",
-            "Small teams need a clear article that helps them pick. Compare cost, sharing and recovery; end with a short checklist.",
-            json!({"audience": "small business owners", "tone": "plain"}),
-        ),
-        t(
-            "Launch email: solar backpack",
-            "We sell a backpack with a solar panel. It charges a phone in 3 hours. Draft a launch email with a strong call to action for hikers.",
-            json!({}),
-        ),
-    ] {
-        for w in writers() {
-            let g = call(&farm, &w.slug, &b).await;
-            println!("\n=====[{}] {}\n{}", w.slug, g.json()["bid_price_usd"], g.text("full_text"));
-            println!("--S: {}\n--M: {}", g.text("summary"), g.text("agent_message"));
-        }
-    }
 }
