@@ -226,6 +226,22 @@ impl Fields {
         None
     }
 
+    /// As [`Fields::money`]; the name may also be given without the currency.
+    pub(crate) fn money_or_plain<N: MoneyName>(
+        &mut self,
+        currency: &Currency,
+        range: RangeInclusive<Money>,
+    ) -> Option<Money> {
+        let (full, plain) = (Amount::<N>::key(currency), N::NAME);
+        if self.has(&full) && self.has(plain) {
+            self.problem(plain, format!("is another name of {full}; send one of them"));
+        }
+        if let Some(raw) = self.values.remove(plain).filter(|raw| raw.get() != "null") {
+            self.values.entry(full).or_insert(raw);
+        }
+        self.money::<N>(currency, range)
+    }
+
     fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }

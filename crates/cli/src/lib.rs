@@ -1,3 +1,20 @@
-//! A whole Gavel.
-pub mod catalog;
-pub mod settings;
+//! The binary `gavel` as a library: the command line, and a whole Gavel to start in tests and benchmarks.
+//!
+//! Read in this order: [`args`] (what can be asked), `commands` (one file each), [`settings`] (what Gavel is told),
+//! [`app`] (how it is put together).
+
+pub mod access; // keys made at the machine that holds the database
+pub mod app; // a whole Gavel: store, vault, client, loop and API, wired
+pub mod args; // the command line
+pub mod buyer; // a buyer at the command line: posts, watches, selects, approves
+pub mod catalog; // the shipped categories and task types
+pub mod client; // a small client of our own API
+mod commands; // one file per command
+mod exit; // how a command ends, and its exit code
+pub mod output; // the one place that prints
+pub mod progress; // every agent's progress on stderr
+pub mod report; // the ranking, the delivery and the balances in words
+pub mod settings; // defaults, file and environment, checked whole
+
+pub use commands::execute;
+pub use exit::Failure;

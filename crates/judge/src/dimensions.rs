@@ -116,14 +116,14 @@ impl<'a> Measures<'a> {
         vec![
             Part::metric(
                 "substance",
-                2_600,
+                2_400,
                 self.substance,
                 self.index_milli,
                 "how much it says (index in thousandths)",
             ),
             Part::metric(
                 "brief_coverage",
-                400,
+                600,
                 covered,
                 (covered.get() / 10_000) as usize,
                 "speaks of what the brief speaks of (percent)",

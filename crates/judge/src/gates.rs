@@ -100,7 +100,7 @@ pub(crate) fn gates(brief: &CompiledBrief, text: &Text<'_>, echo: Ppm) -> Vec<Ga
         GateKind::Stub => stub(brief, text),
         GateKind::Placeholder => placeholders(brief, text),
         GateKind::Outline => outline(brief, text),
-        GateKind::Truncated => truncated(text),
+        GateKind::Truncated => truncated(brief, text),
     };
     let fired = GateKind::ALL.into_iter().filter_map(|kind| Some((kind, fire(kind)?)));
     fired.map(|(kind, spans)| Gate { kind, cap: kind.cap(), spans, text: kind.text().to_owned() }).collect()
@@ -257,7 +257,7 @@ fn is_catchword(text: &Text<'_>, line: &Line) -> bool {
 /// Shorter texts may end as they like: titles, answers, names.
 const TRUNCATED_WORDS_MIN: usize = 25;
 
-fn truncated(text: &Text<'_>) -> Fired {
+fn truncated(brief: &CompiledBrief, text: &Text<'_>) -> Fired {
     let last = text.written().next_back()?;
     let content = text.of(last);
     let final_char = content.chars().next_back()?;
@@ -317,7 +317,8 @@ fn dangles(text: &Text<'_>, kind: usize) -> bool {
         "such",
         "including",
     ];
-    OPEN.contains(&text.kinds[kind].lower.as_str())
+    // "The answer is A" is complete.
+    !text.kinds[kind].capital && OPEN.contains(&text.kinds[kind].lower.as_str())
 }
 
 /// Other sentences of the last line are ended, its last one is not.
@@ -327,7 +328,7 @@ fn breaks_a_sentence(text: &Text<'_>, line: &Line) -> bool {
     // What is left after the last full stop, if there is one in this line.
     before.last().is_some_and(|end| {
         let rest = line.words.end - end;
-        rest >= 2 && text.words[line.words.start..*end].len() >= 4
+        rest >= 3 && text.words[line.words.start..*end].len() >= 4
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Fewer words than this are not enough to tell Latin-script languages apart.
-const WORDS_MIN: usize = 12;
+const WORDS_MIN: usize = 7;
 /// The share of words that must be small words of the language, in percent.
 const SMALL_WORDS_PERCENT: usize = 14;
 
@@ -47,7 +47,7 @@ static LANGUAGES: &[Language] = &[
     latin(
         "en",
         &["english"],
-        "the and of to in is for that with you your are this it be can have from not will or we our was by as on at an \
+        "a the and of to in is for that with you your are this it be can have from not will or we our was by as on at an \
          but if they which i my he she his her their has been when what how there more all one so do",
     ),
     latin(
@@ -165,9 +165,7 @@ pub(crate) fn named(name: &str) -> Option<&'static Language> {
 /// Whether a text speaks of languages: then its own language says nothing about the one that is wanted.
 pub(crate) fn speaks_of_languages(text: &Text<'_>) -> bool {
     let named = |lower: &str| LANGUAGES.iter().any(|language| language.names.contains(&lower));
-    text.kinds
-        .iter()
-        .any(|kind| kind.lower.starts_with("translat") || kind.lower == "language" || named(&kind.lower))
+    text.kinds.iter().any(|kind| kind.lower.starts_with("translat") || named(&kind.lower))
 }
 
 /// The language of a text, `None` when it cannot be told with confidence.

@@ -124,6 +124,6 @@ mod tests {
         assert!(sentence_length(&Text::read(&"word ".repeat(200))).0 < Ppm::new(200_000));
         assert_eq!(boilerplate(&Text::read(CLEAN)), (Ppm::ONE, 0));
         let stock = "In today's fast-paced world it plays a pivotal role. It is essential to note that a holistic approach is a game-changer.";
-        assert!(boilerplate(&read(stock)).0 < Ppm::new(200_000));
+        assert!(boilerplate(&Text::read(stock)).0 < Ppm::new(200_000));
     }
 }

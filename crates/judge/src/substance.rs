@@ -4,7 +4,9 @@
 //! one. It says nothing of truth or relevance.
 
 use crate::brief::CompiledBrief;
-use crate::text::Text;
+use crate::language;
+use crate::text::{Stem, Text};
+use crate::words::Commonness;
 use gavel_domain::Ppm;
 
 /// The four numbers, before weighing.
@@ -20,22 +22,27 @@ pub struct Features {
     pub items: f64,
 }
 
-/// Weight of each feature.
-const COEFFICIENTS: Features = Features { new_info: 0.387, variety: 2.80, paragraphs: 0.532, items: 0.079 };
+/// Weight of each feature, fitted on 901 pairs of answers of which people preferred one. On these pairs the index
+/// prefers the same answer in 74.7 % (cross-validated 75.0 %); the number of words alone does in 67.5 %.
+const COEFFICIENTS: Features = Features { new_info: 0.549, variety: 2.821, paragraphs: 0.632, items: 0.023 };
 
-/// The index at which a work of unknown expected size is half-way.
-const HALF_WAY: f64 = 4.6;
+/// The index at which a work of REFERENCE_WORDS is half-way: a good standard deviation (0.88) below what preferred
+/// answers of that size have (6.3).
+const HALF_WAY: f64 = 5.2;
 /// How far the index must rise for the odds to grow e-fold.
-const SPREAD: f64 = 0.75;
+const SPREAD: f64 = 0.8;
 /// The size HALF_WAY is meant for.
-const USUAL_WORDS: f64 = 200.0;
-/// How much the index of equally good works grows when their length grows e-fold.
-const GROWTH: f64 = 0.75;
+const REFERENCE_WORDS: f64 = 200.0;
+/// How much the index of equally good works grows when their length grows e-fold, seen on preferred answers.
+const GROWTH: f64 = 1.71;
+/// The size taken for what is asked for when the brief names none.
+const USUAL_WORDS: f64 = 90.0;
+/// What an unknown word written small tells in an English text: hardly more than the slip of the pen it may be.
+const SLIP_MILLI_IDF: u64 = 1_500;
 
 /// The features of a work.
 pub(crate) fn features(brief: &CompiledBrief, text: &Text<'_>) -> Features {
-    let new = text.stems.iter().filter(|stem| !brief.stems.contains_key(&stem.text));
-    let milli: u64 = new.map(|stem| stem.commonness.milli_idf()).sum();
+    let milli = new_milli_idf(brief, text);
     let words = text.words.len().max(1) as f64;
     let ln1p = |n: usize| libm::log(1.0 + n as f64);
     Features {
@@ -44,6 +51,19 @@ pub(crate) fn features(brief: &CompiledBrief, text: &Text<'_>) -> Features {
         paragraphs: ln1p(text.distinct_paragraphs()),
         items: ln1p(text.distinct_items()),
     }
+}
+
+/// The idf of all distinct stems that are not in the brief, in thousandths.
+fn new_milli_idf(brief: &CompiledBrief, text: &Text<'_>) -> u64 {
+    let english = language::of(text).is_none_or(|found| found.code() == "en");
+    let mut capital = vec![false; text.stems.len()];
+    text.kinds.iter().for_each(|kind| capital[kind.stem] |= kind.capital);
+    let slip = |i: usize, stem: &Stem| {
+        let small = !capital[i] && stem.text.bytes().all(|b| b.is_ascii_lowercase());
+        english && small && stem.commonness == Commonness::Unknown
+    };
+    let new = text.stems.iter().enumerate().filter(|(_, stem)| !brief.stems.contains_key(&stem.text));
+    new.map(|(i, stem)| if slip(i, stem) { SLIP_MILLI_IDF } else { stem.commonness.milli_idf() }).sum()
 }
 
 impl Features {
@@ -60,7 +80,7 @@ impl Features {
 /// and on nothing of the work, so the map is the same for all bids of a task.
 pub(crate) fn value(brief: &CompiledBrief, index: f64) -> Ppm {
     let expected = brief.words.map_or(USUAL_WORDS, |words| (words.expected().max(10)) as f64);
-    let centre = HALF_WAY + GROWTH * libm::log(expected / USUAL_WORDS);
+    let centre = HALF_WAY + GROWTH * libm::log(expected / REFERENCE_WORDS);
     Ppm::from_f64(1.0 / (1.0 + libm::exp((centre - index) / SPREAD))).unwrap_or(Ppm::ZERO)
 }
 

@@ -37,7 +37,7 @@ impl Commonness {
             Commonness::Graded(35) => 6_000,
             Commonness::Graded(40) => 7_000,
             Commonness::Graded(_) => 8_000,
-            // Rare in every list, yet a misspelling or gibberish must not be worth more than a rare word.
+            // Rare in every list; but see `substance`: a misspelling must not be worth more than the word.
             Commonness::Unknown => 5_000,
         }
     }

@@ -1,0 +1,126 @@
+//! A buyer posts a task.
+
+use super::new_task;
+use crate::auth::{ActOnTasks, May};
+use crate::{AppState, extract::Body, idempotency::Repeatable, problem::Problem, render, reply};
+use axum::{extract::State, response::Response};
+use gavel_contract::rest::{NewTask, ProblemBody, TaskResponse};
+use gavel_domain::lifecycle::TaskState;
+use gavel_domain::{TaskId, task::Task};
+use http::StatusCode;
+
+/// Post a task; agents are asked at once
+#[utoipa::path(post, path = "/tasks", tag = "tasks", request_body = NewTask,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Send it again and nothing happens twice")),
+    responses((status = 201, body = TaskResponse), (status = 422, body = ProblemBody)))]
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    caller: May<ActOnTasks>,
+    repeatable: Repeatable,
+    body: Body,
+) -> Result<Response, Problem> {
+    let key = repeatable.of(&caller, &body.raw);
+    let new = new_task::read(body.fields, &state.settings)?;
+    let now = state.now();
+    let task = Task {
+        id: TaskId::new(now, state.chance.as_ref()),
+        account: caller.account,
+        test: caller.test,
+        brief: new.brief,
+        budget: new.budget,
+        wishes: new.wishes,
+        metadata: new.metadata,
+        round: 1,
+        state: TaskState::Open,
+        reason: None,
+        under_supplied: false,
+        created_at: now,
+        // Left at once; should the loop be away, this is what the buyer may expect at the earliest.
+        expires_at: Some(now + state.settings.timers.phase),
+    };
+    let answer = reply::written(&render::task(&task, &state.settings.currency))?;
+    let created = state.store.create_task(&task, key.as_ref(), StatusCode::CREATED.as_u16(), &answer).await?;
+    reply::once(created, |()| Ok(reply::text(StatusCode::CREATED, answer)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{World, new_task};
+    use serde_json::{Value, json};
+
+    #[tokio::test]
+    async fn every_key_of_the_answer() {
+        let world = World::new().await;
+        let answer = world.post(world.buyer(), "/api/v1/tasks", &new_task()).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let keys: Vec<_> = answer.body.as_object().unwrap().keys().map(String::as_str).collect();
+        for key in [
+            "id", "user_id", "title", "description", "category", "task_type", "requirements", "budget_usd",
+            "compute_budget", "status", "experimentation", "created_at", "expires_at", "attachments",
+            "brand_kit_id", "prototype_tier",
+        ] {
+            assert!(keys.contains(&key), "{key}");
+        }
+        assert_eq!(answer.body["status"], "open");
+        assert_eq!(answer.body["budget_usd"], 22.0);
+        assert_eq!(answer.body["experimentation"], 0.3);
+        assert_eq!(answer.body["compute_budget"], Value::Null);
+        let seen = world.get(world.buyer(), &format!("/api/v1/tasks/{}", answer.id())).await;
+        assert_eq!((seen.status, &seen.body), (200, &answer.body));
+    }
+
+    #[tokio::test]
+    async fn a_repeated_key_gives_the_first_answer() {
+        let world = World::new().await;
+        let post = |body: Value, key: &'static str| {
+            let request = world.request("POST", "/api/v1/tasks", world.buyer()).header("idempotency-key", key);
+            world.send(request, body.to_string())
+        };
+        let first = post(new_task(), "one").await;
+        assert_eq!((first.status, first.header("idempotent-replayed")), (201, None));
+        let again = post(new_task(), "one").await;
+        assert_eq!((again.status, again.header("idempotent-replayed")), (201, Some("true")));
+        assert_eq!(again.body, first.body);
+        let mut other = new_task();
+        other["budget_usd"] = json!(23);
+        let mismatch = post(other.clone(), "one").await;
+        assert_eq!((mismatch.status, mismatch.code()), (422, "idempotency_key_reused"));
+        assert_eq!(post(other, "two").await.status, 201);
+        assert_eq!(post(new_task(), "no spaces allowed").await.code(), "idempotency_key_invalid");
+        let list = world.get(world.buyer(), "/api/v1/tasks").await;
+        assert_eq!(list.body["tasks"].as_array().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn who_may_post() {
+        let world = World::new().await;
+        let check = async |key: &str, status: u16| {
+            let answer = world.post(key, "/api/v1/tasks", &new_task()).await;
+            assert_eq!(answer.status, status, "{key}: {}", answer.body);
+        };
+        check(world.buyer(), 201).await;
+        check(world.admin(), 201).await;
+        check(world.developer(), 403).await;
+        check(&world.key("task_poster", true, false).await, 403).await;
+        check("", 401).await;
+        check("aitk_live_unknown", 401).await;
+        check("ait_something", 401).await;
+    }
+
+    #[tokio::test]
+    async fn bodies_that_are_none() {
+        let world = World::new().await;
+        let check = async |content_type: &str, body: String, status: u16, code: &str| {
+            let request = world.request("POST", "/api/v1/tasks", world.buyer());
+            let request = request.header("content-type", content_type);
+            let answer = world.send(request, body).await;
+            assert_eq!((answer.status, answer.code()), (status, code));
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        };
+        check("application/json", "{".into(), 400, "malformed").await;
+        check("text/plain", new_task().to_string(), 415, "media_type").await;
+        check("application/json", format!("\"{}\"", "x".repeat(300_000)), 413, "too_large").await;
+        check("application/json", "[]".into(), 422, "validation").await;
+        check("application/json; charset=utf-8", "{}".into(), 422, "validation").await;
+    }
+}

@@ -1,0 +1,89 @@
+//! Why these agents, and why not the others?
+
+use super::seen;
+use crate::auth::{self, May, SeeTasks};
+use crate::{AppState, extract::TaskPath, problem::Problem, render, reply::Json};
+use axum::extract::State;
+use gavel_contract::rest::{CandidateView, ExplainResponse, ProblemBody, RoundView};
+use gavel_triage::{CandidateRecord, Reason, Record};
+use serde::Serialize;
+
+/// Every round's candidates with the reason each was asked or not
+#[utoipa::path(get, path = "/tasks/{task_id}/explain", tag = "tasks",
+    params(("task_id" = String, Path, format = Uuid)),
+    responses((status = 200, body = ExplainResponse), (status = 404, body = ProblemBody)))]
+pub(crate) async fn explain(
+    State(state): State<AppState>,
+    caller: May<SeeTasks>,
+    TaskPath(id): TaskPath,
+) -> Result<Json<ExplainResponse>, Problem> {
+    let task = seen(&state, &caller, id).await?;
+    let mut rounds = Vec::new();
+    for round in 1..=task.round {
+        if let Some(document) = state.store.decision(id, round).await? {
+            rounds.push(view(round, &document, auth::sees_all(&caller))?);
+        }
+    }
+    let status = task.state.name().to_owned();
+    Ok(Json(ExplainResponse { task_id: id.to_string(), status, rounds }))
+}
+
+fn view(round: u32, document: &str, whole: bool) -> Result<RoundView, Problem> {
+    let record: Record = serde_json::from_str(document).map_err(|cause| Problem::internal(&cause))?;
+    Ok(RoundView {
+        round,
+        agents_wanted: record.agents_wanted,
+        under_supplied: record.under_supplied,
+        no_capability: record.no_capability,
+        candidates: record.candidates.iter().map(candidate).collect(),
+        policy: record.policy,
+        record: render::document(document).filter(|_| whole),
+    })
+}
+
+fn candidate(candidate: &CandidateRecord) -> CandidateView {
+    CandidateView {
+        agent: candidate.slug.clone(),
+        tier: word(&candidate.tier),
+        chosen: candidate.reason == Reason::Chosen,
+        reason: word(&candidate.reason),
+    }
+}
+
+/// The word a unit variant is stored as.
+fn word<T: Serialize>(value: &T) -> String {
+    let stored = serde_json::to_value(value).ok();
+    stored.as_ref().and_then(|v| v.as_str()).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn reasons_for_the_buyer_the_record_for_operators() {
+        let world = World::new().await;
+        let task = world.in_review().await;
+        let path = format!("/api/v1/tasks/{task}/explain");
+        let buyer = world.get(world.buyer(), &path).await;
+        assert_eq!(buyer.status, 200, "{}", buyer.body);
+        let round = &buyer.body["rounds"][0];
+        assert_eq!(round["candidates"].as_array().unwrap().len(), 3);
+        let reasons: Vec<_> = round["candidates"].as_array().unwrap().iter().map(|c| &c["reason"]).collect();
+        assert_eq!(reasons, [&json!("chosen"), &json!("chosen"), &json!("paused")]);
+        assert!(round.get("record").is_none());
+        let operator = world.get(world.admin(), &path).await;
+        assert_eq!(operator.body["rounds"][0]["record"]["version"], 1);
+    }
+
+    #[tokio::test]
+    async fn before_the_decision_and_for_strangers() {
+        let world = World::new().await;
+        let path = format!("/api/v1/tasks/{}/explain", world.posted().await);
+        assert_eq!(world.get(world.buyer(), &path).await.body["rounds"], json!([]));
+        let stranger = world.key("task_poster", false, false).await;
+        assert_eq!(world.get(&stranger, &path).await.status, 404);
+        assert_eq!(world.get(world.developer(), &path).await.status, 403);
+    }
+}

@@ -1,0 +1,179 @@
+//! A whole Gavel in this process: store, vault, outbound client, loop and API, wired here and nowhere else.
+//! `serve`, `demo`, `run`, the end-to-end tests and the benchmarks all start it this way.
+
+use crate::Failure;
+use crate::access::{KeyWish, create_key};
+use crate::settings::AppConfig;
+use anyhow::{Context as _, anyhow};
+use gavel_api::{ApiSettings, AppState, ServeLimits};
+use gavel_domain::clock::SystemClock;
+use gavel_domain::{Chance, Clock};
+use gavel_orchestrator::{Context, Settings};
+use gavel_outbound::{Limits, Outbound};
+use gavel_store::Store;
+use gavel_vault::{OsChance, Secret, Vault};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// A Gavel that runs. Dropping it stops it without waiting; [`Running::stop`] waits.
+pub struct Running {
+    /// Where the API answers, such as `http://127.0.0.1:8080`.
+    pub base_url: String,
+    /// What it remembers.
+    pub store: Store,
+    /// What seals its secrets.
+    pub vault: Arc<Vault>,
+    /// Its time.
+    pub clock: Arc<dyn Clock>,
+    /// Its chance.
+    pub chance: Arc<dyn Chance>,
+    stop: CancellationToken,
+    server: JoinHandle<bool>,
+    pump: JoinHandle<()>,
+}
+
+/// Starts everything; when this returns, the API answers and tasks are taken up.
+///
+/// # Errors
+/// What cannot be opened or bound, as a sentence.
+pub async fn start(config: AppConfig) -> Result<Running, Failure> {
+    let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) = (Arc::new(SystemClock), Arc::new(OsChance));
+    let (store, vault) = open(&config, &*chance).await?;
+    let vault = Arc::new(vault);
+    let outbound = Outbound::new(config.guard.clone(), Limits::default())
+        .context("the client towards agents cannot be set up (are root certificates installed?)")?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("{} cannot be listened on; choose another with --listen", config.listen))?;
+    let address = listener.local_addr().context("the listening address cannot be read")?;
+
+    let stop = CancellationToken::new();
+    let state = AppState {
+        store: store.clone(),
+        settings: Arc::new(api_settings(&config)),
+        vault: Arc::clone(&vault),
+        clock: Arc::clone(&clock),
+        chance: Arc::clone(&chance),
+        stop: stop.clone(),
+    };
+    let context = Context {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        chance: Arc::clone(&chance),
+        vault: Arc::clone(&vault),
+        transport: Arc::new(outbound),
+        settings: loop_settings(config, &*chance),
+    };
+    let pump = tokio::spawn(gavel_orchestrator::run(Arc::new(context), stop.clone()));
+    let router = gavel_api::router(state);
+    let server = tokio::spawn(gavel_api::serve(listener, router, stop.clone(), ServeLimits::default()));
+    Ok(Running { base_url: base_url(address), store, vault, clock, chance, stop, server, pump })
+}
+
+impl Running {
+    /// Makes a key for its REST API.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_key(&self, wish: KeyWish<'_>) -> Result<Secret, gavel_store::Error> {
+        let (secret, _) = create_key(&self.store, &*self.clock, &*self.chance, wish).await?;
+        Ok(secret)
+    }
+
+    /// Returns when it ends by itself, which only a fault of ours can cause.
+    pub async fn failed(&mut self) -> Failure {
+        let what = tokio::select! {
+            _ = &mut self.server => "the API server",
+            _ = &mut self.pump => "the loop that works on tasks",
+        };
+        anyhow!("{what} ended by itself; the log says why").into()
+    }
+
+    /// Stops: no new request is taken, running ones may end, steps are let go where they stand, the database closes.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        match (&mut self.server).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("some requests did not end in time and were cut"),
+            Err(error) => tracing::error!(%error, "the API server failed"),
+        }
+        if let Err(error) = (&mut self.pump).await {
+            tracing::error!(%error, "the loop failed");
+        }
+        self.store.close().await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Opens the database and the vault, and makes sure that they belong together.
+///
+/// # Errors
+/// What cannot be opened; [`Failure::WrongKeyFile`] when the key is not the database's.
+pub async fn open(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
+    let store = Store::open(&config.database_url).await?;
+    let vault = match &config.key_file {
+        Some(path) => Vault::open_or_create(path, chance)?,
+        None => in_memory(chance),
+    };
+    let check = vault.check_value();
+    if store.remember_once("vault_check", &check).await? != check {
+        let path = config.key_file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
+        return Err(Failure::WrongKeyFile { path });
+    }
+    Ok((store, vault))
+}
+
+fn in_memory(chance: &dyn Chance) -> Vault {
+    let mut key = [0; 32];
+    chance.fill(&mut key);
+    Vault::from_key(key)
+}
+
+fn api_settings(config: &AppConfig) -> ApiSettings {
+    ApiSettings {
+        currency: config.currency.clone(),
+        money: config.money.clone(),
+        timers: config.timers.clone(),
+        activation: config.activation,
+        catalog: Arc::new(config.catalog.clone()),
+        guard: config.guard.clone(),
+        remix_fee: config.remix_fee,
+        newcomer_tasks: config.triage.newcomer_tasks,
+    }
+}
+
+fn loop_settings(config: AppConfig, chance: &dyn Chance) -> Settings {
+    let mut name = [0; 8];
+    chance.fill(&mut name);
+    Settings {
+        owner: format!("gavel-{:016x}", u64::from_be_bytes(name)),
+        lease: config.lease,
+        tasks_at_once: config.tasks_at_once,
+        timers: config.timers,
+        money: config.money,
+        currency: config.currency,
+        triage: config.triage,
+        agents_min: config.agents_min,
+        forced_seed: config.forced_seed,
+        rubrics: config.rubrics,
+        user_agent: config.user_agent,
+    }
+}
+
+/// The address as a URL that can be called from here: "all addresses" is no address to call.
+fn base_url(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}

@@ -1,0 +1,214 @@
+//! The command line: what can be asked, in the order a newcomer asks it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gavel_domain::account::Scope;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Exit codes, told in `--help`.
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 no valid bid.";
+
+/// Send one task to several competing agents, judge what they return, pick one, have it finish the work.
+#[derive(Debug, Parser)]
+#[command(name = "gavel", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Everything that can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch a whole task with eight built-in agents, from the brief to the payment
+    #[command(after_help = EXIT_CODES)]
+    Demo(DemoArgs),
+    /// Send one task to your own agents, without a server
+    #[command(after_help = EXIT_CODES)]
+    Run(RunArgs),
+    /// Run the server
+    #[command(after_help = EXIT_CODES)]
+    Serve(ServeArgs),
+    /// Make keys for the REST API
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Keys(KeysCommand),
+    /// Look after the ledger
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Ledger(LedgerCommand),
+    /// Bring the database to this version
+    #[command(after_help = EXIT_CODES)]
+    Migrate(PlaceArgs),
+    /// Check the settings and say what is in force
+    #[command(after_help = EXIT_CODES)]
+    CheckConfig(CheckArgs),
+}
+
+/// Where the settings and the database are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlaceArgs {
+    /// Settings file; the environment (GAVEL__SECTION__KEY) wins over it
+    #[arg(long, value_name = "FILE", env = "GAVEL_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Database, instead of database.url: sqlite:FILE or postgres://...
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+}
+
+/// `gavel demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// End when the task has ended, instead of keeping the gallery up
+    #[arg(long)]
+    pub exit: bool,
+    /// Print one JSON document at the end (implies --exit)
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `gavel run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The task: the body of POST /tasks as YAML
+    #[arg(value_name = "TASK.YAML")]
+    pub task: PathBuf,
+    /// Where the agents take POSTs; exactly these hosts may be dialled
+    #[arg(long, value_name = "URL,URL,...", value_delimiter = ',', required = true)]
+    pub agents: Vec<String>,
+    /// The ait_ key to show the agents, when they expect a certain one
+    #[arg(long, value_name = "KEY", env = "GAVEL_AGENT_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// Select a bid, have it finished and approve it
+    #[arg(long)]
+    pub pick: Option<Pick>,
+    /// Print one JSON document at the end
+    #[arg(long)]
+    pub json: bool,
+    /// Settings file, for timers, currency and budgets
+    #[arg(long, value_name = "FILE", env = "GAVEL_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Which bid is selected without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Pick {
+    /// The one with the highest score
+    Best,
+}
+
+/// `gavel serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+    /// Where to listen, instead of server.listen
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `gavel keys ...`.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key; it is shown once and stored only as a hash
+    Create(CreateKeyArgs),
+}
+
+/// `gavel keys create`.
+#[derive(Debug, Args)]
+pub struct CreateKeyArgs {
+    /// What the key is for: task_poster, agent_manager or admin; with :read it may look, not change
+    #[arg(long, value_name = "SCOPE[:read]", value_parser = parse_scope)]
+    pub scope: KeyScope,
+    /// Whose it is; the account is made when there is none of that name
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub account: String,
+    /// A test key: separate data, no money
+    #[arg(long)]
+    pub test: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// What a key is for and whether it may only look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyScope {
+    /// What it is for.
+    pub scope: Scope,
+    /// It may look, not change.
+    pub read_only: bool,
+}
+
+/// `gavel ledger ...`.
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Check the chain, every transfer's balance, and that tasks and money agree
+    Verify(VerifyArgs),
+}
+
+/// `gavel ledger verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// `gavel check-config`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Settings file to check, with the environment
+    #[arg(long, value_name = "FILE", env = "GAVEL_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Print every setting with its default instead
+    #[arg(long)]
+    pub defaults: bool,
+}
+
+fn parse_scope(text: &str) -> Result<KeyScope, String> {
+    let (name, read_only) = match text.split_once(':') {
+        None => (text, false),
+        Some((name, "read")) => (name, true),
+        Some(_) => return Err("after the colon only \"read\" can stand".to_owned()),
+    };
+    let scope = name.parse().map_err(|_| "use task_poster, agent_manager or admin".to_owned())?;
+    Ok(KeyScope { scope, read_only })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn scopes_of_keys() {
+        let check = |text: &str, expected: Option<(Scope, bool)>| {
+            assert_eq!(parse_scope(text).ok().map(|s| (s.scope, s.read_only)), expected, "{text}");
+        };
+        check("task_poster", Some((Scope::TaskPoster, false)));
+        check("agent_manager:read", Some((Scope::AgentManager, true)));
+        check("admin:read", Some((Scope::Admin, true)));
+        check("admin:write", None);
+        check("root", None);
+        check("", None);
+    }
+
+    #[test]
+    fn agents_are_a_comma_list() {
+        let cli = Cli::try_parse_from(["gavel", "run", "t.yaml", "--agents", "http://a:1/x,http://b:2/x"]);
+        let Command::Run(run) = cli.unwrap().command else { panic!("no run") };
+        assert_eq!(run.agents, ["http://a:1/x", "http://b:2/x"]);
+        assert!(Cli::try_parse_from(["gavel", "run", "t.yaml"]).is_err(), "agents are required");
+    }
+}

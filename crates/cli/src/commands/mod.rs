@@ -1,0 +1,68 @@
+//! One file per command; what they share stands here.
+
+mod check_config;
+mod demo;
+mod keys;
+mod ledger;
+mod migrate;
+mod run;
+mod serve;
+
+use crate::Failure;
+use crate::args::{Command, KeysCommand, LedgerCommand, PlaceArgs};
+use crate::settings::{self, AppConfig};
+use tracing_subscriber::EnvFilter;
+
+/// Does what was asked.
+///
+/// # Errors
+/// Why it was not done; [`Failure::exit_code`] is what the process should end with.
+pub async fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => demo::demo(args).await,
+        Command::Run(args) => run::run(args).await,
+        Command::Serve(args) => serve::serve(args).await,
+        Command::Keys(KeysCommand::Create(args)) => keys::create(args).await,
+        Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
+        Command::Migrate(args) => migrate::migrate(&args).await,
+        Command::CheckConfig(args) => check_config::check(&args),
+    }
+}
+
+/// The settings with what the command line says of the database.
+fn settings_of(place: &PlaceArgs) -> Result<AppConfig, Failure> {
+    let mut config = settings::load(place.config.as_deref())?;
+    if let Some(url) = &place.database {
+        config.move_database(url);
+    }
+    Ok(config)
+}
+
+/// Log lines go to stderr, so that results stay alone on stdout.
+fn log(level: &str, json: bool) {
+    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr);
+    // Fails when somebody set a logger up before us, as tests do: then that one serves.
+    let _ = if json { lines.json().try_init() } else { lines.try_init() };
+}
+
+/// What commands with progress of their own log: only what went wrong.
+const QUIET: &str = "warn";
+
+/// Resolves when the process is asked to end.
+async fn asked_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without signals the process can only be killed; a failed listener must not look like a request to end.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,26 @@
+//! `gavel serve`: the server, until it is asked to end.
+
+use super::{asked_to_end, log, settings_of};
+use crate::args::ServeArgs;
+use crate::{Failure, app};
+
+pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
+    let mut config = settings_of(&args.place)?;
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    log(&config.log_level, config.log_json);
+
+    let mut running = app::start(config).await?;
+    tracing::info!(url = %running.base_url, "gavel is listening on {}", running.base_url);
+
+    let ended = tokio::select! {
+        () = asked_to_end() => Ok(()),
+        failure = running.failed() => Err(failure),
+    };
+    tracing::info!("gavel is stopping");
+    if ended.is_ok() {
+        running.stop().await;
+    }
+    ended
+}
