@@ -1,5 +1,8 @@
-//! Every shape that enters or leaves: the agent protocol, reading what a stranger's agent answers, and signatures.
-//! Pure: bytes in, values out, and no panic on any bytes.
+//! Every shape that enters or leaves. Pure: bytes in, values out, and no panic on any bytes.
+//!
+//! Read in this order: [`agent`] (what an agent is sent, and what its answer means), [`signature`] (signing what we
+//! send, verifying what we get), [`rest`] (what buyers and developers send and get).
 
 pub mod agent;
+pub mod rest;
 pub mod signature;

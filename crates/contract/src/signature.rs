@@ -91,7 +91,8 @@ impl fmt::Debug for Secret {
 pub struct SecretError;
 
 impl Secret {
-    /// Reads a secret as it is shown: `whsec_` and base64 of 24 to 64 bytes.
+    /// Reads a secret as it is shown: `whsec_` and base64 of 24 to 64 bytes. As in other Standard Webhooks libraries
+    /// the prefix may be missing.
     ///
     /// # Errors
     /// Anything else: it is refused when it is configured, never used.
@@ -176,7 +177,8 @@ fn only<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
 /// Canonical decimal seconds within the tolerance.
 fn is_recent(text: &str, now: i64) -> bool {
     let Ok(time) = text.parse::<i64>() else { return false };
-    time.to_string() == text
+    time >= 0
+        && time.to_string() == text
         && now.checked_sub(time).is_some_and(|age| age.saturating_abs() <= TOLERANCE_SECONDS)
 }
 
@@ -226,6 +228,52 @@ mod tests {
         let pair = only(&headers, "x-aitasker-signature").unwrap();
         assert!(verify_hex(&[secret.as_bytes()], b"{}", pair));
         assert_eq!(only(&headers, "gavel-deadline"), Some("2026-09-21T14:13:20.000Z"));
+    }
+
+    #[test]
+    fn while_secrets_overlap_either_verifies_and_nothing_shows_them() {
+        let [current, previous] =
+            [[1; 32], [2; 32]].map(|key: [u8; 32]| format!("whsec_{}", STANDARD.encode(key)));
+        let invitation: InvitationId = "01890000-0000-7000-8000-000000000001".parse().unwrap();
+        let now = chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        let secrets = [current.clone(), previous.clone()];
+        let dispatch = Dispatch {
+            key: "ait_k",
+            secrets: &secrets,
+            task: TaskId::from_uuid(invitation.uuid()),
+            webhook_id: "inv_1",
+            now,
+            deadline: now,
+            user_agent: "Gavel",
+            body: b"{}",
+        };
+        let headers = dispatch_headers(&dispatch);
+        for secret in [&current, &previous] {
+            let held = [Secret::parse(secret).unwrap()];
+            assert_eq!(verify_webhook(&held, &headers, b"{}", 1_790_000_000), Some("inv_1"));
+            let shown = format!("{dispatch:?} {held:?} {headers:?}");
+            assert!(!shown.contains(&secret["whsec_".len()..]), "{shown}");
+        }
+        let pair = only(&headers, "X-AITasker-Signature").unwrap();
+        assert!(verify_hex(&[current.as_bytes()], b"{}", pair), "the pair carries the current secret's");
+        assert!(!verify_hex(&[previous.as_bytes()], b"{}", pair));
+        let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+        insta::assert_snapshot!(names.join(", "), @"Content-Type, Accept-Encoding, User-Agent, X-AITasker-Key, X-AITasker-Task-ID, X-AITasker-Signature, X-AITasker-Timestamp, webhook-id, webhook-timestamp, webhook-signature, Gavel-Deadline");
+    }
+
+    #[test]
+    fn timestamps_are_canonical_and_near() {
+        let check = |text: &str, now, near| assert_eq!(is_recent(text, now), near, "{text} at {now}");
+        check("1000", 1300, true);
+        check("1000", 1301, false);
+        check("1000", 700, true);
+        check("1000", 699, false);
+        check("0", 0, true);
+        check("-0", 0, false);
+        check("-5", 0, false);
+        check("+5", 0, false);
+        check("05", 0, false);
+        check("9223372036854775807", i64::MIN, false);
     }
 
     proptest! {

@@ -1,13 +1,12 @@
 //! Reading the body of a 200. Every rule of the contract is one line of [`read`] or of what it calls.
 
+use super::fields::{Field, Fields, string};
 use super::{artifacts, message};
 use gavel_domain::invitation::{Answer, Mode, TokenUsage};
 use gavel_domain::money::{Currency, Money, PriceError, parse_price};
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::fmt;
+
+pub use super::fields::JSON_DEPTH_MAX;
 
 /// Fewest characters of work.
 pub const FULL_TEXT_CHARS_MIN: usize = 50;
@@ -15,8 +14,6 @@ pub const FULL_TEXT_CHARS_MIN: usize = 50;
 pub const FULL_TEXT_CHARS_MAX: usize = 500_000;
 /// Most characters of a summary; a longer one is cut.
 pub const SUMMARY_CHARS_MAX: usize = 299;
-/// Deepest nesting of a body: nobody's stack is at stake.
-pub const JSON_DEPTH_MAX: usize = 128;
 /// More tokens than any call uses.
 const TOKENS_MAX: u64 = 1_000_000_000;
 /// A larger cost (US dollars) is a mistake.
@@ -70,8 +67,7 @@ impl Rejected {
 /// # Errors
 /// The first rule it breaks, with its code.
 pub fn read(body: &[u8], expectation: &Expectation) -> Result<Reading, Rejected> {
-    let json = text_of(body)?;
-    let fields = Fields::read(json, expectation)?;
+    let fields = Fields::read(body, &expectation.currency)?;
     let mut warnings = Vec::new();
     let full_text = full_text(fields.get(Field::FullText))?;
     let summary = summary(fields.get(Field::Summary), &mut warnings)?;
@@ -83,142 +79,6 @@ pub fn read(body: &[u8], expectation: &Expectation) -> Result<Reading, Rejected>
     let token_usage = fields.get(Field::TokenUsage).and_then(|json| token_usage(json, &mut warnings));
     let price = price(&fields, expectation, &mut warnings)?;
     Ok(Reading { answer: Answer { full_text, summary, message, artifacts, token_usage, price }, warnings })
-}
-
-fn text_of(body: &[u8]) -> Result<&str, Rejected> {
-    let text = std::str::from_utf8(body).map_err(|_| invalid_json("the body is not UTF-8"))?;
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    if depth(text) > JSON_DEPTH_MAX {
-        return Err(invalid_json(format!("the body nests deeper than {JSON_DEPTH_MAX} levels")));
-    }
-    Ok(text)
-}
-
-fn invalid_json(message: impl Into<String>) -> Rejected {
-    Rejected::new("invalid_json", message)
-}
-
-/// How deep brackets nest, outside of strings.
-fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// The keys we know. Everything else is ignored, repeated or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
-    FullText,
-    Summary,
-    AgentMessage,
-    Artifacts,
-    TokenUsage,
-    Price,
-    OtherPrice,
-}
-
-/// The raw JSON of the keys we know.
-struct Fields<'a>(Vec<(Field, &'a str)>);
-
-impl<'a> Fields<'a> {
-    fn read(json: &'a str, expectation: &Expectation) -> Result<Self, Rejected> {
-        let raw: &RawValue =
-            serde_json::from_str(json).map_err(|e| invalid_json(format!("the body is not JSON: {e}")))?;
-        if !raw.get().starts_with('{') {
-            return Err(Rejected::new("not_object", "the body must be a JSON object"));
-        }
-        let pairs: Pairs<'a> = serde_json::from_str(raw.get())
-            .map_err(|e| invalid_json(format!("the body is not JSON: {e}")))?;
-        let own_price = format!("bid_price_{}", expectation.currency.suffix());
-        let mut fields = Fields(Vec::new());
-        for (key, value) in pairs.0 {
-            let Some(field) = Field::named(&key, &own_price) else { continue };
-            if field != Field::OtherPrice && fields.0.iter().any(|(known, _)| *known == field) {
-                return Err(Rejected::new("duplicate_key", format!("the key {key:?} appears twice")));
-            }
-            fields.0.push((field, value.get()));
-        }
-        Ok(fields)
-    }
-
-    /// The raw value; null means omitted.
-    fn get(&self, field: Field) -> Option<&'a str> {
-        self.0.iter().find(|(known, value)| *known == field && *value != "null").map(|(_, value)| *value)
-    }
-}
-
-impl Field {
-    fn named(key: &str, own_price: &str) -> Option<Field> {
-        Some(match key {
-            "full_text" => Field::FullText,
-            "summary" => Field::Summary,
-            "agent_message" => Field::AgentMessage,
-            "artifacts" => Field::Artifacts,
-            "token_usage" => Field::TokenUsage,
-            key if key == own_price => Field::Price,
-            key if is_price(key) => Field::OtherPrice,
-            _ => return None,
-        })
-    }
-}
-
-fn is_price(key: &str) -> bool {
-    key.strip_prefix("bid_price_")
-        .is_some_and(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_lowercase()))
-}
-
-/// An object's pairs in order, values untouched, repetitions kept.
-struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Pairs<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PairsVisitor)
-    }
-}
-
-struct PairsVisitor;
-
-impl<'de> Visitor<'de> for PairsVisitor {
-    type Value = Pairs<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut pairs = Vec::new();
-        while let Some(Key(key)) = map.next_key()? {
-            pairs.push((key, map.next_value()?));
-        }
-        Ok(Pairs(pairs))
-    }
-}
-
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// A JSON string; `None` when it is another type.
-fn string(json: &str) -> Option<Result<String, Rejected>> {
-    if !json.starts_with('"') {
-        return None;
-    }
-    Some(match serde_json::from_str::<String>(json) {
-        Ok(text) if text.contains('\0') => Err(Rejected::new("invalid_text", "the text contains U+0000")),
-        Ok(text) => Ok(text),
-        Err(e) => Err(invalid_json(format!("a string is not JSON: {e}"))),
-    })
 }
 
 fn full_text(json: Option<&str>) -> Result<String, Rejected> {
@@ -347,6 +207,70 @@ mod tests {
         assert_eq!(code(r#", "summary": "again""#), "duplicate_key");
         assert_eq!(code(r#", "artifacts": 5"#), "schema");
         assert!(read_with(r#", "x": {"deep": [1]}, "x": 2"#).is_ok());
+    }
+
+    #[test]
+    fn bodies_that_are_not_what_they_seem() {
+        let good = format!(r#"{{"full_text": "{}", "summary": "s"}}"#, "x".repeat(50));
+        let check = |body: &[u8], expected: &str| {
+            let got = read(body, &expectation(Mode::Prototype));
+            let code = got.as_ref().map_or_else(Rejected::code, |_| "ok");
+            assert_eq!(code, expected, "{}", String::from_utf8_lossy(&body[..body.len().min(80)]));
+        };
+        let with = |field: &str| good.replace("\"s\"", field).into_bytes();
+        check(good.as_bytes(), "ok");
+        check(format!("\u{FEFF}{good}").as_bytes(), "ok");
+        check(format!("\u{FEFF}\u{FEFF}{good}").as_bytes(), "invalid_json");
+        check(format!("{good}{good}").as_bytes(), "invalid_json");
+        check(format!("```json\n{good}\n```").as_bytes(), "invalid_json");
+        check(b"", "invalid_json");
+        check(b"[]", "not_object");
+        check(&good.as_bytes()[..good.len() - 1], "invalid_json");
+        check(&[good.as_bytes(), b"\xff"].concat(), "invalid_json");
+        check(&with(r#""\ud800""#), "invalid_json");
+        check(&with(r#""\ude00\ud83d""#), "invalid_json");
+        check(&with(r#""\ud83d\ude00""#), "ok");
+        check(&with(r#""a\u0000""#), "invalid_text");
+        check(&with(r#""s", "s\u0075mmary": "t""#), "duplicate_key");
+        check(&with(r#""s", "summary": null"#), "duplicate_key");
+        check(&with(r#""s", "bid_price_usd": null, "bid_price_aud": 20"#), "currency_mismatch");
+        check(&with(r#""s", "bid_price_usd": 20, "bid_price_aud": 30"#), "ok");
+        check(&with(r#""s", "bid_price_aud": null"#), "ok");
+        check(&with(r#""s", "bid_price": 1, "BID_PRICE_USD": 1"#), "ok");
+        for depth in [1_000, 100_000] {
+            let nest = format!(r#""s", "x": {}1{}"#, "[".repeat(depth), "]".repeat(depth));
+            check(&with(&nest), "invalid_json");
+            check(&with(&nest[..nest.len() / 2]), "invalid_json");
+        }
+        let brackets = format!(r#""s", "x": "{}\"[""#, "[".repeat(1_000));
+        check(&with(&brackets), "ok");
+    }
+
+    #[test]
+    fn in_final_mode_a_price_is_ignored_whatever_it_is() {
+        for price in ["9999", "-1", "\"20\"", "[]"] {
+            let body =
+                format!(r#"{{"full_text": "{}", "summary": "s", "bid_price_usd": {price}}}"#, "x".repeat(50));
+            let reading = read(body.as_bytes(), &expectation(Mode::Final)).unwrap();
+            assert_eq!(reading.answer.price, Money::from_minor(2500));
+            assert!(reading.warnings[0].starts_with("final_price_ignored"), "{:?}", reading.warnings);
+        }
+    }
+
+    #[test]
+    fn a_summary_is_cut_in_characters_not_bytes() {
+        let summary = |text: &str| {
+            let body = format!(r#"{{"full_text": "{}", "summary": "{text}"}}"#, "x".repeat(50));
+            let reading = read(body.as_bytes(), &expectation(Mode::Prototype)).unwrap();
+            (reading.answer.summary, reading.warnings.len())
+        };
+        assert_eq!(summary(&"é".repeat(299)), ("é".repeat(299), 0));
+        assert_eq!(summary(&"é".repeat(300)), (format!("{}…", "é".repeat(298)), 1));
+        assert_eq!(
+            summary(&format!("{} {}", "é".repeat(297), "y".repeat(9))),
+            (format!("{}…", "é".repeat(297)), 1)
+        );
+        assert_eq!(summary(&format!("  {}  ", "é".repeat(299))), ("é".repeat(299), 0));
     }
 
     proptest! {

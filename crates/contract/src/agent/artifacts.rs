@@ -45,7 +45,11 @@ type Dropped<T> = Result<T, &'static str>;
 
 /// The outer error refuses the whole answer, the inner one drops this artifact.
 fn one(json: &str, number: usize, warnings: &mut Vec<String>) -> Result<Dropped<Artifact>, Rejected> {
-    let Ok(item) = serde_json::from_str::<Item<'_>>(json) else { return Ok(Err("it is not an object")) };
+    if !json.starts_with('{') {
+        return Ok(Err("it is not an object"));
+    }
+    // Two readers of a key that stands twice would see two files.
+    let Ok(item) = serde_json::from_str::<Item<'_>>(json) else { return Ok(Err("a key stands in it twice")) };
     let Some((kind, spelled_otherwise)) = kind(item.kind) else {
         return Ok(Err("its type is not one of markdown, csv, html, json"));
     };
@@ -98,7 +102,7 @@ fn content(raw: Option<&RawValue>, kind: ArtifactKind) -> Option<(String, bool)>
 /// A file name as a label: its last segment, without anything that a file system or a header could act on.
 pub fn label(name: &str, kind: ArtifactKind, number: usize) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or("");
-    let seen: String = last.chars().filter(|c| !is_invisible(*c)).map(inert).collect();
+    let seen: String = last.chars().filter(|c| !is_unfit(*c)).map(inert).collect();
     let mut name = seen.trim_matches(['.', ' ']).to_owned();
     if is_device(&name) {
         name.insert(0, '_');
@@ -114,15 +118,22 @@ pub fn label(name: &str, kind: ArtifactKind, number: usize) -> String {
     name
 }
 
+/// What cannot be seen, and what some readers take for the end of a line.
+fn is_unfit(c: char) -> bool {
+    is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 fn inert(c: char) -> char {
     if matches!(c, '"' | '*' | ':' | '<' | '>' | '?' | '|' | '%' | ';') { '_' } else { c }
 }
 
+/// What follows `com` and `lpt` in a device's name; the raised ones count too.
+const NUMBERS: [&str; 12] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "\u{b9}", "\u{b2}", "\u{b3}"];
+
 /// Names that some systems open as devices, whatever follows the first dot.
 fn is_device(stem: &str) -> bool {
     let name = stem.split('.').next().unwrap_or("").trim().to_ascii_lowercase();
-    let numbered =
-        |prefix: &str| name.strip_prefix(prefix).is_some_and(|n| n.len() == 1 && ("1"..="9").contains(&n));
+    let numbered = |prefix: &str| name.strip_prefix(prefix).is_some_and(|n| NUMBERS.contains(&n));
     ["con", "prn", "aux", "nul", "conin$", "conout$"].contains(&name.as_str())
         || numbered("com")
         || numbered("lpt")
@@ -133,13 +144,58 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn read_list(json: &str) -> (Vec<Artifact>, Vec<String>) {
+        let mut warnings = Vec::new();
+        (read(json, &mut warnings).unwrap(), warnings)
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_dropped_and_said() {
+        let check = |item: &str, warning: &str| {
+            let good = r#"{"type": "csv", "filename": "t.csv", "content": "a,b"}"#;
+            let (kept, warnings) = read_list(&format!("[{item}, {good}]"));
+            assert_eq!(kept.iter().map(|a| a.filename.as_str()).collect::<Vec<_>>(), ["t.csv"], "{item}");
+            assert!(warnings.len() == 1 && warnings[0].contains(warning), "{item}: {warnings:?}");
+        };
+        check("5", "not an object");
+        check(r#"["markdown", "a.md", "x"]"#, "not an object");
+        check(r#"{"type": "markdown", "type": "html", "content": "x"}"#, "twice");
+        check(r#"{"type": 5, "content": "x"}"#, "its type");
+        check(r#"{"type": "markdown", "content": 5}"#, "no usable content");
+        check(r#"{"type": "markdown", "content": {"a": 1}}"#, "no usable content");
+        check(r#"{"type": "markdown", "content": "\ud800"}"#, "no usable content");
+    }
+
+    #[test]
+    fn json_content_that_is_no_text_is_written_out_as_sent() {
+        let (kept, warnings) =
+            read_list(r#"[{"type": "json", "filename": 7, "content": {"b": 1.50, "a": []}}]"#);
+        assert_eq!(kept[0].content, r#"{"b": 1.50, "a": []}"#);
+        assert_eq!(kept[0].filename, "artifact-1.json");
+        assert!(
+            warnings[0].starts_with("artifact_serialised") && warnings[1].starts_with("artifact_unnamed")
+        );
+    }
+
+    #[test]
+    fn labels() {
+        let check = |name: &str, expected: &str| assert_eq!(label(name, ArtifactKind::Markdown, 3), expected);
+        check("..", "artifact-3.md");
+        check("a/b/", "artifact-3.md");
+        check(" . report.MD. ", "report.MD");
+        check("aux", "_aux.md");
+        check("Com\u{b9}.txt", "_Com\u{b9}.txt.md");
+        check("com10.md", "com10.md");
+        check("a\r\nSet-Cookie: x\u{2028}.md", "aSet-Cookie_ x.md");
+    }
+
     proptest! {
         #[test]
         fn a_label_is_inert_whatever_the_name(name in "(?s).{0,150}") {
             let label = label(&name, ArtifactKind::Csv, 1);
             prop_assert!(label.chars().count() <= FILENAME_CHARS_MAX + ".csv".len());
             prop_assert!(label.to_lowercase().ends_with(".csv") && !label.starts_with('.'));
-            prop_assert!(!label.contains(['/', '\\', '"', ';', '%']) && !label.chars().any(is_invisible));
+            prop_assert!(!label.contains(['/', '\\', '"', ';', '%']) && !label.chars().any(is_unfit));
         }
     }
 }

@@ -1,22 +1,32 @@
 //! What an agent is sent: exactly twelve keys, always all of them.
 
+use super::message::cut;
 use bytes::Bytes;
 use gavel_domain::TaskId;
 use gavel_domain::invitation::Mode;
 use gavel_domain::money::{Currency, Money};
-use gavel_domain::task::Brief;
+use gavel_domain::task::{Attachment, Brief};
 use serde_json::{Map, Value, json};
 
+/// Fewest characters of a title that agents are promised.
+pub const TITLE_CHARS_MIN: usize = 5;
+/// Most characters of a title that agents are promised.
+pub const TITLE_CHARS_MAX: usize = 200;
 /// Fewest characters of a description that agents are promised.
 pub const DESCRIPTION_CHARS_MIN: usize = 20;
 /// Most characters of a description that agents are promised.
 pub const DESCRIPTION_CHARS_MAX: usize = 5_000;
+/// Most characters of revision notes: half of a description, so that notes and brief both stay readable.
+pub const REVISION_NOTES_CHARS_MAX: usize = DESCRIPTION_CHARS_MAX / 2;
 
 /// Rules every brief has unless the buyer lifts them.
 pub const QUALITY_RULES: [&str; 3] =
     ["no_placeholder_content", "complete_deliverable", "match_requested_format"];
 
 /// The body of a dispatch, serialised once: the same bytes are signed and sent to every agent.
+///
+/// Money is in units of the currency (25.0), which also names its key (`budget_usd`). The promises about lengths hold
+/// whatever the brief says: what is too short is filled with what else the buyer wrote, what is too long is cut.
 pub fn envelope(
     task: TaskId,
     brief: &Brief,
@@ -25,15 +35,17 @@ pub fn envelope(
     mode: Mode,
     revision_notes: Option<&str>,
 ) -> Bytes {
+    let notes = revision_notes.map(str::trim).filter(|notes| !notes.is_empty());
+    let notes = notes.map(|notes| cut(notes, REVISION_NOTES_CHARS_MAX));
     let mut body = Map::new();
     body.insert("task_id".to_owned(), json!(task.to_string()));
-    body.insert("title".to_owned(), json!(brief.title));
-    body.insert("description".to_owned(), json!(description(brief, revision_notes)));
+    body.insert("title".to_owned(), json!(title(brief)));
+    body.insert("description".to_owned(), json!(description(brief, notes.as_deref())));
     body.insert("category".to_owned(), json!(brief.category));
     body.insert("task_type".to_owned(), json!(brief.task_type));
-    body.insert("requirements".to_owned(), Value::Object(requirements(brief, revision_notes)));
+    body.insert("requirements".to_owned(), Value::Object(requirements(brief, notes.as_deref())));
     body.insert(format!("budget_{}", currency.suffix()), json!(budget.to_f64(currency)));
-    body.insert("attachments".to_owned(), attachments(brief));
+    body.insert("attachments".to_owned(), brief.attachments.iter().map(attachment).collect());
     body.insert("quality_rules".to_owned(), Value::Object(quality_rules(brief)));
     body.insert("mode".to_owned(), json!(mode.name()));
     body.insert("user_first_name".to_owned(), json!(brief.user_first_name));
@@ -41,24 +53,45 @@ pub fn envelope(
     Bytes::from(Value::Object(body).to_string())
 }
 
+fn title(brief: &Brief) -> String {
+    let mut title = brief.title.trim().to_owned();
+    if length(&title) < TITLE_CHARS_MIN {
+        title = format!("Task: {}", joined([&title, brief.task_type.trim()], " - "));
+    }
+    cut(title.trim(), TITLE_CHARS_MAX)
+}
+
 /// A short description is filled up with what else the buyer wrote; notes are appended, and never pushed out.
 fn description(brief: &Brief, notes: Option<&str>) -> String {
     let mut text = brief.description.trim().to_owned();
-    if text.chars().count() < DESCRIPTION_CHARS_MIN {
-        let wanted: Vec<String> =
-            brief.requirements.iter().map(|(key, value)| format!("{key}: {value}")).collect();
-        text = [text, brief.title.clone(), wanted.join("; ")]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join("\n");
+    if length(&text) < DESCRIPTION_CHARS_MIN {
+        let wanted: Vec<String> = brief.requirements.iter().map(requirement).collect();
+        text = joined([text.as_str(), brief.title.trim(), &wanted.join("; ")], "\n");
     }
-    let Some(notes) = notes else { return text };
-    let notes: String = notes.chars().take(DESCRIPTION_CHARS_MAX / 2).collect();
-    let appended = format!("\n\nRevision requested by the buyer:\n{notes}");
-    let room = DESCRIPTION_CHARS_MAX - appended.chars().count();
-    let kept: String = text.chars().take(room).collect();
-    format!("{kept}{appended}")
+    if length(&text) < DESCRIPTION_CHARS_MIN {
+        let kind = format!("Category: {}. Task type: {}.", brief.category, brief.task_type);
+        text = joined([text.as_str(), &kind], "\n");
+    }
+    let appended =
+        notes.map(|notes| format!("\n\nRevision requested by the buyer:\n{notes}")).unwrap_or_default();
+    let room = DESCRIPTION_CHARS_MAX - length(&appended);
+    format!("{}{appended}", cut(&text, room))
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn joined<const N: usize>(parts: [&str; N], between: &str) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(between)
+}
+
+/// A requirement in words: text without its quotes.
+fn requirement((key, value): (&String, &Value)) -> String {
+    match value {
+        Value::String(text) => format!("{key}: {text}"),
+        other => format!("{key}: {other}"),
+    }
 }
 
 fn requirements(brief: &Brief, notes: Option<&str>) -> Map<String, Value> {
@@ -69,21 +102,20 @@ fn requirements(brief: &Brief, notes: Option<&str>) -> Map<String, Value> {
     requirements
 }
 
-fn attachments(brief: &Brief) -> Value {
-    let one = |a: &gavel_domain::task::Attachment| json!({ "filename": a.filename, "url": a.url, "content_type": a.content_type });
-    Value::Array(brief.attachments.iter().map(one).collect())
+fn attachment(a: &Attachment) -> Value {
+    json!({ "filename": a.filename, "url": a.url, "content_type": a.content_type })
 }
 
+/// Exactly the three rules, as booleans: strict agents refuse a body with others.
 fn quality_rules(brief: &Brief) -> Map<String, Value> {
-    let mut rules: Map<String, Value> =
-        QUALITY_RULES.iter().map(|rule| ((*rule).to_owned(), json!(true))).collect();
-    rules.extend(brief.quality_rules.clone());
-    rules
+    let rule = |name: &str| brief.quality_rules.get(name).and_then(Value::as_bool).unwrap_or(true);
+    QUALITY_RULES.iter().map(|name| ((*name).to_owned(), json!(rule(name)))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn brief() -> Brief {
         let requirements = json!({ "tone": "plain", "word_count": 800 });
@@ -153,5 +185,54 @@ mod tests {
             .unwrap()
             .to_owned();
         assert_eq!(text.chars().count(), 5000);
+    }
+
+    #[test]
+    fn the_three_rules_are_the_buyers_to_lift_and_nothing_else_joins_them() {
+        let rules = json!({ "complete_deliverable": false, "match_requested_format": "no", "mine": true });
+        let brief = Brief { quality_rules: rules.as_object().unwrap().clone(), ..brief() };
+        let expected = json!({
+            "no_placeholder_content": true, "complete_deliverable": false, "match_requested_format": true
+        });
+        assert_eq!(sent(&brief, "USD", Mode::Prototype, None)["quality_rules"], expected);
+    }
+
+    #[test]
+    fn titles() {
+        let check = |title: &str, expected: &str| {
+            let brief = Brief { title: title.to_owned(), ..brief() };
+            assert_eq!(sent(&brief, "USD", Mode::Prototype, None)["title"], expected);
+        };
+        check("Five!", "Five!");
+        check(" Logo ", "Task: Logo - blog-post");
+        check("", "Task: blog-post");
+        check(&"t".repeat(201), &format!("{}\u{2026}", "t".repeat(199)));
+    }
+
+    #[test]
+    fn notes_are_bounded_and_blank_ones_are_none() {
+        let blank = sent(&brief(), "USD", Mode::Final, Some(" \n"));
+        assert_eq!(blank["requirements"].get("revision_notes"), None);
+        assert_eq!(blank["description"], brief().description.as_str());
+        let long = sent(&brief(), "USD", Mode::Final, Some(&"n".repeat(100_000)));
+        let notes = long["requirements"]["revision_notes"].as_str().unwrap();
+        assert_eq!(notes.chars().count(), REVISION_NOTES_CHARS_MAX);
+        assert!(long["description"].as_str().unwrap().ends_with(notes));
+    }
+
+    proptest! {
+        #[test]
+        fn twelve_keys_and_the_promised_lengths_whatever_the_brief(
+            title in "\\PC{0,300}", description in "(?s).{0,30}|x{4990,5010}", notes in "(?s).{0,60}|n{2490,2510}",
+            task_type in "[a-z-]{1,12}", value in "\\PC{0,40}"
+        ) {
+            let mut brief = Brief { title, description, task_type, ..brief() };
+            brief.requirements.insert("tone".to_owned(), json!(value));
+            let sent = sent(&brief, "USD", Mode::Final, Some(&notes));
+            prop_assert_eq!(sent.as_object().unwrap().len(), 12);
+            let length = |key: &str| sent[key].as_str().unwrap().chars().count();
+            prop_assert!((TITLE_CHARS_MIN..=TITLE_CHARS_MAX).contains(&length("title")));
+            prop_assert!((DESCRIPTION_CHARS_MIN..=DESCRIPTION_CHARS_MAX).contains(&length("description")));
+        }
     }
 }

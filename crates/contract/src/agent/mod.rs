@@ -1,7 +1,11 @@
 //! The agent protocol: what an agent is sent, and what its answer means.
+//!
+//! Read in this order: [`envelope`] (what is sent), [`outcome`] (from a status line or a failure to an outcome),
+//! [`answer`] (reading the body of a 200), [`artifacts`] (files beside it), [`message`] (its word to the buyer).
 
 pub mod answer;
 pub mod artifacts;
 pub mod envelope;
+mod fields; // the body as raw JSON fields
 pub mod message;
 pub mod outcome;

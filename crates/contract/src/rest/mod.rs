@@ -1,0 +1,26 @@
+//! The REST shapes: what buyers and developers send, and what they get. In the order of a task's life.
+//!
+//! Names of money follow the platform's currency (`budget_usd`, `budget_aud`...): see [`Amount`].
+
+pub mod amount;
+mod catalogue;
+mod delivery;
+mod developer;
+mod event;
+mod explain;
+mod gallery;
+mod problem;
+mod task;
+
+pub use amount::{Amount, BidPrice, Budget, MaxPrice, MinPrice, MoneyName, RemixFee, follow_currency};
+pub use catalogue::{CategoriesResponse, CategoryView, TaskTypeView};
+pub use delivery::{DeliveryView, RevisionRequest, TaskDelivery};
+pub use developer::{
+    AgentChanges, AgentCreated, AgentList, AgentResponse, AgentStats, CategoryScores, DeveloperRegistered,
+    DeveloperResponse, NewAgent, NewDeveloper, RecentBidView, Totals,
+};
+pub use event::TaskEventView;
+pub use explain::{CandidateView, ExplainResponse, RoundView};
+pub use gallery::{ArtifactView, BidView, GalleryResponse, InvitationView, Selected};
+pub use problem::{FieldError, ProblemBody};
+pub use task::{AttachmentView, CloseWish, NewTask, RoutingWish, TaskList, TaskResponse};
