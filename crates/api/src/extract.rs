@@ -23,12 +23,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         let raw = Bytes::from_request(request, state).await.map_err(|cause| unreadable(cause.status()))?;
         if !is_json && !raw.is_empty() {
             let detail = "Send the body as application/json.";
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "media_type",
-                "Not JSON",
-                detail,
-            ));
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "Not JSON", detail));
         }
         Ok(Body { fields: Fields::parse(&raw)?, raw })
     }

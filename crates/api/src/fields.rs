@@ -47,7 +47,8 @@ impl Fields {
 
     /// Notes a problem that has a code of its own.
     pub(crate) fn coded_problem(&mut self, name: &str, code: &str, message: impl Into<String>) {
-        let error = FieldError { code: Some(code.to_owned()), ..FieldError::new(self.path_of(name), message) };
+        let error =
+            FieldError { code: Some(code.to_owned()), ..FieldError::new(self.path_of(name), message) };
         self.problems.push(error);
     }
 
@@ -198,6 +199,15 @@ impl Fields {
         fitting
     }
 
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        let flag = self.any(name)?.as_bool();
+        if flag.is_none() {
+            self.problem(name, "must be true or false");
+        }
+        flag
+    }
+
     /// A UUID.
     pub(crate) fn uuid(&mut self, name: &str) -> Option<Uuid> {
         let id = self.any(name)?.as_str().and_then(|text| Uuid::try_parse(text).ok());
@@ -311,15 +321,18 @@ mod tests {
         assert_eq!(body.text("b", 1..=3), None);
         assert_eq!(body.any("c"), None);
         body.require(&["d"]);
-        assert_eq!(problems(body), [
-            "a is given twice",
-            "b must have 1 to 3 characters",
-            "c must not contain NUL characters",
-            "d is required",
-            "a is not a known field",
-            "id is set by Gavel and cannot be sent",
-            "x is not a known field",
-        ]);
+        assert_eq!(
+            problems(body),
+            [
+                "a is given twice",
+                "b must have 1 to 3 characters",
+                "c must not contain NUL characters",
+                "d is required",
+                "a is not a known field",
+                "id is set by Gavel and cannot be sent",
+                "x is not a known field",
+            ]
+        );
     }
 
     #[test]
@@ -336,7 +349,11 @@ mod tests {
         let check = |json: &str, expected: Result<i64, &str>| {
             let mut body = fields(&format!(r#"{{"budget_usd": {json}}}"#));
             let read = body.money::<Budget>(&usd, range.clone()).map(Money::minor);
-            assert_eq!(read.ok_or_else(|| problems(body).join(";")), expected.map_err(str::to_owned), "{json}");
+            assert_eq!(
+                read.ok_or_else(|| problems(body).join(";")),
+                expected.map_err(str::to_owned),
+                "{json}"
+            );
         };
         check("3", Ok(300));
         check("300.00", Ok(30_000));
@@ -358,11 +375,10 @@ mod tests {
         let mut one = body.nested("one").unwrap();
         one.texts("c", 3);
         body.absorb(one);
-        assert_eq!(problems(body), [
-            "list[1].a is required",
-            "list[1].b is not a known field",
-            "one.c must be a list of texts",
-        ]);
+        assert_eq!(
+            problems(body),
+            ["list[1].a is required", "list[1].b is not a known field", "one.c must be a list of texts",]
+        );
     }
 
     #[test]

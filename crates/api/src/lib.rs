@@ -24,4 +24,4 @@ mod testing;
 
 pub use router::{openapi, router};
 pub use serve::{ServeLimits, serve};
-pub use state::{Activation, ApiSettings, AppState};
+pub use state::{ApiSettings, AppState};

@@ -99,7 +99,9 @@ pub(crate) fn breakdown(verdict: &Value) -> Map<String, Value> {
     let dimensions = verdict.get("dimensions").unwrap_or(verdict);
     let value_of = |dimension: Dimension| {
         let named = |item: &&Value| {
-            ["dimension", "name"].iter().any(|key| item.get(key).and_then(Value::as_str) == Some(dimension.name()))
+            ["dimension", "name"]
+                .iter()
+                .any(|key| item.get(key).and_then(Value::as_str) == Some(dimension.name()))
         };
         let entry = match dimensions {
             Value::Array(items) => items.iter().find(named)?,
@@ -202,7 +204,8 @@ mod tests {
 
     #[test]
     fn breakdowns() {
-        let check = |verdict: Value, expected: Value| assert_eq!(Value::Object(breakdown(&verdict)), expected);
+        let check =
+            |verdict: Value, expected: Value| assert_eq!(Value::Object(breakdown(&verdict)), expected);
         check(json!({ "dimensions": { "originality": 0.5, "other": 1 } }), json!({ "originality": 0.5 }));
         check(
             json!({ "dimensions": [{ "dimension": "output_quality", "value": 0.7, "evidence": [] }] }),

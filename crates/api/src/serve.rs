@@ -39,7 +39,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `stop`; then no new connection is taken and running requests get `limits.drain` to end.
 /// `true`: all of them ended in time.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, limits: ServeLimits) -> bool {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    limits: ServeLimits,
+) -> bool {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let (graceful, builder) = (GracefulShutdown::new(), builder(limits));
     while let Some((socket, slot)) = next(&listener, &slots, &stop).await {
@@ -103,7 +108,9 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    async fn server(limits: ServeLimits) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<bool>) {
+    async fn server(
+        limits: ServeLimits,
+    ) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<bool>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let slow = || async {

@@ -4,7 +4,7 @@ use gavel_domain::catalog::Catalog;
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
 use gavel_domain::task::Task;
-use gavel_domain::{Chance, Clock, Currency, Money, Timestamp, TransferId};
+use gavel_domain::{Chance, Clock, Currency, Timestamp, TransferId};
 use gavel_store::{Store, ledger::Settlement};
 use gavel_vault::Vault;
 use std::sync::Arc;
@@ -36,25 +36,12 @@ pub struct ApiSettings {
     pub money: MoneyPolicy,
     /// Windows and limits of a task.
     pub timers: Timers,
-    /// When a new agent becomes active.
-    pub activation: Activation,
     /// What may be asked for.
     pub catalog: Arc<Catalog>,
     /// Which endpoints may be registered.
     pub guard: Guard,
-    /// What another round costs.
-    pub remix_fee: Money,
     /// Real tasks after which an agent is no newcomer any more.
     pub newcomer_tasks: u32,
-}
-
-/// When a new agent becomes active.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// At its registration.
-    Immediate,
-    /// When it has passed a benchmark.
-    Benchmark,
 }
 
 impl AppState {

@@ -142,10 +142,8 @@ fn api_settings(config: &AppConfig) -> ApiSettings {
         currency: config.currency.clone(),
         money: config.money.clone(),
         timers: config.timers.clone(),
-        activation: config.activation,
         catalog: Arc::new(config.catalog.clone()),
         guard: config.guard.clone(),
-        remix_fee: config.remix_fee,
         newcomer_tasks: config.triage.newcomer_tasks,
     }
 }

@@ -37,7 +37,7 @@ pub enum Command {
     Ledger(LedgerCommand),
     /// Bring the database to this version
     #[command(after_help = EXIT_CODES)]
-    Migrate(PlaceArgs),
+    Migrate(MigrateArgs),
     /// Check the settings and say what is in force
     #[command(after_help = EXIT_CODES)]
     CheckConfig(CheckArgs),
@@ -160,6 +160,17 @@ pub struct VerifyArgs {
     pub place: PlaceArgs,
 }
 
+/// `gavel migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
 /// `gavel check-config`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -169,6 +180,9 @@ pub struct CheckArgs {
     /// Print every setting with its default instead
     #[arg(long)]
     pub defaults: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn parse_scope(text: &str) -> Result<KeyScope, String> {

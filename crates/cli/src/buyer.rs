@@ -3,8 +3,9 @@
 
 use crate::client::{CallError, Client};
 use crate::progress::Progress;
-use crate::Failure;
+use crate::{Failure, output};
 use anyhow::anyhow;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -51,8 +52,8 @@ impl Buyer {
     ///
     /// # Errors
     /// [`Failure::NoValidBid`] when nobody gave a usable answer; a failure when the phase outlasts `phase`.
-    pub async fn watch(&self, phase: Duration, progress: &mut Progress) -> Result<Value, Failure> {
-        let until = Instant::now() + phase + OVERHEAD;
+    pub async fn watch(&self, phase: TimeDelta, progress: &mut Progress) -> Result<Value, Failure> {
+        let until = limit_of(phase);
         loop {
             let gallery = self.get("/bids").await?;
             progress.show(&gallery);
@@ -63,6 +64,20 @@ impl Buyer {
             }
             pause(until, "the prototypes").await?;
         }
+    }
+
+    /// Selects the best bid, waits for its finished work and approves it; the delivery.
+    ///
+    /// # Errors
+    /// When no bid is scored, the API refuses, or nothing usable is delivered within `limit`.
+    pub async fn finish_best(&self, gallery: &Value, limit: TimeDelta) -> Result<Value, Failure> {
+        let bid = best(gallery).ok_or_else(|| anyhow!("no bid could be judged; none was picked"))?;
+        let word = |name: &str| bid[name].as_str().unwrap_or_default();
+        output::note(&format!("Selected: {}; it is asked for the finished work", word("agent_name")));
+        self.select(word("id")).await?;
+        let delivery = self.await_delivery(limit).await?;
+        self.approve().await?;
+        Ok(delivery)
     }
 
     /// Selects a bid.
@@ -77,8 +92,8 @@ impl Buyer {
     ///
     /// # Errors
     /// When the winner delivers nothing usable, or the call outlasts `limit`.
-    pub async fn await_delivery(&self, limit: Duration) -> Result<Value, Failure> {
-        let until = Instant::now() + limit + OVERHEAD;
+    pub async fn await_delivery(&self, limit: TimeDelta) -> Result<Value, Failure> {
+        let until = limit_of(limit);
         loop {
             let task = self.task().await?;
             match task["status"].as_str().unwrap_or_default() {
@@ -153,6 +168,10 @@ impl Buyer {
 /// The bid to pick without asking: the gallery's first that is scored. The gallery is sorted, best first.
 pub fn best(gallery: &Value) -> Option<&Value> {
     gallery["bids"].as_array()?.iter().find(|bid| bid["eval_score"].is_number() && bid["presented"] == true)
+}
+
+fn limit_of(time: TimeDelta) -> Instant {
+    Instant::now() + time.to_std().unwrap_or_default() + OVERHEAD
 }
 
 async fn pause(until: Instant, what: &str) -> Result<(), Failure> {

@@ -80,7 +80,10 @@ fn read_one(file: &str, text: &str, seen: &mut BTreeSet<String>) -> Result<Categ
         return Err(broken(line_of(text, &read.slug), problem));
     }
     if read.task_types.is_empty() {
-        return Err(broken(line_of(text, "task_types"), "a category needs at least one task type".to_owned()));
+        return Err(broken(
+            line_of(text, "task_types"),
+            "a category needs at least one task type".to_owned(),
+        ));
     }
     let names = read.task_types.iter().map(|t| (&t.slug, &t.name));
     for (slug, name) in [(&read.slug, &read.name)].into_iter().chain(names) {
@@ -91,9 +94,9 @@ fn read_one(file: &str, text: &str, seen: &mut BTreeSet<String>) -> Result<Categ
 }
 
 fn check(slug: &str, name: &str, seen: &mut BTreeSet<String>) -> Result<(), String> {
-    let spelled = slug.split('-').all(|word| {
-        !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    });
+    let spelled = slug
+        .split('-')
+        .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
     if !spelled {
         return Err(format!("the slug {slug:?} must be lowercase words joined by single hyphens"));
     }
@@ -109,7 +112,12 @@ fn check(slug: &str, name: &str, seen: &mut BTreeSet<String>) -> Result<(), Stri
 /// The last line that says `word`: where a name is used twice, the second use is the mistake.
 fn line_of(text: &str, word: &str) -> usize {
     let quoted = format!("\"{word}\"");
-    text.lines().enumerate().filter(|(_, line)| line.contains(&quoted)).map(|(at, _)| at + 1).last().unwrap_or(1)
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| line.contains(&quoted))
+        .map(|(at, _)| at + 1)
+        .last()
+        .unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -137,7 +145,8 @@ mod tests {
             assert_eq!((error.line, error.file.as_str()), (line, "config/catalog/a.json"), "{error}");
             assert!(error.problem.contains(word), "{error}");
         };
-        let file = |types: &str| format!("{{\n\"slug\": \"a\",\n\"name\": \"A\",\n\"task_types\": [{types}]\n}}");
+        let file =
+            |types: &str| format!("{{\n\"slug\": \"a\",\n\"name\": \"A\",\n\"task_types\": [{types}]\n}}");
         check("{\n\"slug\": \"a\",\n}", 3, "trailing comma");
         check("{\n\"slug\": \"a\",\n\"nmae\": \"A\"}", 3, "nmae");
         check(&file(""), 4, "at least one");

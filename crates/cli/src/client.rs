@@ -92,7 +92,9 @@ fn problem(status: u16, body: &Value) -> CallError {
     let fields = body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut lines = vec![text(body, "detail")];
     if fields.len() > 1 {
-        lines.extend(fields.iter().map(|field| format!("  {}: {}", text(field, "field"), text(field, "message"))));
+        lines.extend(
+            fields.iter().map(|field| format!("  {}: {}", text(field, "field"), text(field, "message"))),
+        );
     }
     CallError::Problem { status, sentence: lines.join("\n") }
 }

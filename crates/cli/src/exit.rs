@@ -39,10 +39,9 @@ impl Failure {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Failure::Store(_) | Failure::Other(_) => 1,
-            Failure::Settings(_)
-            | Failure::Usage(_)
-            | Failure::KeyFile(_)
-            | Failure::WrongKeyFile { .. } => 2,
+            Failure::Settings(_) | Failure::Usage(_) | Failure::KeyFile(_) | Failure::WrongKeyFile { .. } => {
+                2
+            }
             Failure::NoValidBid(_) => 3,
         }
     }

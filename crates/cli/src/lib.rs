@@ -10,11 +10,14 @@ pub mod buyer; // a buyer at the command line: posts, watches, selects, approves
 pub mod catalog; // the shipped categories and task types
 pub mod client; // a small client of our own API
 mod commands; // one file per command
+mod contenders; // the agents named on the command line
+pub mod developer; // a developer at the command line: registers agents
 mod exit; // how a command ends, and its exit code
 pub mod output; // the one place that prints
 pub mod progress; // every agent's progress on stderr
 pub mod report; // the ranking, the delivery and the balances in words
 pub mod settings; // defaults, file and environment, checked whole
+mod task_file; // a task in YAML
 
 pub use commands::execute;
 pub use exit::Failure;

@@ -43,7 +43,8 @@ fn price(bid: &Value) -> Option<String> {
 
 /// The summary, the dimensions, the faults that capped the score, and the weightiest evidence.
 fn reasons(bid: &Value) -> Vec<String> {
-    let mut reasons = vec![clipped(&text(&bid["prototype_summary"]), WIDTH), dimensions(&bid["eval_breakdown"])];
+    let mut reasons =
+        vec![clipped(&text(&bid["prototype_summary"]), WIDTH), dimensions(&bid["eval_breakdown"])];
     let verdict = &bid["verdict"];
     for gate in verdict["gates"].as_array().into_iter().flatten() {
         reasons.push(format!("! {}", clipped(&text(&gate["text"]), WIDTH)));
@@ -81,17 +82,30 @@ fn evidence(verdict: &Value) -> Vec<(i64, String)> {
     }
 }
 
-/// Prints the finished work.
-pub fn delivery(delivery: &Value) {
-    line(&format!("\nDelivery: {}", text(&delivery["summary"])));
-    line(&text(&delivery["full_text"]));
+/// Prints the finished work, or so many lines of it.
+pub fn delivery(delivery: &Value, lines_max: usize) {
+    line(&format!("\nDelivery: {}\n", text(&delivery["summary"])));
+    let full_text = text(&delivery["full_text"]);
+    for text in full_text.lines().take(lines_max) {
+        line(text);
+    }
+    let rest = full_text.lines().count().saturating_sub(lines_max);
+    if rest > 0 {
+        line(&format!("... and {rest} more lines"));
+    }
+}
+
+/// Prints that the delivery was approved, and where the task is now.
+pub fn approved(task: &Value) {
+    line(&format!("\nApproved: the task is {}.", text(&task["status"])));
 }
 
 /// Prints the balances.
 pub fn balances(ledger: &Value) {
-    line("\nLedger");
+    line(&format!("\nLedger ({})", text(&ledger["currency"])));
     for balance in ledger["balances"].as_array().into_iter().flatten() {
-        line(&format!("  {:<48} {:>10}", text(&balance["account"]), balance["amount"].to_string()));
+        let name = balance["name"].as_str().or(balance["account"].as_str()).unwrap_or_default();
+        line(&format!("  {name:<48} {:>10.2}", balance["amount"].as_f64().unwrap_or_default()));
     }
     let transfers = &ledger["transfers"];
     let problems = ledger["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -108,9 +122,7 @@ pub fn balances(ledger: &Value) {
 pub async fn ledger(store: &Store, currency: &Currency) -> anyhow::Result<Value> {
     let balances = store.balances().await.context("the balances cannot be read")?;
     let report = store.verify_ledger(currency.code()).await.context("the ledger cannot be read")?;
-    let balance = |balance: &gavel_store::ledger::Balance| {
-        json!({ "account": balance.account.to_string(), "amount": balance.amount.to_f64(currency) })
-    };
+    let balance = |balance: &gavel_store::ledger::Balance| json!({ "account": balance.account.to_string(), "amount": balance.amount.to_f64(currency) });
     Ok(json!({
         "currency": currency.code(),
         "balances": balances.iter().map(balance).collect::<Vec<_>>(),

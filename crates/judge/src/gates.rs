@@ -100,7 +100,7 @@ pub(crate) fn gates(brief: &CompiledBrief, text: &Text<'_>, echo: Ppm) -> Vec<Ga
         GateKind::Stub => stub(brief, text),
         GateKind::Placeholder => placeholders(brief, text),
         GateKind::Outline => outline(brief, text),
-        GateKind::Truncated => truncated(brief, text),
+        GateKind::Truncated => truncated(text),
     };
     let fired = GateKind::ALL.into_iter().filter_map(|kind| Some((kind, fire(kind)?)));
     fired.map(|(kind, spans)| Gate { kind, cap: kind.cap(), spans, text: kind.text().to_owned() }).collect()
@@ -257,7 +257,7 @@ fn is_catchword(text: &Text<'_>, line: &Line) -> bool {
 /// Shorter texts may end as they like: titles, answers, names.
 const TRUNCATED_WORDS_MIN: usize = 25;
 
-fn truncated(brief: &CompiledBrief, text: &Text<'_>) -> Fired {
+fn truncated(text: &Text<'_>) -> Fired {
     let last = text.written().next_back()?;
     let content = text.of(last);
     let final_char = content.chars().next_back()?;

@@ -35,7 +35,7 @@ pub use evidence::{Evidence, EvidenceKind, Measured};
 pub use gates::{Gate, GateKind};
 pub use limits::CANNOT_MEASURE;
 pub use quantity::Quantity;
-pub use rubric::{Origin, Rubric, RubricError, Rubrics, WeightRow};
+pub use rubric::{Origin, Rubric, RubricError, Rubrics};
 pub use substance::Features;
 pub use verdict::{DimensionScore, Flag, FlagKind, ItemResult, JUDGE, Verdict, judge};
 pub use work::Work;

@@ -4,33 +4,21 @@ use gavel_domain::score::{Dimension, Weights, WeightsError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The weights of all categories, as the policy file has them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The weights of all categories: read from a policy file, and right once they are read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Table")]
 pub struct Rubrics {
-    /// For categories that are not listed.
-    pub default: WeightRow,
-    /// By slug of the category.
-    #[serde(default)]
-    pub category: BTreeMap<String, WeightRow>,
+    default: Rubric,
+    category: BTreeMap<String, Rubric>,
 }
 
-/// One row of the table, in basis points.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WeightRow {
-    /// Where the numbers come from: `published` or `ours`.
+/// The weights of one task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rubric {
+    /// How much each dimension counts.
+    pub weights: Weights,
+    /// Where that comes from.
     pub origin: Origin,
-    /// Does it do the whole of what was asked?
-    pub task_completion: u16,
-    /// Is what it says true, as far as that can be told?
-    pub factual_accuracy: u16,
-    /// Is it well made?
-    pub output_quality: u16,
-    /// Has it the format that was asked for?
-    pub format_compliance: u16,
-    /// Is it more than boilerplate or a copy?
-    pub originality: u16,
 }
 
 /// Where weights come from.
@@ -41,15 +29,6 @@ pub enum Origin {
     Published,
     /// Chosen by this project.
     Ours,
-}
-
-/// The weights of one task, checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rubric {
-    /// How much each dimension counts.
-    pub weights: Weights,
-    /// Where that comes from.
-    pub origin: Origin,
 }
 
 /// A row that does not make a whole.
@@ -63,31 +42,70 @@ pub struct RubricError {
 }
 
 impl Rubrics {
-    /// Refuses a table with a row that does not sum to one.
-    ///
-    /// # Errors
-    /// The first such row.
-    pub fn check(&self) -> Result<(), RubricError> {
-        let rows = self.category.iter().map(|(slug, row)| (slug.as_str(), row));
-        rows.chain([("default", &self.default)]).try_for_each(|(slug, row)| row.rubric(slug).map(|_| ()))
+    /// The weights of a category, or the default ones.
+    pub fn for_category(&self, category: &str) -> Rubric {
+        self.category.get(category).copied().unwrap_or(self.default)
     }
 }
 
-impl Rubric {
-    /// The weights of a category, or the default ones.
-    ///
-    /// # Errors
-    /// The row does not sum to one.
-    pub fn for_category(rubrics: &Rubrics, category: &str) -> Result<Self, RubricError> {
-        match rubrics.category.get(category) {
-            Some(row) => row.rubric(category),
-            None => rubrics.default.rubric("default"),
+/// The shipped table, as `config/policy/judge.toml` has it: in the order of [`Dimension::ALL`].
+impl Default for Rubrics {
+    fn default() -> Self {
+        let published = |weights| Rubric::new(weights, Origin::Published);
+        let category = [
+            ("content-writing", published([2500, 2000, 2500, 1500, 1500])),
+            ("data-spreadsheets", published([3000, 3000, 2000, 1500, 500])),
+            ("research-analysis", published([2500, 3000, 2000, 1000, 1500])),
+            ("business-documents", published([3000, 1500, 2500, 2000, 1000])),
+        ];
+        Rubrics {
+            default: Rubric::new([3000, 2000, 2500, 1500, 1000], Origin::Ours),
+            category: category.map(|(slug, rubric)| (slug.to_owned(), rubric)).into(),
         }
     }
 }
 
-impl WeightRow {
-    fn rubric(&self, category: &str) -> Result<Rubric, RubricError> {
+impl Rubric {
+    /// A row of the shipped table.
+    fn new(row: [u16; 5], origin: Origin) -> Self {
+        let weights =
+            Weights::new(row).expect("every row of the shipped table sums to one; a test reads them all");
+        Rubric { weights, origin }
+    }
+}
+
+/// The table as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    default: Row,
+    #[serde(default)]
+    category: BTreeMap<String, Row>,
+}
+
+/// One row, in basis points.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    origin: Origin,
+    task_completion: u16,
+    factual_accuracy: u16,
+    output_quality: u16,
+    format_compliance: u16,
+    originality: u16,
+}
+
+impl TryFrom<Table> for Rubrics {
+    type Error = RubricError;
+    fn try_from(table: Table) -> Result<Self, RubricError> {
+        let rows = table.category.into_iter();
+        let read = rows.map(|(slug, row)| row.read(&slug).map(|rubric| (slug, rubric)));
+        Ok(Rubrics { default: table.default.read("default")?, category: read.collect::<Result<_, _>>()? })
+    }
+}
+
+impl Row {
+    fn read(&self, category: &str) -> Result<Rubric, RubricError> {
         let row = Dimension::ALL.map(|dimension| match dimension {
             Dimension::TaskCompletion => self.task_completion,
             Dimension::FactualAccuracy => self.factual_accuracy,
@@ -105,16 +123,14 @@ impl WeightRow {
 mod tests {
     use super::*;
 
-    fn shipped() -> Rubrics {
-        toml::from_str(include_str!("../../../config/policy/judge.toml")).unwrap()
-    }
+    const SHIPPED: &str = include_str!("../../../config/policy/judge.toml");
 
     #[test]
     fn the_shipped_table() {
-        let rubrics = shipped();
-        rubrics.check().unwrap();
+        let rubrics: Rubrics = toml::from_str(SHIPPED).unwrap();
+        assert_eq!(rubrics, Rubrics::default());
         let check = |category, expected: [u16; 5], origin| {
-            let rubric = Rubric::for_category(&rubrics, category).unwrap();
+            let rubric = rubrics.for_category(category);
             assert_eq!(Dimension::ALL.map(|d| rubric.weights.of(d)), expected, "{category}");
             assert_eq!(rubric.origin, origin, "{category}");
         };
@@ -127,13 +143,10 @@ mod tests {
 
     #[test]
     fn bad_tables_are_refused() {
-        let mut rubrics = shipped();
-        rubrics.default.originality += 1;
-        let error = rubrics.check().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "judge weights of `default`: the five weights sum to 10001 basis points; they must sum to 10000"
-        );
-        assert!(toml::from_str::<Rubrics>("[default]\norigin = \"ours\"\nstyle = 1").is_err());
+        let told = |text: &str| toml::from_str::<Rubrics>(text).unwrap_err().to_string();
+        let surplus = told(&SHIPPED.replacen("3000", "3001", 1));
+        assert!(surplus.contains("judge weights of `default`"), "{surplus}");
+        assert!(surplus.contains("sum to 10001 basis points"), "{surplus}");
+        assert!(told("[default]\norigin = \"ours\"\nstyle = 1").contains("style"));
     }
 }

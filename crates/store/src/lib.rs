@@ -29,7 +29,7 @@ pub mod tasks;
 pub use claim::{Claimed, Lease};
 pub use db::{Engine, Store};
 pub use error::{Error, Result};
-pub use hints::Hints;
+pub use hints::{Hints, Watch};
 pub use idempotency::{IdempotencyKey, Once};
 
 /// The answer of a write that is guarded by what the caller read before.

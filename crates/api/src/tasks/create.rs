@@ -55,9 +55,22 @@ mod tests {
         assert_eq!(answer.status, 201, "{}", answer.body);
         let keys: Vec<_> = answer.body.as_object().unwrap().keys().map(String::as_str).collect();
         for key in [
-            "id", "user_id", "title", "description", "category", "task_type", "requirements", "budget_usd",
-            "compute_budget", "status", "experimentation", "created_at", "expires_at", "attachments",
-            "brand_kit_id", "prototype_tier",
+            "id",
+            "user_id",
+            "title",
+            "description",
+            "category",
+            "task_type",
+            "requirements",
+            "budget_usd",
+            "compute_budget",
+            "status",
+            "experimentation",
+            "created_at",
+            "expires_at",
+            "attachments",
+            "brand_kit_id",
+            "prototype_tier",
         ] {
             assert!(keys.contains(&key), "{key}");
         }
@@ -73,7 +86,8 @@ mod tests {
     async fn a_repeated_key_gives_the_first_answer() {
         let world = World::new().await;
         let post = |body: Value, key: &'static str| {
-            let request = world.request("POST", "/api/v1/tasks", world.buyer()).header("idempotency-key", key);
+            let request =
+                world.request("POST", "/api/v1/tasks", world.buyer()).header("idempotency-key", key);
             world.send(request, body.to_string())
         };
         let first = post(new_task(), "one").await;

@@ -8,7 +8,7 @@ use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use futures::{Stream, StreamExt, stream};
 use gavel_contract::rest::{ProblemBody, TaskEventView};
 use gavel_domain::{TaskId, event::Event, lifecycle::TaskState};
-use gavel_store::{Store, hints::Watch};
+use gavel_store::{Store, Watch};
 use http::HeaderMap;
 use std::{convert::Infallible, time::Duration};
 

@@ -71,7 +71,7 @@ mod tests {
         let round = &buyer.body["rounds"][0];
         assert_eq!(round["candidates"].as_array().unwrap().len(), 3);
         let reasons: Vec<_> = round["candidates"].as_array().unwrap().iter().map(|c| &c["reason"]).collect();
-        assert_eq!(reasons, [&json!("chosen"), &json!("chosen"), &json!("paused")]);
+        assert_eq!(reasons, [&json!("chosen"), &json!("chosen"), &json!("inactive")]);
         assert!(round.get("record").is_none());
         let operator = world.get(world.admin(), &path).await;
         assert_eq!(operator.body["rounds"][0]["record"]["version"], 1);

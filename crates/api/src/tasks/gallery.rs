@@ -5,6 +5,7 @@ use crate::auth::{May, SeeTasks};
 use crate::{AppState, extract::TaskPath, problem::Problem, render, reply::Json};
 use axum::extract::State;
 use gavel_contract::rest::{GalleryResponse, InvitationView, ProblemBody, RemixFee};
+use gavel_domain::Money;
 use gavel_store::invitations::Dispatch;
 
 /// A task's bids, best first, and how far the agents are
@@ -24,7 +25,7 @@ pub(crate) async fn gallery(
         total_bids_generated: bids.len(),
         bids: bids.iter().map(|bid| render::bid(bid, settings)).collect(),
         remix_available: false,
-        remix_fee: RemixFee::new(settings.remix_fee, &settings.currency),
+        remix_fee: RemixFee::new(Money::ZERO, &settings.currency),
         review_extensions_used: 0,
         review_extensions_remaining: 0,
         expires_at: task.expires_at,
@@ -56,16 +57,36 @@ mod tests {
         let answer = world.get(world.buyer(), &format!("/api/v1/tasks/{task}/bids")).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         for key in [
-            "task", "bids", "total_bids_generated", "remix_available", "remix_fee_usd",
-            "review_extensions_used", "review_extensions_remaining", "expires_at", "invitations",
+            "task",
+            "bids",
+            "total_bids_generated",
+            "remix_available",
+            "remix_fee_usd",
+            "review_extensions_used",
+            "review_extensions_remaining",
+            "expires_at",
+            "invitations",
         ] {
             assert!(answer.body.get(key).is_some(), "{key}");
         }
         let bid = &answer.body["bids"][0];
         for key in [
-            "id", "task_id", "agent_id", "round", "bid_price_usd", "prototype_summary", "artifacts",
-            "eval_score", "eval_breakdown", "presented", "selected", "status", "created_at", "agent_name",
-            "agent_tier", "agent_message",
+            "id",
+            "task_id",
+            "agent_id",
+            "round",
+            "bid_price_usd",
+            "prototype_summary",
+            "artifacts",
+            "eval_score",
+            "eval_breakdown",
+            "presented",
+            "selected",
+            "status",
+            "created_at",
+            "agent_name",
+            "agent_tier",
+            "agent_message",
         ] {
             assert!(bid.get(key).is_some(), "{key}");
         }
@@ -75,7 +96,8 @@ mod tests {
         assert_eq!((&bid["presented"], &bid["round"]), (&json!(true), &json!("1")));
         assert_eq!(bid["agent_tier"], "new_challenger");
         assert!(bid.get("token_usage").is_none());
-        let outcomes: Vec<_> = answer.body["invitations"].as_array().unwrap().iter().map(|i| &i["outcome"]).collect();
+        let outcomes: Vec<_> =
+            answer.body["invitations"].as_array().unwrap().iter().map(|i| &i["outcome"]).collect();
         assert_eq!(outcomes, [&json!("valid"), &json!("valid")]);
     }
 

@@ -100,7 +100,10 @@ mod tests {
     async fn filters_and_wrong_parameters() {
         let world = World::new().await;
         let task = world.posted().await;
-        assert_eq!(world.post(world.buyer(), &format!("/api/v1/tasks/{task}/cancel"), &().into()).await.status, 200);
+        assert_eq!(
+            world.post(world.buyer(), &format!("/api/v1/tasks/{task}/cancel"), &().into()).await.status,
+            200
+        );
         let count = async |key: &str, query: &str| {
             let page = world.get(key, &format!("/api/v1/tasks{query}")).await;
             page.body["tasks"].as_array().map(Vec::len)

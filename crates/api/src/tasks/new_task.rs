@@ -24,8 +24,7 @@ const URL_MAX: usize = 2000;
 const MEDIA_TYPE_MAX: usize = 100;
 /// Slugs in `routing.only` and `routing.ignore`.
 const ROUTING_MAX: usize = 100;
-const QUALITY_RULES: [&str; 3] =
-    ["no_placeholder_content", "complete_deliverable", "match_requested_format"];
+const QUALITY_RULES: [&str; 3] = ["no_placeholder_content", "complete_deliverable", "match_requested_format"];
 /// What a task has and a body must not.
 const READ_ONLY: &[&str] = &[
     "id",
@@ -130,7 +129,8 @@ fn enough(f: &mut Fields, title: Option<&str>, description: &str, requirements: 
     let given = [title.unwrap_or(""), description].iter().map(|t| t.trim().chars().count()).sum::<usize>()
         + requirements.iter().map(|(key, value)| key.chars().count() + said(value)).sum::<usize>();
     if given < BRIEF_MIN {
-        let message = "says too little: give at least 20 characters in title, description and requirements together";
+        let message =
+            "says too little: give at least 20 characters in title, description and requirements together";
         f.problem("description", message);
     }
 }
@@ -234,7 +234,9 @@ fn close(f: &mut Fields) -> ClosePolicy {
     let Some(value) = f.any("close") else { return ClosePolicy::All };
     let policy = match &value {
         Value::String(word) => named_close(word),
-        Value::Object(map) if map.len() == 1 => map.iter().next().and_then(|(name, n)| counted_close(name, n)),
+        Value::Object(map) if map.len() == 1 => {
+            map.iter().next().and_then(|(name, n)| counted_close(name, n))
+        }
         _ => None,
     };
     if policy.is_none() {
@@ -327,10 +329,10 @@ mod tests {
         check(json!({ "min_bids": 3 }), &["min_bids"]);
         check(json!({ "id": "x", "colour": "red" }), &["colour", "id"]);
         check(json!({ "quality_rules": { "complete_deliverable": true } }), &[]);
-        check(json!({ "quality_rules": { "complete_deliverable": 1, "x": true } }), &[
-            "quality_rules.complete_deliverable",
-            "quality_rules.x",
-        ]);
+        check(
+            json!({ "quality_rules": { "complete_deliverable": 1, "x": true } }),
+            &["quality_rules.complete_deliverable", "quality_rules.x"],
+        );
         check(json!({ "description": "a\u{0}b is refused, really" }), &["description", "description"]);
         check(json!({ "metadata": { "deep": ["a\u{0}"] } }), &["metadata"]);
         check(json!({ "description": "", "title": "Blog post" }), &["description"]);
@@ -357,11 +359,10 @@ mod tests {
         check(json!({ "attachments": [file("https://files.example/a.pdf")] }), &[]);
         check(json!({ "attachments": [file("http://files.example/a.pdf")] }), &["attachments[0].url"]);
         check(json!({ "attachments": ["a.pdf"] }), &["attachments"]);
-        check(json!({ "attachments": [{}] }), &[
-            "attachments[0].filename",
-            "attachments[0].url",
-            "attachments[0].content_type",
-        ]);
+        check(
+            json!({ "attachments": [{}] }),
+            &["attachments[0].filename", "attachments[0].url", "attachments[0].content_type"],
+        );
         check(json!({ "routing": { "only": ["a"], "ignore": ["b"], "max_price_usd": 5.5 } }), &[]);
         check(json!({ "routing": { "max_price": 5.5 } }), &[]);
         check(json!({ "routing": { "only": ["a"], "ignore": ["a"] } }), &["routing.ignore"]);
@@ -388,7 +389,9 @@ mod tests {
     #[test]
     fn titles_are_made() {
         let check = |description: &str, title: &str| {
-            let new = read_with(json!({ "description": description, "requirements": { "topic": "twenty letters or more" } }));
+            let new = read_with(
+                json!({ "description": description, "requirements": { "topic": "twenty letters or more" } }),
+            );
             assert_eq!(new.ok().map(|n| n.brief.title).as_deref(), Some(title), "{description:?}");
         };
         check("Write a post. It is about spring.", "Write a post");

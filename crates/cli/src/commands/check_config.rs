@@ -1,18 +1,26 @@
 //! `gavel check-config`: whether the settings can be used, and what is in force.
 
 use crate::args::CheckArgs;
-use crate::settings::{DEFAULTS, load};
+use crate::settings::{DEFAULTS, default_values, in_force};
 use crate::{Failure, output};
+use serde_json::{Value, json};
 
 pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
-    if args.defaults {
-        output::line(DEFAULTS.trim_end());
-        return Ok(());
+    match (args.defaults, args.json) {
+        (true, false) => output::line(DEFAULTS.trim_end()),
+        (true, true) => output::json(&json!(default_values()?)),
+        (false, true) => output::json(&json!(in_force(args.config.as_deref())?)),
+        (false, false) => {
+            for (name, value) in in_force(args.config.as_deref())? {
+                output::line(&format!("{name:<56} {}", written(&value)));
+            }
+            output::line("The settings can be used.");
+        }
     }
-    let config = load(args.config.as_deref())?;
-    for (name, value) in config.summary() {
-        output::line(&format!("{name:<20} {value}"));
-    }
-    output::line("The settings can be used.");
     Ok(())
+}
+
+/// A text without its quotes: that is how it is put into the environment.
+fn written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

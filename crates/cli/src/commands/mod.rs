@@ -11,6 +11,7 @@ mod serve;
 use crate::Failure;
 use crate::args::{Command, KeysCommand, LedgerCommand, PlaceArgs};
 use crate::settings::{self, AppConfig};
+use anyhow::anyhow;
 use tracing_subscriber::EnvFilter;
 
 /// Does what was asked.
@@ -31,11 +32,12 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
 
 /// The settings with what the command line says of the database.
 fn settings_of(place: &PlaceArgs) -> Result<AppConfig, Failure> {
-    let mut config = settings::load(place.config.as_deref())?;
-    if let Some(url) = &place.database {
-        config.move_database(url);
-    }
-    Ok(config)
+    let file = place.config.as_deref();
+    let config = match &place.database {
+        Some(url) => settings::load_with_database(file, url),
+        None => settings::load(file),
+    };
+    Ok(config?)
 }
 
 /// Log lines go to stderr, so that results stay alone on stdout.
@@ -43,6 +45,11 @@ fn log(level: &str, json: bool) {
     let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr);
     // Fails when somebody set a logger up before us, as tests do: then that one serves.
     let _ = if json { lines.json().try_init() } else { lines.try_init() };
+}
+
+/// How a command ends that was asked to end before it was done.
+fn interrupted() -> Failure {
+    anyhow!("interrupted").into()
 }
 
 /// What commands with progress of their own log: only what went wrong.

@@ -1,6 +1,6 @@
 //! From what is written to what is used.
 
-use super::file::{LogFormat, MoneyMode, Network, Silence, Timers, Written};
+use super::file::{Activation, LogFormat, MoneyMode, Network, Silence, Timers, Written};
 use super::known::Places;
 use super::{SettingsError, file};
 use crate::catalog;
@@ -40,6 +40,8 @@ pub struct AppConfig {
     pub catalog: Catalog,
     /// Whom to ask.
     pub triage: gavel_triage::Policy,
+    /// What counts how much when a bid is judged.
+    pub rubrics: gavel_judge::Rubrics,
     /// Fewest agents a task is started with.
     pub agents_min: usize,
     /// Forces every draw.
@@ -54,6 +56,14 @@ pub struct AppConfig {
     pub log_level: String,
 }
 
+impl AppConfig {
+    /// Keeps everything in memory: no database file, no key file.
+    pub fn in_memory(&mut self) {
+        self.database_url = "sqlite::memory:".to_owned();
+        self.key_file = None;
+    }
+}
+
 /// What a header may say: visible ASCII and spaces, so that every request can carry it.
 const USER_AGENT_BYTES: usize = 200;
 /// The longest window a buyer's timer may have, ten years: beyond it a date is more likely a mistake.
@@ -65,6 +75,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
     let currency =
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
     let catalog = catalog::shipped()?;
+    activation(written.agents.activation, places)?;
     Ok(AppConfig {
         listen: written.server.listen,
         public_url: public_url(written.server.public_url, places)?,
@@ -75,6 +86,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         timers: timers(written.timers, &catalog, places)?,
         guard: guard(&written.network, places)?,
         triage: triage_policy(&written.triage.policy_file)?,
+        rubrics: policy_file("judge.policy_file", &written.judge.policy_file, RUBRICS)?,
         agents_min: usize::from(written.triage.agents_min),
         forced_seed: forced_seed(&written.triage.forced_seed, places)?,
         lease: TimeDelta::seconds(written.work.lease_seconds.get().into()),
@@ -86,6 +98,16 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
     })
 }
 
+fn activation(activation: Activation, places: &Places) -> Result<(), SettingsError> {
+    match activation {
+        Activation::Immediate => Ok(()),
+        Activation::Benchmark => {
+            let problem = "the benchmark does not exist yet; use \"immediate\"";
+            Err(places.value("agents.activation", problem))
+        }
+    }
+}
+
 fn public_url(text: String, places: &Places) -> Result<Option<String>, SettingsError> {
     if text.is_empty() {
         return Ok(None);
@@ -94,13 +116,16 @@ fn public_url(text: String, places: &Places) -> Result<Option<String>, SettingsE
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
             Ok(Some(text.trim_end_matches('/').to_owned()))
         }
-        _ => Err(places.value("server.public_url", "it must be an address such as https://gavel.example.com")),
+        _ => {
+            Err(places.value("server.public_url", "it must be an address such as https://gavel.example.com"))
+        }
     }
 }
 
 fn database_url(url: String, places: &Places) -> Result<String, SettingsError> {
-    let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
-    if known {
+    let file = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+    let server = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    if server || file.is_some_and(|path| !path.is_empty()) {
         return Ok(url);
     }
     Err(places.value("database.url", "use sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME"))
@@ -139,7 +164,7 @@ fn money(
     };
     let (min, max) = (amount("budget.min", &budget.min)?, amount("budget.max", &budget.max)?);
     if min > max {
-        return Err(places.value("budget.max", "it must not be below budget.min"));
+        return Err(places.pair("budget.max", "budget.min", "the smallest budget is above the largest"));
     }
     let fee = BasisPoints(money.fee_basis_points);
     if fee > BasisPoints::WHOLE {
@@ -232,8 +257,9 @@ fn log_level(text: String, places: &Places) -> Result<String, SettingsError> {
     }
 }
 
-/// The shipped parameters are the file in `config/policy`; a test holds them equal to the crate's own defaults.
+/// The shipped parameters are the files in `config/policy`; tests hold them equal to the crates' own defaults.
 const TRIAGE: &str = include_str!("../../../../config/policy/triage.toml");
+const RUBRICS: &str = include_str!("../../../../config/policy/judge.toml");
 
 fn triage_policy(path: &str) -> Result<gavel_triage::Policy, SettingsError> {
     let policy: gavel_triage::Policy = policy_file("triage.policy_file", path, TRIAGE)?;

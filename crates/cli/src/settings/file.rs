@@ -110,6 +110,8 @@ pub(super) struct Agents {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Activation {
     Immediate,
+    /// Known, so that whoever asks for it is told more than that the word is wrong.
+    Benchmark,
 }
 
 #[derive(Debug, Deserialize)]

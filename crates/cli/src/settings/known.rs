@@ -4,7 +4,6 @@
 use super::{ENVIRONMENT, SettingsError};
 use ::config::{Config, ConfigError, Value, ValueKind};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// Tables whose keys the operator chooses: categories.
 const OPEN: &[&str] = &["timers.prototype_call_seconds_by_category", "timers.final_call_seconds_by_category"];
@@ -14,13 +13,11 @@ const OPEN: &[&str] = &["timers.prototype_call_seconds_by_category", "timers.fin
 pub(super) struct Places(BTreeMap<String, String>);
 
 impl Places {
-    pub(super) fn new(file: Option<&Path>, in_file: &Config, in_environment: &Config) -> Self {
-        let file = file.map(|path| path.display().to_string()).unwrap_or_default();
-        let places = [(in_file, file.as_str()), (in_environment, ENVIRONMENT)];
-        // The environment comes last: it wins here as it does for the value.
-        let all = places.into_iter().flat_map(|(given, place)| {
-            leaves(given).into_keys().map(move |key| (key, place.to_owned()))
-        });
+    /// From what each place gave; the last place wins here as it does for the value.
+    pub(super) fn new<'a>(given: impl IntoIterator<Item = (&'a Config, &'a str)>) -> Self {
+        let all = given
+            .into_iter()
+            .flat_map(|(given, place)| leaves(given).into_keys().map(move |key| (key, place.to_owned())));
         Places(all.collect())
     }
 
@@ -29,6 +26,12 @@ impl Places {
         let whole = key.split('[').next().unwrap_or(key); // of a list's entry: the list
         let origin = self.0.get(whole).map_or("the defaults", String::as_str);
         bad_value(key, origin, &problem.to_string())
+    }
+
+    /// An error about two settings that contradict each other, told of the one that was changed.
+    pub(super) fn pair(&self, key: &str, other: &str, problem: &str) -> SettingsError {
+        let (blamed, against) = if self.0.contains_key(key) { (key, other) } else { (other, key) };
+        self.value(blamed, format!("{problem} (against {against})"))
     }
 
     /// The reader's error, with the place it does not know any more.
@@ -103,7 +106,7 @@ fn mismatch(default: &ValueKind, given: &ValueKind) -> Option<&'static str> {
 }
 
 /// Every value by its full name; empty tables have none.
-fn leaves(config: &Config) -> BTreeMap<String, ValueKind> {
+pub(super) fn leaves(config: &Config) -> BTreeMap<String, ValueKind> {
     let mut found = BTreeMap::new();
     walk(String::new(), &config.cache, &mut found);
     found

@@ -6,10 +6,13 @@
 mod convert; // from what is written to what is used
 mod file; // the shape of the file
 mod known; // names that are no setting, and values of the wrong kind
+mod summary; // what is in force, without passwords
 
 pub use convert::AppConfig;
 
 use ::config::{Config, File, FileFormat};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -20,6 +23,8 @@ const PREFIX: &str = "GAVEL__";
 const SEPARATOR: &str = "__";
 /// How the environment is called in messages.
 const ENVIRONMENT: &str = "the environment (GAVEL__SECTION__KEY)";
+/// How the command line is called in messages.
+const ARGUMENTS: &str = "the command line (--database)";
 
 /// Why the settings cannot be used. Every sentence names the setting and where it stands.
 #[derive(Debug, thiserror::Error)]
@@ -67,9 +72,15 @@ pub enum SettingsError {
 /// # Errors
 /// The first thing that cannot be used, by name and place.
 pub fn load(file: Option<&Path>) -> Result<AppConfig, SettingsError> {
-    // A variable that is not text is none of ours: every name and value of ours is.
-    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    read(file, std::env::vars_os().filter_map(text))
+    Merged::new(Sources { file, environment: environment(), database: None })?.convert()
+}
+
+/// The settings with another database than they name.
+///
+/// # Errors
+/// The first thing that cannot be used, by name and place.
+pub fn load_with_database(file: Option<&Path>, database: &str) -> Result<AppConfig, SettingsError> {
+    Merged::new(Sources { file, environment: environment(), database: Some(database) })?.convert()
 }
 
 /// The shipped defaults alone, for commands and tests that set the rest themselves.
@@ -77,23 +88,73 @@ pub fn load(file: Option<&Path>) -> Result<AppConfig, SettingsError> {
 /// # Errors
 /// Never for the shipped file; a test holds that.
 pub fn defaults() -> Result<AppConfig, SettingsError> {
-    read(None, [])
+    Merged::new(Sources::default())?.convert()
 }
 
-fn read(
-    file: Option<&Path>,
-    environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<AppConfig, SettingsError> {
-    let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build()?;
-    let in_file = match file {
-        Some(path) => from_file(path, &defaults)?,
-        None => Config::default(),
-    };
-    let in_environment = from_environment(environment, &defaults)?;
-    let places = known::Places::new(file, &in_file, &in_environment);
-    let all = Config::builder().add_source(defaults).add_source(in_file).add_source(in_environment).build()?;
-    let written = all.try_deserialize().map_err(|error| places.locate(error))?;
-    convert::convert(written, &places)
+/// Every setting by its name with the value that is in force; passwords are not shown.
+///
+/// # Errors
+/// The first thing that cannot be used, by name and place.
+pub fn in_force(file: Option<&Path>) -> Result<BTreeMap<String, Value>, SettingsError> {
+    let merged = Merged::new(Sources { file, environment: environment(), database: None })?;
+    let shown = summary::summary(&merged.all);
+    merged.convert()?;
+    Ok(shown)
+}
+
+/// Every setting by its name with its default.
+///
+/// # Errors
+/// Never for the shipped file; a test holds that.
+pub fn default_values() -> Result<BTreeMap<String, Value>, SettingsError> {
+    Ok(summary::summary(&Merged::new(Sources::default())?.all))
+}
+
+type Variables = Vec<(String, String)>;
+
+fn environment() -> Variables {
+    // A variable that is not text is none of ours: every name and value of ours is.
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// Where settings come from beside the defaults; the last wins.
+#[derive(Default)]
+struct Sources<'a> {
+    file: Option<&'a Path>,
+    environment: Variables,
+    /// `--database`.
+    database: Option<&'a str>,
+}
+
+/// All sources over each other, not yet checked for more than names and kinds.
+struct Merged {
+    all: Config,
+    places: known::Places,
+}
+
+impl Merged {
+    fn new(sources: Sources<'_>) -> Result<Merged, SettingsError> {
+        let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build()?;
+        let file_name = sources.file.map(|path| path.display().to_string()).unwrap_or_default();
+        let in_file = sources.file.map_or(Ok(Config::default()), |path| from_file(path, &defaults))?;
+        let in_environment = from_environment(sources.environment, &defaults)?;
+        let in_arguments =
+            Config::builder().set_override_option("database.url", sources.database)?.build()?;
+        let given =
+            [(&in_file, file_name.as_str()), (&in_environment, ENVIRONMENT), (&in_arguments, ARGUMENTS)];
+        let places = known::Places::new(given);
+        let all = [in_file, in_environment, in_arguments].into_iter();
+        let all = all.fold(Config::builder().add_source(defaults), |all, given| all.add_source(given));
+        Ok(Merged { all: all.build()?, places })
+    }
+
+    fn convert(self) -> Result<AppConfig, SettingsError> {
+        let Merged { all, places } = self;
+        let written = all.try_deserialize().map_err(|error| places.locate(error))?;
+        convert::convert(written, &places)
+    }
 }
 
 fn from_file(path: &Path, defaults: &Config) -> Result<Config, SettingsError> {

@@ -2,17 +2,19 @@ use super::*;
 use chrono::TimeDelta;
 use gavel_domain::invitation::Mode;
 use gavel_domain::policy::{MoneyMode, Silence};
+use gavel_domain::score::Dimension;
 use gavel_domain::{BasisPoints, Money};
 
 fn with_env(pairs: &[(&str, &str)]) -> Result<AppConfig, SettingsError> {
-    read(None, pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())))
+    let environment = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    Merged::new(Sources { environment, ..Sources::default() })?.convert()
 }
 
 fn with_file(text: &str) -> Result<AppConfig, SettingsError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mine.toml");
     std::fs::write(&path, text).unwrap();
-    read(Some(&path), [])
+    Merged::new(Sources { file: Some(&path), ..Sources::default() })?.convert()
 }
 
 #[test]
@@ -41,8 +43,36 @@ fn every_key_of_the_defaults_has_a_comment() {
 }
 
 #[test]
-fn the_shipped_triage_parameters_are_the_policys_own() {
+fn the_shipped_parameters_are_the_crates_own() {
     assert_eq!(defaults().unwrap().triage, gavel_triage::Policy::default());
+    assert_eq!(defaults().unwrap().rubrics, gavel_judge::Rubrics::default());
+}
+
+#[test]
+fn the_command_line_names_another_database() {
+    let environment = vec![("GAVEL__DATABASE__URL".to_owned(), "sqlite:other.db".to_owned())];
+    let with = |database| Sources { environment: environment.clone(), database: Some(database), file: None };
+    let config = Merged::new(with("sqlite:/d/mine.db")).unwrap().convert().unwrap();
+    assert_eq!(config.database_url, "sqlite:/d/mine.db");
+    assert_eq!(config.key_file.as_deref(), Some(Path::new("/d/gavel.key")), "the key stands beside it");
+    for wrong in ["mysql://h/n", "gavel.db", "sqlite:", ""] {
+        let error = Merged::new(with(wrong)).unwrap().convert().err().expect(wrong).to_string();
+        assert!(error.contains("database.url") && error.contains("--database"), "{wrong:?} gives {error}");
+    }
+}
+
+#[test]
+fn all_that_is_in_force_is_told_but_no_password() {
+    let environment = vec![
+        ("GAVEL__DATABASE__URL".to_owned(), "postgres://g:s3cret@h/n".to_owned()),
+        ("GAVEL__TIMERS__PHASE_SECONDS".to_owned(), "20".to_owned()),
+    ];
+    let merged = Merged::new(Sources { environment, ..Sources::default() }).unwrap();
+    let told = summary::summary(&merged.all);
+    assert_eq!(told.keys().cloned().collect::<std::collections::BTreeSet<_>>(), keys_of_the_defaults());
+    assert_eq!(told["timers.phase_seconds"], 20);
+    assert_eq!(told["network.ports"], serde_json::json!([443, 8443]));
+    assert_eq!(told["database.url"], "postgres://g:***@h/n");
 }
 
 /// Every key of the defaults can be set in the environment, and is then what is used.
@@ -52,6 +82,9 @@ fn each_setting_can_be_set_in_the_environment() {
     let policy = dir.path().join("triage.toml");
     std::fs::write(&policy, "newcomer_boost = 5").unwrap();
     let policy = policy.to_str().unwrap();
+    let rubrics = dir.path().join("judge.toml");
+    std::fs::write(&rubrics, ONE_RUBRIC).unwrap();
+    let rubrics = rubrics.to_str().unwrap();
     let mut untested: std::collections::BTreeSet<String> = keys_of_the_defaults();
     let mut check = |key: &str, value: &str, holds: fn(AppConfig) -> bool| {
         let name = format!("GAVEL__{}", key.to_uppercase().replace('.', "__"));
@@ -60,7 +93,9 @@ fn each_setting_can_be_set_in_the_environment() {
         assert!(untested.remove(key) || key.contains("_by_category"), "{key} is no key of the defaults");
     };
     check("server.listen", "0.0.0.0:9", |c| c.listen.port() == 9);
-    check("server.public_url", "https://g.example/", |c| c.public_url.as_deref() == Some("https://g.example"));
+    check("server.public_url", "https://g.example/", |c| {
+        c.public_url.as_deref() == Some("https://g.example")
+    });
     check("database.url", "postgres://u:p@h/n", |c| c.database_url == "postgres://u:p@h/n");
     check("platform.currency", "AUD", |c| c.currency.suffix() == "aud");
     check("platform.user_agent", "Gavel/2", |c| c.user_agent == "Gavel/2");
@@ -97,9 +132,15 @@ fn each_setting_can_be_set_in_the_environment() {
     check("work.tasks_at_once", "7", |c| c.tasks_at_once == 7);
     check("log.format", "json", |c| c.log_json);
     check("log.level", "warn,gavel=debug", |c| c.log_level == "warn,gavel=debug");
-    untested.remove("judge.policy_file"); // below, with a file that is refused
+    check("judge.policy_file", rubrics, |c| {
+        c.rubrics.for_category("translation").weights.of(Dimension::Originality) == 10_000
+    });
     assert_eq!(untested, std::collections::BTreeSet::new(), "settings without a line here");
 }
+
+/// A table in which originality is everything.
+const ONE_RUBRIC: &str = "[default]\norigin = \"ours\"\ntask_completion = 0\nfactual_accuracy = 0\n\
+    output_quality = 0\nformat_compliance = 0\noriginality = 10000";
 
 fn keys_of_the_defaults() -> std::collections::BTreeSet<String> {
     let mut section = String::new();
@@ -119,8 +160,9 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mine.toml");
     std::fs::write(&path, "[timers]\nphase_seconds = 10\nfinal_call_seconds = 11").unwrap();
-    let env = [("GAVEL__TIMERS__PHASE_SECONDS".to_owned(), "20".to_owned())];
-    let timers = read(Some(&path), env).unwrap().timers;
+    let environment = vec![("GAVEL__TIMERS__PHASE_SECONDS".to_owned(), "20".to_owned())];
+    let sources = Sources { file: Some(&path), environment, database: None };
+    let timers = Merged::new(sources).unwrap().convert().unwrap().timers;
     let seconds = [timers.phase, timers.final_call, timers.prototype_call].map(|t| t.num_seconds());
     assert_eq!(seconds, [20, 11, 120]);
 }
@@ -175,6 +217,31 @@ fn mistakes_in_the_environment_are_told_as_such() {
     check("GAVEL__TRIAGE__POLICY_FILE", "/no/such/file", &["triage.policy_file", "/no/such/file"]);
     check("GAVEL__JUDGE__POLICY_FILE", "/no/such/file", &["judge.policy_file", "/no/such/file"]);
     assert!(with_env(&[("GAVEL_OTHER", "x"), ("HOME", "/")]).is_ok(), "other variables are not ours");
+}
+
+#[test]
+fn policies_that_cannot_be_followed_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |key: &str, text: &str, words: &[&str]| {
+        let path = dir.path().join("policy.toml");
+        std::fs::write(&path, text).unwrap();
+        let name = format!("GAVEL__{key}__POLICY_FILE");
+        let error = with_env(&[(&name, path.to_str().unwrap())]).err().expect(text);
+        let told = crate::Failure::Settings(error).told();
+        for word in words.iter().chain(&["policy.toml"]) {
+            assert!(told.contains(word), "{text:?} gives {told:?}, without {word:?}");
+        }
+    };
+    check("TRIAGE", "rolling_percent = 41", &["triage.policy_file", "100"]);
+    check("TRIAGE", "luck_percent = 1", &["triage.policy_file", "luck_percent"]);
+    check("JUDGE", &ONE_RUBRIC.replace("10000", "9999"), &["judge.policy_file", "9999"]);
+    check("JUDGE", "[default]\nstyle = 1", &["judge.policy_file", "style"]);
+}
+
+#[test]
+fn a_benchmark_that_does_not_exist_is_told() {
+    let error = with_file("[agents]\nactivation = \"benchmark\"").err().unwrap().to_string();
+    assert!(error.contains("agents.activation") && error.contains("does not exist yet"), "{error}");
 }
 
 #[test]

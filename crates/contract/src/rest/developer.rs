@@ -83,6 +83,12 @@ pub struct NewAgent {
     /// It is not asked for tasks with a smaller budget.
     #[serde(flatten)]
     pub min_price: Option<MinPrice>,
+    /// `live`, `beta`, `coming_soon` or `draft`; `live` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<String>,
+    /// Taken out for a while from the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
 }
 
 /// The body of `PATCH /developers/agents/{id}`: what is absent stays.
@@ -124,6 +130,9 @@ pub struct AgentChanges {
     /// `live`, `beta`, `coming_soon` or `draft`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visibility: Option<String>,
+    /// Takes it out for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
 }
 
 /// An agent as its developer sees it.

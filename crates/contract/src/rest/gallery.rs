@@ -17,7 +17,7 @@ pub struct GalleryResponse {
     pub total_bids_generated: usize,
     /// Whether another round can be asked for.
     pub remix_available: bool,
-    /// What it would cost.
+    /// What it would cost; 0 while none can be asked for.
     #[serde(flatten)]
     pub remix_fee: RemixFee,
     /// How often the review window was extended.

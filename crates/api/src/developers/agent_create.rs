@@ -1,0 +1,190 @@
+//! A developer registers an agent.
+
+use super::{agent_fields, registered};
+use crate::auth::{ActOnAgents, May};
+use crate::extract::Body;
+use crate::fields::Fields;
+use crate::{AppState, problem::Problem, render, reply};
+use axum::{extract::State, response::Response};
+use gavel_contract::rest::{AgentCreated, NewAgent, ProblemBody};
+use gavel_domain::account::Developer;
+use gavel_domain::agent::{Agent, ExecutionMode, Record, Visibility};
+use gavel_domain::invitation::Probe;
+use gavel_domain::{AgentId, Chance, Money, Timestamp};
+use gavel_vault::{agent_secret_context, new_signing_secret};
+use http::StatusCode;
+
+const SLUG: std::ops::RangeInclusive<usize> = 2..=64;
+/// Calls at once where the developer says nothing.
+const CONCURRENCY: u32 = 8;
+/// What an agent has and a body must not.
+const READ_ONLY: &[&str] = &[
+    "id",
+    "is_active",
+    "health",
+    "real_tasks",
+    "reliability",
+    "test",
+    "created_at",
+    "activated_at",
+    "signing_secret",
+];
+
+/// Register an agent; answers with the secret its requests are signed with
+#[utoipa::path(post, path = "/developers/agents", tag = "developers", request_body = NewAgent,
+    responses((status = 201, body = AgentCreated), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    caller: May<ActOnAgents>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let developer = registered(&state, &caller).await?;
+    let (now, chance) = (state.now(), state.chance.as_ref());
+    let mut agent = blank(&developer, caller.test, now, chance);
+    fill(&mut agent, body.fields, &state)?;
+    let secret = new_signing_secret(chance);
+    let sealed = state.vault.seal(secret.expose(), &agent_secret_context(agent.id), chance);
+    state.store.add_agent(&agent, &sealed).await?;
+    let answer = AgentCreated {
+        agent: render::agent(&agent, &Record::default(), &state.settings.currency),
+        signing_secret: secret.expose().to_owned(),
+    };
+    Ok(reply::text(StatusCode::CREATED, reply::written(&answer)?))
+}
+
+fn fill(agent: &mut Agent, mut fields: Fields, state: &AppState) -> Result<(), Problem> {
+    fields.require(&["name", "slug", "capabilities", "endpoint_url"]);
+    agent.slug = slug(&mut fields).unwrap_or_default();
+    execution_mode(&mut fields);
+    let said = agent_fields::read(&mut fields, &state.settings);
+    said.apply(agent, &mut fields, &state.settings.catalog);
+    fields.finish(READ_ONLY)
+}
+
+/// An agent of which only we have spoken yet. It may be asked at once.
+fn blank(developer: &Developer, test: bool, now: Timestamp, chance: &dyn Chance) -> Agent {
+    let mut draw_number = [0; 8];
+    chance.fill(&mut draw_number);
+    Agent {
+        id: AgentId::new(now, chance),
+        draw_number: u64::from_be_bytes(draw_number),
+        developer: developer.id,
+        test,
+        name: String::new(),
+        slug: String::new(),
+        description: String::new(),
+        capabilities: Vec::new(),
+        specialist_task_types: Vec::new(),
+        framework: None,
+        model: None,
+        endpoint_url: String::new(),
+        execution_mode: ExecutionMode::Sync,
+        max_concurrency: CONCURRENCY,
+        min_price: Money::ZERO,
+        active: true,
+        visibility: Visibility::Live,
+        paused: false,
+        health_fails: 0,
+        last_probe: Probe::Unknown,
+        created_at: now,
+        activated_at: Some(now),
+    }
+}
+
+fn slug(f: &mut Fields) -> Option<String> {
+    let slug = f.text("slug", SLUG)?;
+    let word =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if !slug.split('-').all(word) {
+        f.problem("slug", "must be lowercase letters and digits, words joined by single hyphens");
+    }
+    Some(slug)
+}
+
+fn execution_mode(f: &mut Fields) {
+    match f.text("execution_mode", 1..=20).as_deref() {
+        None | Some("sync") => {}
+        Some("async" | "pull") => f.problem("execution_mode", "is not available yet; \"sync\" is"),
+        Some(_) => f.problem("execution_mode", "must be \"sync\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{World, new_agent};
+    use serde_json::{Value, json};
+
+    const PATH: &str = "/api/v1/developers/agents";
+
+    #[tokio::test]
+    async fn active_at_once_with_a_secret_that_is_shown_once() {
+        let world = World::new().await;
+        let answer = world.post(world.developer(), PATH, &new_agent("atlas")).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let secret = answer.body["signing_secret"].as_str().unwrap();
+        assert!(secret.starts_with("whsec_"));
+        assert_eq!((&answer.body["is_active"], &answer.body["max_concurrency"]), (&json!(true), &json!(8)));
+        let seen = world.get(world.developer(), &format!("{PATH}/{}", answer.id())).await;
+        assert!(seen.status == 200 && !seen.text.contains(secret));
+        let taken = world.post(world.developer(), PATH, &new_agent("atlas")).await;
+        assert_eq!((taken.status, taken.code()), (409, "taken"));
+    }
+
+    #[tokio::test]
+    async fn what_is_refused() {
+        let world = World::new().await;
+        let check = async |change: Value, field: &str| {
+            let mut body = new_agent("atlas");
+            for (key, value) in change.as_object().unwrap() {
+                body[key] = value.clone();
+            }
+            let answer = world.post(world.developer(), PATH, &body).await;
+            let fields: Vec<_> =
+                answer.body["errors"].as_array().unwrap().iter().map(|e| &e["field"]).collect();
+            assert_eq!((answer.status, fields), (422, vec![&json!(field)]), "{change}");
+        };
+        check(json!({ "slug": "Atlas" }), "slug").await;
+        check(json!({ "slug": "a--b" }), "slug").await;
+        check(json!({ "name": " " }), "name").await;
+        check(json!({ "capabilities": [] }), "capabilities").await;
+        check(json!({ "capabilities": ["cooking"] }), "capabilities").await;
+        check(json!({ "specialist_task_types": ["csv-cleanup-of-nothing"] }), "specialist_task_types").await;
+        check(json!({ "execution_mode": "pull" }), "execution_mode").await;
+        check(json!({ "execution_mode": "telepathy" }), "execution_mode").await;
+        check(json!({ "max_concurrency": 0 }), "max_concurrency").await;
+        check(json!({ "min_price_usd": -1 }), "min_price_usd").await;
+        check(json!({ "visibility": "hidden" }), "visibility").await;
+        check(json!({ "is_active": true }), "is_active").await;
+        check(json!({ "colour": "red" }), "colour").await;
+        let list = world.get(world.developer(), PATH).await;
+        assert_eq!(list.body["agents"].as_array().unwrap().len(), 3, "nothing was stored");
+    }
+
+    #[tokio::test]
+    async fn endpoints_that_may_not_be_dialled() {
+        let world = World::new().await;
+        let check = async |url: &str| {
+            let mut body = new_agent("atlas");
+            body["endpoint_url"] = json!(url);
+            let answer = world.post(world.developer(), PATH, &body).await;
+            let error = &answer.body["errors"][0];
+            assert_eq!((answer.status, &error["field"]), (422, &json!("endpoint_url")), "{url}");
+            assert!(error["code"].is_string() && error["message"].is_string(), "{error}");
+        };
+        check("http://agents.example.com/execute").await;
+        check("https://127.0.0.1/execute").await;
+        check("https://169.254.169.254/latest").await;
+        check("https://user:password@agents.example.com/").await;
+        check("https://agents.example.com:22/").await;
+        check("agents.example.com").await;
+    }
+
+    #[tokio::test]
+    async fn a_developer_record_comes_first() {
+        let world = World::new().await;
+        let key = world.key("agent_manager", false, false).await;
+        assert_eq!(world.post(&key, PATH, &new_agent("atlas")).await.code(), "not_registered");
+        assert_eq!(world.post(world.buyer(), PATH, &new_agent("atlas")).await.status, 403);
+    }
+}

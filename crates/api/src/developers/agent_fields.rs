@@ -1,0 +1,133 @@
+//! What a body says of an agent: read once for registrations and changes; every problem is collected.
+
+use crate::fields::Fields;
+use crate::state::ApiSettings;
+use gavel_contract::rest::amount::of;
+use gavel_domain::Money;
+use gavel_domain::agent::{Agent, Visibility};
+use gavel_domain::catalog::Catalog;
+use gavel_domain::limits::SPECIALIST_TYPES_PER_CATEGORY;
+
+const NAME_MAX: usize = 100;
+const DESCRIPTION_MAX: usize = 2000;
+const WORD_MAX: usize = 100;
+const URL_MAX: usize = 2000;
+/// All categories of a large catalogue; nobody needs more.
+const CAPABILITIES_MAX: usize = 50;
+const CONCURRENCY_MAX: u64 = 1000;
+/// What a developer may choose; `hidden` is the operator's.
+const VISIBILITIES: [Visibility; 4] =
+    [Visibility::Live, Visibility::Beta, Visibility::ComingSoon, Visibility::Draft];
+
+/// What was said; absent is `None`.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) name: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) capabilities: Option<Vec<String>>,
+    pub(super) specialist_task_types: Option<Vec<String>>,
+    pub(super) framework: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) endpoint_url: Option<String>,
+    pub(super) max_concurrency: Option<u32>,
+    pub(super) min_price: Option<Money>,
+    pub(super) visibility: Option<Visibility>,
+    pub(super) paused: Option<bool>,
+}
+
+/// Takes every field of an agent out of a body.
+pub(super) fn read(f: &mut Fields, settings: &ApiSettings) -> Said {
+    Said {
+        name: name(f),
+        description: f.text("description", 0..=DESCRIPTION_MAX),
+        capabilities: capabilities(f, &settings.catalog),
+        specialist_task_types: f
+            .texts("specialist_task_types", CAPABILITIES_MAX * SPECIALIST_TYPES_PER_CATEGORY),
+        framework: f.text("framework", 1..=WORD_MAX),
+        model: f.text("model", 1..=WORD_MAX),
+        endpoint_url: endpoint_url(f, settings),
+        max_concurrency: f.whole("max_concurrency", 1..=CONCURRENCY_MAX),
+        min_price: f
+            .money_or_plain::<of::MinPrice>(&settings.currency, Money::ZERO..=settings.money.budget_max),
+        visibility: visibility(f),
+        paused: f.flag("paused"),
+    }
+}
+
+impl Said {
+    /// Writes what was said over what was known; then the whole must fit together.
+    pub(super) fn apply(self, agent: &mut Agent, f: &mut Fields, catalog: &Catalog) {
+        set(&mut agent.name, self.name);
+        set(&mut agent.description, self.description);
+        set(&mut agent.capabilities, self.capabilities);
+        set(&mut agent.specialist_task_types, self.specialist_task_types);
+        set(&mut agent.endpoint_url, self.endpoint_url);
+        set(&mut agent.max_concurrency, self.max_concurrency);
+        set(&mut agent.min_price, self.min_price);
+        set(&mut agent.visibility, self.visibility);
+        set(&mut agent.paused, self.paused);
+        agent.framework = self.framework.or(agent.framework.take());
+        agent.model = self.model.or(agent.model.take());
+        check_specialist(agent, f, catalog);
+    }
+}
+
+fn set<T>(known: &mut T, said: Option<T>) {
+    if let Some(said) = said {
+        *known = said;
+    }
+}
+
+fn name(f: &mut Fields) -> Option<String> {
+    let name = f.text("name", 1..=NAME_MAX)?;
+    if name.trim().is_empty() {
+        f.problem("name", "must not be blank");
+    }
+    Some(name.trim().to_owned())
+}
+
+fn capabilities(f: &mut Fields, catalog: &Catalog) -> Option<Vec<String>> {
+    let slugs = f.texts("capabilities", CAPABILITIES_MAX)?;
+    if slugs.is_empty() {
+        f.problem("capabilities", "must name at least one category");
+    }
+    if let Some(unknown) = slugs.iter().find(|slug| catalog.category(slug).is_none()) {
+        let valid: Vec<_> = catalog.categories.iter().map(|c| c.slug.as_str()).collect();
+        f.problem("capabilities", format!("{unknown:?} is no category; valid are: {}", valid.join(", ")));
+    }
+    Some(slugs)
+}
+
+fn endpoint_url(f: &mut Fields, settings: &ApiSettings) -> Option<String> {
+    let url = f.text("endpoint_url", 1..=URL_MAX)?;
+    if let Err(refused) = settings.guard.check_url(&url) {
+        f.coded_problem("endpoint_url", refused.code(), refused.to_string());
+    }
+    Some(url)
+}
+
+fn visibility(f: &mut Fields) -> Option<Visibility> {
+    let word = f.text("visibility", 1..=WORD_MAX)?;
+    let known = VISIBILITIES.into_iter().find(|visibility| visibility.name() == word);
+    if known.is_none() {
+        f.problem("visibility", format!("must be one of: {}", VISIBILITIES.map(Visibility::name).join(", ")));
+    }
+    known
+}
+
+/// A specialist's types lie within its categories, a few in each: who is a specialist for all is one for none.
+fn check_specialist(agent: &Agent, f: &mut Fields, catalog: &Catalog) {
+    const FIELD: &str = "specialist_task_types";
+    let of =
+        |slug: &str| catalog.category_of(slug).filter(|category| agent.capabilities.contains(&category.slug));
+    if let Some(stray) = agent.specialist_task_types.iter().find(|slug| of(slug).is_none()) {
+        f.problem(FIELD, format!("{stray:?} is no type of the agent's categories"));
+    }
+    let crowded = agent.capabilities.iter().find(|capability| {
+        let types = agent.specialist_task_types.iter().filter_map(|slug| of(slug));
+        types.filter(|category| category.slug == **capability).count() > SPECIALIST_TYPES_PER_CATEGORY
+    });
+    if let Some(category) = crowded {
+        f.problem(FIELD, format!("names more than {SPECIALIST_TYPES_PER_CATEGORY} types of {category}"));
+    }
+}

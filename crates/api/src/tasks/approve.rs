@@ -1,0 +1,56 @@
+//! The buyer accepts the work: the task completes and the money moves.
+
+use super::owned;
+use crate::auth::{ActOnTasks, May};
+use crate::extract::{Body, TaskPath};
+use crate::{AppState, problem::Problem, render, reply::Json};
+use axum::extract::State;
+use gavel_contract::rest::{ProblemBody, TaskResponse};
+
+/// Approve the delivery; the winner is paid
+#[utoipa::path(post, path = "/tasks/{task_id}/delivery/approve", tag = "deliveries",
+    params(("task_id" = String, Path, format = Uuid)),
+    responses((status = 200, body = TaskResponse), (status = 409, body = ProblemBody)))]
+pub(crate) async fn approve(
+    State(state): State<AppState>,
+    caller: May<ActOnTasks>,
+    TaskPath(id): TaskPath,
+    body: Body,
+) -> Result<Json<TaskResponse>, Problem> {
+    body.fields.finish(&[])?;
+    let task = owned(&state, &caller, id).await?;
+    let now = state.now();
+    let settle = state.settlement(&task, now);
+    let task = state.store.approve(id, settle.as_ref(), now).await??;
+    Ok(Json(render::task(&task, &state.settings.currency)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn once_and_the_money_moves_once() {
+        let world = World::new().await;
+        let task = world.delivered().await;
+        let path = format!("/api/v1/tasks/{task}/delivery/approve");
+        let answer = world.post(world.buyer(), &path, &json!({})).await;
+        assert_eq!((answer.status, &answer.body["status"]), (200, &json!("completed")), "{}", answer.body);
+        let again = world.post(world.buyer(), &path, &json!({})).await;
+        assert_eq!((again.status, again.code()), (409, "wrong_state"));
+        let transfers = world.state.store.transfers_of(task.parse().unwrap()).await.unwrap();
+        assert_eq!(transfers.len(), 2, "a hold and a release");
+        let ledger = world.state.store.verify_ledger("USD").await.unwrap();
+        assert_eq!((ledger.transfers, ledger.problems), (2, vec![]));
+    }
+
+    #[tokio::test]
+    async fn not_before_the_work_is_in() {
+        let world = World::new().await;
+        let path = format!("/api/v1/tasks/{}/delivery/approve", world.in_review().await);
+        assert_eq!(world.post(world.buyer(), &path, &json!({})).await.code(), "wrong_state");
+        let stranger = world.key("task_poster", false, false).await;
+        assert_eq!(world.post(&stranger, &path, &json!({})).await.status, 404);
+    }
+}
