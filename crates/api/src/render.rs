@@ -94,20 +94,10 @@ pub(crate) fn document(text: &str) -> Option<Value> {
     read.ok()
 }
 
-/// The value of each dimension, wherever the verdict keeps it: a number, or an object with a `value` or `score`.
+/// The value of each dimension of a verdict.
 pub(crate) fn breakdown(verdict: &Value) -> Map<String, Value> {
-    let dimensions = verdict.get("dimensions").unwrap_or(verdict);
     let value_of = |dimension: Dimension| {
-        let named = |item: &&Value| {
-            ["dimension", "name"]
-                .iter()
-                .any(|key| item.get(key).and_then(Value::as_str) == Some(dimension.name()))
-        };
-        let entry = match dimensions {
-            Value::Array(items) => items.iter().find(named)?,
-            other => other.get(dimension.name())?,
-        };
-        let value = if entry.is_object() { entry.get("value").or(entry.get("score"))? } else { entry };
+        let value = &verdict["dimensions"][dimension.name()]["value"];
         value.is_number().then(|| (dimension.name().to_owned(), value.clone()))
     };
     Dimension::ALL.into_iter().filter_map(value_of).collect()
@@ -206,13 +196,12 @@ mod tests {
     fn breakdowns() {
         let check =
             |verdict: Value, expected: Value| assert_eq!(Value::Object(breakdown(&verdict)), expected);
-        check(json!({ "dimensions": { "originality": 0.5, "other": 1 } }), json!({ "originality": 0.5 }));
         check(
-            json!({ "dimensions": [{ "dimension": "output_quality", "value": 0.7, "evidence": [] }] }),
+            json!({ "dimensions": { "output_quality": { "value": 0.7, "evidence": [] }, "other": { "value": 1 } } }),
             json!({ "output_quality": 0.7 }),
         );
-        check(json!({ "dimensions": { "originality": { "score": 1 } } }), json!({ "originality": 1 }));
-        check(json!({ "originality": null }), json!({}));
+        check(json!({ "dimensions": { "originality": { "value": null } } }), json!({}));
+        check(json!({}), json!({}));
         check(json!(7), json!({}));
     }
 }

@@ -118,7 +118,18 @@ impl Drop for Running {
 /// # Errors
 /// What cannot be opened; [`Failure::WrongKeyFile`] when the key is not the database's.
 pub async fn open(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
-    let store = Store::open(&config.database_url).await?;
+    matched(config, Store::open(&config.database_url).await?, chance).await
+}
+
+/// The same beside a server that may be at work, for a single look or write.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_beside(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
+    matched(config, Store::open_beside(&config.database_url).await?, chance).await
+}
+
+async fn matched(config: &AppConfig, store: Store, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
     let vault = match &config.key_file {
         Some(path) => Vault::open_or_create(path, chance)?,
         None => in_memory(chance),

@@ -6,8 +6,10 @@ use gavel_domain::Currency;
 use gavel_store::Store;
 use serde_json::{Value, json};
 
-/// Pieces of evidence shown per bid.
-const EVIDENCE_SHOWN: usize = 3;
+/// Shortcomings shown per bid.
+const LOSSES_SHOWN: usize = 3;
+/// What cost less is not worth a line.
+const LOSS_SHOWN_MIN: f64 = 0.005;
 /// Width of a piece of text.
 const WIDTH: usize = 96;
 
@@ -41,45 +43,46 @@ fn price(bid: &Value) -> Option<String> {
     Some(format!("  {} {}", value, name.trim_start_matches("bid_price_").to_uppercase()))
 }
 
-/// The summary, the dimensions, the faults that capped the score, and the weightiest evidence.
+/// The summary, the dimensions, the faults that cap the score, and what cost the bid most.
 fn reasons(bid: &Value) -> Vec<String> {
+    let verdict = &bid["verdict"];
     let mut reasons =
         vec![clipped(&text(&bid["prototype_summary"]), WIDTH), dimensions(&bid["eval_breakdown"])];
-    let verdict = &bid["verdict"];
     for gate in verdict["gates"].as_array().into_iter().flatten() {
-        reasons.push(format!("! {}", clipped(&text(&gate["text"]), WIDTH)));
+        let cap = gate["cap"].as_f64().unwrap_or_default();
+        reasons.push(format!("! {} (at most {cap:.2})", clipped(&text(&gate["text"]), WIDTH)));
     }
-    let mut evidence = evidence(verdict);
-    evidence.sort_by_key(|(effect, _)| std::cmp::Reverse(effect.unsigned_abs()));
-    let shown = evidence.into_iter().take(EVIDENCE_SHOWN).map(|(effect, text)| {
-        let sign = if effect < 0 { '-' } else { '+' };
-        format!("{sign} {}", clipped(&text, WIDTH))
-    });
-    reasons.extend(shown);
+    let mut losses = losses(verdict);
+    losses.sort_by(|(more, _), (less, _)| less.total_cmp(more));
+    let told = losses.into_iter().filter(|(lost, _)| *lost >= LOSS_SHOWN_MIN).take(LOSSES_SHOWN);
+    reasons.extend(told.map(|(lost, text)| format!("-{lost:.3} {}", clipped(&text, WIDTH))));
     reasons.retain(|reason| !reason.is_empty());
     reasons
 }
 
-/// `task completion 0.91, output quality 0.80`. Dimensions are parts per million in a verdict's document.
+/// `task completion 0.91, output quality 0.80`.
 fn dimensions(breakdown: &Value) -> String {
-    let one = |(name, value): (&String, &Value)| {
-        let value = value.as_f64()?;
-        let share = if value > 1.0 { value / 1e6 } else { value };
-        Some(format!("{} {share:.2}", name.replace('_', " ")))
-    };
+    let one =
+        |(name, value): (&String, &Value)| Some(format!("{} {:.2}", name.replace('_', " "), value.as_f64()?));
     breakdown.as_object().into_iter().flatten().filter_map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// Every piece of evidence of a verdict with its effect, wherever in the document its dimension keeps it.
-fn evidence(verdict: &Value) -> Vec<(i64, String)> {
-    match verdict {
-        Value::Array(items) => items.iter().flat_map(evidence).collect(),
-        Value::Object(fields) => match (fields.get("effect").and_then(Value::as_i64), fields.get("text")) {
-            (Some(effect), Some(Value::String(text))) => vec![(effect, text.clone())],
-            _ => fields.values().flat_map(evidence).collect(),
-        },
-        _ => Vec::new(),
-    }
+/// What each piece of evidence cost the composite, with its words. A dimension counts with its weight and with the
+/// share of it that could be measured.
+fn losses(verdict: &Value) -> Vec<(f64, String)> {
+    let number = |value: &Value| value.as_f64().unwrap_or_default();
+    let share = |dimension: &Value| number(&dimension["weight"]) * number(&dimension["coverage"]);
+    let dimensions: Vec<&Value> =
+        verdict["dimensions"].as_object().into_iter().flat_map(|all| all.values()).collect();
+    let whole: f64 = dimensions.iter().map(|dimension| share(dimension)).sum();
+    let lost = |dimension: &Value, evidence: &Value| {
+        (number(&evidence["possible"]) - number(&evidence["effect"])) * share(dimension) / whole
+    };
+    let of = |dimension: &&Value| -> Vec<(f64, String)> {
+        let evidence = dimension["evidence"].as_array().into_iter().flatten();
+        evidence.map(|one| (lost(dimension, one), text(&one["text"]))).collect()
+    };
+    dimensions.iter().flat_map(of).collect()
 }
 
 /// Prints the finished work, or so many lines of it.
@@ -144,24 +147,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_name_faults_first_and_then_the_weightiest_evidence() {
-        let item = |effect: i64, text: &str| json!({ "check_id": "x", "effect": effect, "text": text });
+    fn reasons_name_faults_first_and_then_what_cost_most() {
+        let item = |effect: f64, possible: f64, text: &str| json!({ "effect": effect, "possible": possible, "text": text });
         let bid = json!({
             "prototype_summary": "A guide.",
-            "eval_breakdown": { "task_completion": 912_000, "originality": 0.5 },
+            "eval_breakdown": { "task_completion": 0.912, "originality": 0.5 },
             "verdict": {
-                "gates": [{ "kind": "truncated", "text": "the text breaks off" }],
-                "dimensions": { "task_completion": { "evidence": [item(5, "five"), item(-90, "minus ninety")] },
-                                "originality": { "evidence": [item(40, "forty"), item(1, "one")] } },
+                "gates": [{ "kind": "truncated", "cap": 0.58, "text": "the text breaks off" }],
+                "dimensions": {
+                    "task_completion": { "weight": 3000, "coverage": 1.0, "evidence": [
+                        item(0.5, 0.6, "cost a tenth of three quarters"), item(0.4, 0.4, "cost nothing")] },
+                    "originality": { "weight": 2000, "coverage": 0.5, "evidence": [
+                        item(0.0, 0.5, "cost half of a quarter"), item(0.49, 0.5, "cost next to nothing")] },
+                },
             },
         });
         let expected = [
             "A guide.",
             "originality 0.50, task completion 0.91",
-            "! the text breaks off",
-            "- minus ninety",
-            "+ forty",
-            "+ five",
+            "! the text breaks off (at most 0.58)",
+            "-0.125 cost half of a quarter",
+            "-0.075 cost a tenth of three quarters",
         ];
         assert_eq!(reasons(&bid), expected);
         assert_eq!(reasons(&json!({})), Vec::<String>::new(), "a bid nobody judged has no reasons");

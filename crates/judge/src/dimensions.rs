@@ -32,6 +32,7 @@ struct Part {
 }
 
 impl Part {
+    /// A number taken from the work; `{}` in the text stands for it.
     fn metric(check_id: &str, weight: u64, value: Ppm, measured: usize, text: &str) -> Self {
         Self {
             check_id: check_id.to_owned(),
@@ -40,7 +41,7 @@ impl Part {
             kind: EvidenceKind::Metric,
             measured: Measured::Count(measured),
             span: None,
-            text: text.to_owned(),
+            text: text.replace("{}", &measured.to_string()),
         }
     }
 }
@@ -119,14 +120,14 @@ impl<'a> Measures<'a> {
                 2_400,
                 self.substance,
                 self.index_milli,
-                "how much it says (index in thousandths)",
+                "substance beyond the brief: {} thousandths on the index",
             ),
             Part::metric(
                 "brief_coverage",
                 600,
                 covered,
                 (covered.get() / 10_000) as usize,
-                "speaks of what the brief speaks of (percent)",
+                "speaks of {} % of what the brief speaks of",
             ),
         ]
     }
@@ -156,11 +157,11 @@ impl<'a> Measures<'a> {
                 400,
                 self.substance,
                 self.index_milli,
-                "richness and layout (index in thousandths)",
+                "richness and layout: {} thousandths on the index",
             ),
-            Part::metric("spelling", 250, spelled, strange, "words in no list of English words"),
-            Part::metric("repetition", 200, fresh, repeated, "words of repeated sentences"),
-            Part::metric("sentences", 150, readable, length, "words of the middle sentence"),
+            Part::metric("spelling", 250, spelled, strange, "{} words in no list of English words"),
+            Part::metric("repetition", 200, fresh, repeated, "{} words in repeated sentences"),
+            Part::metric("sentences", 150, readable, length, "{} words in the middle sentence"),
         ]
     }
 
@@ -170,8 +171,8 @@ impl<'a> Measures<'a> {
         let fences = text.count(Role::Fence) % 2;
         let (laid_out, per_paragraph) = layout(text);
         let mut parts = vec![
-            Part::metric("layout", 600, laid_out, per_paragraph, "words per paragraph or item"),
-            Part::metric("code_blocks", 200, share(1 - fences, 1), fences, "code blocks left open"),
+            Part::metric("layout", 600, laid_out, per_paragraph, "{} words per paragraph or list item"),
+            Part::metric("code_blocks", 200, share(1 - fences, 1), fences, "{} code blocks left open"),
         ];
         if !work.artifacts.is_empty() {
             parts.push(Part::metric(
@@ -179,7 +180,7 @@ impl<'a> Measures<'a> {
                 600,
                 share(sound, work.artifacts.len()),
                 sound,
-                "files that are what their kind says",
+                "{} files are what their kind says",
             ));
         }
         parts
@@ -196,10 +197,10 @@ impl<'a> Measures<'a> {
                 500,
                 own,
                 (self.echo.get() / 10_000) as usize,
-                "taken from the brief (percent)",
+                "{} % is taken from the brief",
             ),
-            Part::metric("stock_phrases", 300, plain, stock, "stock phrases"),
-            Part::metric("specifics", 200, specific, found, "names and numbers"),
+            Part::metric("stock_phrases", 300, plain, stock, "{} stock phrases"),
+            Part::metric("specifics", 200, specific, found, "{} names and numbers"),
         ]
     }
 }
@@ -227,8 +228,12 @@ fn mean(parts: Vec<Part>) -> Scored {
     let total: u64 = parts.iter().map(|part| part.weight).sum::<u64>().max(1);
     let sum: u64 = parts.iter().map(|part| part.weight * u64::from(part.value.get())).sum();
     let value = Ppm::new(u32::try_from(sum / total).unwrap_or(0));
+    let share = |weight: u64, value: Ppm| {
+        Ppm::new(u32::try_from(weight * u64::from(value.get()) / total).unwrap_or(0))
+    };
     let evidence = parts.into_iter().map(|part| Evidence {
-        effect: i64::try_from(part.weight * u64::from(part.value.get()) / total).unwrap_or(0),
+        effect: share(part.weight, part.value),
+        possible: share(part.weight, Ppm::ONE),
         check_id: part.check_id,
         kind: part.kind,
         span: part.span,

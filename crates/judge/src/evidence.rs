@@ -1,5 +1,6 @@
 //! What a score rests on, as stored and shown.
 
+use gavel_domain::Ppm;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -14,8 +15,12 @@ pub struct Evidence {
     pub span: Option<Range<usize>>,
     /// What was measured.
     pub measured: Measured,
-    /// What it added to (or took from) its dimension, in parts per million.
-    pub effect: i64,
+    /// What it added to the value of its dimension.
+    #[serde(with = "ppm")]
+    pub effect: Ppm,
+    /// What it could have added at most: the difference is what was lost here.
+    #[serde(with = "ppm")]
+    pub possible: Ppm,
     /// The finding in words.
     pub text: String,
 }
@@ -42,16 +47,28 @@ pub enum Measured {
     Text(String),
 }
 
-/// [`gavel_domain::Ppm`] as its integer.
+/// [`Ppm`] as a number from 0 to 1. Six decimals come back as the same integer, so nothing is lost.
 pub(crate) mod ppm {
     use gavel_domain::Ppm;
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(crate) fn serialize<S: Serializer>(value: &Ppm, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u32(value.get())
+        serializer.serialize_f64(value.as_f64())
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ppm, D::Error> {
-        u32::deserialize(deserializer).map(Ppm::new)
+        Ppm::from_f64(f64::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("a share is no number"))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn every_share_comes_back() {
+            for ppm in 0..=1_000_000 {
+                assert_eq!(Ppm::from_f64(Ppm::new(ppm).as_f64()), Some(Ppm::new(ppm)));
+            }
+        }
     }
 }

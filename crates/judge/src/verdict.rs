@@ -23,7 +23,7 @@ pub const JUDGE: &str = "embedded-1";
 /// The version of the stored document.
 const DOCUMENT: u32 = 1;
 
-/// What the judge says of one work. Scores are in parts per million, spans in bytes of `full_text` as it was sent.
+/// What the judge says of one work. Scores are shares of 1, spans bytes of `full_text` as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The version of this document.

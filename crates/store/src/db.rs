@@ -52,15 +52,38 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens a database on which a server may be at work, for a look or a single write: SQLite's own locks keep the
+    /// two apart. It is migrated only when nobody else has it open.
+    pub async fn open_beside(url: &str) -> Result<Store> {
+        match Self::open(url).await {
+            Err(Error::InUse { file }) => {
+                let store = Store { pools: sqlite(url).await?, hints: Arc::default(), _lock: None };
+                store.check_version(&file).await?;
+                Ok(store)
+            }
+            opened => opened,
+        }
+    }
+
     async fn connect(url: &str) -> Result<Store> {
         let (pools, lock) = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             (postgres(url).await?, None)
         } else if url.starts_with("sqlite:") {
-            sqlite(url).await?
+            let lock = (!in_memory(url)).then(|| lock_file(path_of(url))).transpose()?;
+            (sqlite(url).await?, lock)
         } else {
             return Err(Error::Url { url: url.split('@').next_back().unwrap_or(url).to_owned() });
         };
         Ok(Store { pools, hints: Arc::default(), _lock: lock.map(Arc::new) })
+    }
+
+    /// Whether a database that another process works on has the version of this one.
+    async fn check_version(&self, file: &str) -> Result<()> {
+        let mut c = self.read().await?;
+        let (found,) =
+            sql!(c, fetch_one as (i64,), "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")?;
+        let known = SQLITE_MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        if found == known { Ok(()) } else { Err(Error::OtherVersion { file: file.to_owned() }) }
     }
 
     async fn migrate(&self) -> Result<()> {
@@ -118,10 +141,15 @@ async fn postgres(url: &str) -> Result<Pools> {
     Ok(Pools::Postgres(pool.connect_with(options).await?))
 }
 
-async fn sqlite(url: &str) -> Result<(Pools, Option<File>)> {
-    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-    let in_memory = path == ":memory:";
-    let lock = if in_memory { None } else { Some(lock_file(path)?) };
+fn path_of(url: &str) -> &str {
+    url.trim_start_matches("sqlite:").trim_start_matches("//")
+}
+
+fn in_memory(url: &str) -> bool {
+    path_of(url) == ":memory:"
+}
+
+async fn sqlite(url: &str) -> Result<Pools> {
     let options = SqliteConnectOptions::new()
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
@@ -131,15 +159,15 @@ async fn sqlite(url: &str) -> Result<(Pools, Option<File>)> {
         .pragma("cache_size", "-16000");
     let pool = |max| PoolOptions::<Sqlite>::new().max_connections(max).acquire_timeout(ACQUIRE_TIMEOUT);
     let one = |max| pool(max).min_connections(1).idle_timeout(None).max_lifetime(None);
-    if in_memory {
+    if in_memory(url) {
         // A memory database lives in its one connection: readers and the writer share it.
         let write = one(1).connect_with(options.in_memory(true)).await?;
-        return Ok((Pools::Sqlite { read: write.clone(), write }, lock));
+        return Ok(Pools::Sqlite { read: write.clone(), write });
     }
-    let options = options.filename(path);
+    let options = options.filename(path_of(url));
     let write = one(1).connect_with(options.clone()).await?;
     let read = pool(SQLITE_READERS).connect_lazy_with(options.read_only(true));
-    Ok((Pools::Sqlite { read, write }, lock))
+    Ok(Pools::Sqlite { read, write })
 }
 
 /// The lock dies with the process, however it ends.

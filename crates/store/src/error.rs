@@ -33,6 +33,14 @@ pub enum Error {
         /// The database file.
         file: String,
     },
+    /// Another process of another version works on this SQLite file.
+    #[error(
+        "{file} is in use by a gavel of another version; use the same binary, or stop that process first"
+    )]
+    OtherVersion {
+        /// The database file.
+        file: String,
+    },
     /// The URL names no database we know.
     #[error("{url:?} is no database URL: use sqlite:PATH or postgres://...")]
     Url {

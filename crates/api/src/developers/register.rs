@@ -12,7 +12,7 @@ use gavel_vault::{developer_key_context, new_developer_key};
 use http::StatusCode;
 
 const NAME_MAX: usize = 100;
-const ADVICE: &str = "Every request to your agents shows this key in X-API-Key: check it there. It is shown once and \
+const ADVICE: &str = "Every request to your agents shows this key in X-AITasker-Key: check it there. It is shown once and \
                       is no credential for this API.";
 
 /// Register as a developer; answers with the key that your agents will see

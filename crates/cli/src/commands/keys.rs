@@ -14,7 +14,7 @@ pub(super) async fn create(args: CreateKeyArgs) -> Result<(), Failure> {
         return Err(Failure::Usage("--account must not be empty".to_owned()));
     }
     let config = settings_of(&args.place)?;
-    let (store, _) = app::open(&config, &OsChance).await?;
+    let (store, _) = app::open_beside(&config, &OsChance).await?;
     let scope = args.scope;
     let wish = KeyWish { account: name, scope: scope.scope, read_only: scope.read_only, test: args.test };
     let (secret, key) = create_key(&store, &SystemClock, &OsChance, wish).await?;

@@ -8,7 +8,7 @@ use gavel_store::Store;
 
 pub(super) async fn verify(args: VerifyArgs) -> Result<(), Failure> {
     let config = settings_of(&args.place)?;
-    let store = Store::open(&config.database_url).await?;
+    let store = Store::open_beside(&config.database_url).await?;
     let ledger = report::ledger(&store, &config.currency).await?;
     store.close().await;
     if args.json {
