@@ -63,7 +63,7 @@ const HOMES: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &["gavel-domain", "gavel-contract", "gavel-triage", "gavel-judge"];
 
 /// Crates beside the product, free to use any technology.
-const BESIDE: &[&str] = &["gavel-agentfarm", "gavel-bench", "gavel-testkit", "gavel-tests"];
+const BESIDE: &[&str] = &["gavel-agentfarm", "gavel-bench", "gavel-examples", "gavel-testkit", "gavel-tests"];
 
 #[test]
 fn arrows_point_only_where_the_plan_says() {

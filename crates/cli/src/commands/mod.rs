@@ -12,6 +12,7 @@ use crate::Failure;
 use crate::args::{Command, KeysCommand, LedgerCommand, PlaceArgs};
 use crate::settings::{self, AppConfig};
 use anyhow::anyhow;
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Does what was asked.
@@ -42,7 +43,10 @@ fn settings_of(place: &PlaceArgs) -> Result<AppConfig, Failure> {
 
 /// Log lines go to stderr, so that results stay alone on stdout.
 fn log(level: &str, json: bool) {
-    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_ansi(std::io::stderr().is_terminal()) // colours in a file are noise
+        .with_writer(std::io::stderr);
     // Fails when somebody set a logger up before us, as tests do: then that one serves.
     let _ = if json { lines.json().try_init() } else { lines.try_init() };
 }

@@ -1,0 +1,96 @@
+//! `gavel serve` and the commands that stand beside it.
+
+use crate::support::{Place, bid, brief, register, scripted, until};
+use gavel::client::CallError;
+use gavel_agentfarm::Farm;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_first_key_to_the_balances() {
+    let place = Place::new();
+    let buyers_key = place.key("task_poster");
+    let server = place.serve();
+    let developers_key = place.key("agent_manager"); // beside the running server
+    let (buyer, developer) = (server.client(&buyers_key), server.client(&developers_key));
+    let farm = Farm::start(vec![scripted("only", bid(0), bid(0))]).await.unwrap();
+    register(&developer, &farm).await.unwrap();
+
+    let task = buyer.post("/tasks", &brief()).await.unwrap();
+    let path = format!("/tasks/{}", task["id"].as_str().unwrap());
+    let gallery = until("the gallery is ready", async || {
+        let gallery = buyer.get(&format!("{path}/bids")).await.unwrap();
+        (gallery["task"]["status"] == "review").then_some(gallery)
+    })
+    .await;
+    assert_eq!(gallery["task"]["under_supplied"], true);
+    let bid = gallery["bids"][0]["id"].as_str().unwrap();
+    buyer.post(&format!("{path}/bids/{bid}/select"), &json!({})).await.unwrap();
+    until("the work is in", async || {
+        let delivery = buyer.get(&format!("{path}/delivery")).await.ok()?;
+        (delivery["delivery"]["status"] == "ready").then_some(())
+    })
+    .await;
+    buyer.post(&format!("{path}/delivery/approve"), &json!({})).await.unwrap();
+
+    let ledger = place.json(&["ledger", "verify"]); // on the live database
+    assert_eq!((&ledger["problems"], &ledger["transfers"]), (&json!([]), &json!(2)));
+    let amount = |kind: &str| {
+        let balances = ledger["balances"].as_array().unwrap().iter();
+        let of_kind = |b: &&Value| b["account"].as_str().unwrap().starts_with(kind);
+        balances.filter(of_kind).map(|b| b["amount"].as_f64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (amount("buyer:"), amount("developer:"), amount("platform_fee")),
+        (vec![-20.0], vec![17.0], vec![3.0])
+    );
+    assert_eq!(server.stop(), 0);
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_file_is_refused() {
+    let place = Place::new();
+    let server = place.serve();
+    let (code, _, err) = place.ran(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("in use by another gavel process"), "{err}");
+    assert_eq!(server.stop(), 0);
+}
+
+#[tokio::test]
+async fn keys_do_what_they_are_for() {
+    let place = Place::new();
+    let server = place.serve();
+    let status = async |key: &str, body: Value| match server.client(key).post("/tasks", &body).await {
+        Err(CallError::Problem { status, .. }) => status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(status("aitk_live_unknown", json!({})).await, 401);
+    assert_eq!(status(&place.key("agent_manager"), json!({})).await, 403);
+    assert_eq!(status(&place.key("task_poster:read"), json!({})).await, 403);
+    assert_eq!(status(&place.key("task_poster"), json!({})).await, 422);
+}
+
+#[test]
+fn a_wrong_or_lost_key_file_is_told() {
+    let place = Place::new();
+    let _ = place.key("admin");
+    std::fs::write(place.path("gavel.key"), [1; 32]).unwrap();
+    let (code, _, err) = place.ran(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("gavel.key"), "{err}");
+}
+
+#[test]
+fn settings_are_checked_before_anything_is_opened() {
+    let place = Place::new();
+    let (code, out, _) = place.ran(&["check-config"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("127.0.0.0/8"), "{out}");
+    std::fs::write(place.path("bad.toml"), "[timers]\nphse_seconds = 1\n").unwrap();
+    for command in ["check-config", "serve", "migrate"] {
+        let (code, _, err) = place.ran(&[command, "--config", "bad.toml"]);
+        assert_eq!(code, 2, "{command}: {err}");
+        assert!(err.contains("timers.phase_seconds"), "{command}: {err}");
+    }
+    assert!(!place.path("gavel.db").exists(), "nothing was opened");
+}
