@@ -25,3 +25,16 @@ doc:
 # Licences, sources and bans of all dependencies
 deny:
     cargo deny --locked check bans licenses sources
+
+# A whole task with eight agents, from the brief to the payment
+demo:
+    cargo run --release -- demo
+
+# Latencies, throughput, memory and size, as JSON with the raw limits beside them
+bench *ARGS:
+    cargo build --release
+    cargo run --release -p gavel-bench -- {{ARGS}}
+
+# How often each gate of the judge fires on texts that people preferred, and how well it agrees with them
+judge:
+    cargo test --release -p gavel-judge --test human -- --nocapture
