@@ -59,6 +59,8 @@ impl Dispatcher {
         loop {
             let ended = if sends_made >= SENDS_MAX {
                 Ended::sends_used_up()
+            } else if Instant::now() >= deadline && sends_made == call.sends_so_far {
+                Ended::away_at_deadline(call.deadline_is_own_limit)
             } else if Instant::now() >= deadline {
                 Ended::out_of_time(call.deadline_is_own_limit)
             } else {

@@ -60,6 +60,17 @@ impl Ended {
         }
     }
 
+    /// The deadline passed before this process could send anything: whether an earlier one had asked or not, nobody
+    /// was there to hear an answer. Our fault, where the phase's end has not made it nobody's.
+    pub fn away_at_deadline(deadline_is_own_limit: bool) -> Self {
+        if deadline_is_own_limit {
+            let why = "the platform was not running when the call's time limit passed";
+            Self::without_answer(Outcome::PlatformFault, "away_at_deadline", why)
+        } else {
+            Self::out_of_time(false)
+        }
+    }
+
     /// All sends were made by a process that did not live to see an answer: our fault.
     pub fn sends_used_up() -> Self {
         let why = "both sends were lost with a restart of the platform";

@@ -92,11 +92,16 @@ async fn the_phase_cuts_a_call_without_blame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_has_passed_is_not_extended() {
-    let past = |call: &mut Call| call.deadline_at = support::epoch();
-    let (settled, took, bench) = one(&[], Mood::Willing, past).await;
-    assert_eq!((settled.ended.outcome, took), (Outcome::Timeout, Duration::ZERO));
-    assert!(bench.network.sent().is_empty(), "nothing is sent after the deadline");
+async fn a_deadline_that_has_passed_is_not_extended_and_not_the_agents_fault() {
+    for (is_own_limit, outcome) in [(true, Outcome::PlatformFault), (false, Outcome::Late)] {
+        let past = |call: &mut Call| {
+            call.deadline_at = support::epoch();
+            call.deadline_is_own_limit = is_own_limit;
+        };
+        let (settled, took, bench) = one(&[], Mood::Willing, past).await;
+        assert_eq!((settled.ended.outcome, took), (outcome, Duration::ZERO));
+        assert!(bench.network.sent().is_empty(), "nothing is sent after the deadline");
+    }
 }
 
 #[tokio::test(start_paused = true)]

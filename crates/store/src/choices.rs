@@ -56,7 +56,7 @@ impl Store {
         }
         let state = lock(&mut tx, task).await?;
         if let Err(refusal) = pick(&mut tx, task, bid, state, now).await? {
-            return Ok(Once::Fresh(Err(refusal)));
+            return Ok(Once::Fresh(refused(tx, refusal).await?));
         }
         let (after, chosen) = (loaded(&mut tx, task).await?, crate::gallery::one(&mut tx, task, bid).await?);
         let body = chosen.map(|chosen| render(&after, &chosen)).unwrap_or_default();
@@ -76,11 +76,11 @@ impl Store {
     ) -> Result<Decided<Task>> {
         let mut tx = self.begin().await?;
         let from = lock(&mut tx, task).await?;
+        close_all_open(&mut tx, (task, from), Outcome::Cancelled, now).await?;
         let change = by_hand(task, from, TaskEvent::Cancel, actor, Some(reason), None, now);
         if let Guarded::Lost = change_state(&mut tx, change).await? {
-            return Ok(Err(Refusal::State(from)));
+            return refused(tx, Refusal::State(from)).await;
         }
-        close_all_open(&mut tx, task, Outcome::Cancelled, now).await?;
         self.decided(tx, task).await
     }
 
@@ -95,10 +95,10 @@ impl Store {
         let mut tx = self.begin().await?;
         let current = match answerable(&mut tx, task).await? {
             Ok(delivery) => delivery,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return refused(tx, refusal).await,
         };
         if current.revision >= revisions_max {
-            return Ok(Err(Refusal::NoRevisionsLeft(revisions_max)));
+            return refused(tx, Refusal::NoRevisionsLeft(revisions_max)).await;
         }
         deliveries::set_status(&mut tx, current.id, DeliveryStatus::RevisionRequested).await?;
         let next = Delivery { revision: current.revision + 1, bid: current.bid, ..next.clone() };
@@ -128,7 +128,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let delivery = match answerable(&mut tx, task).await? {
             Ok(delivery) => delivery,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return refused(tx, refusal).await,
         };
         approve(&mut tx, task, &delivery, Actor::Buyer, None, settle, now).await?;
         self.decided(tx, task).await
@@ -140,6 +140,12 @@ impl Store {
         self.hints().changed(task);
         Ok(Ok(after))
     }
+}
+
+/// Nothing was changed. The rows are let go before the caller is told: the loop skips locked ones.
+async fn refused<T>(tx: Tx, refusal: Refusal) -> Result<Decided<T>> {
+    tx.rollback().await?;
+    Ok(Err(refusal))
 }
 
 /// Marks the delivery approved and completes the task; the money moves in the same transaction.
@@ -186,10 +192,10 @@ async fn pick(
     let Some(chosen) = crate::gallery::one(tx, task, bid).await? else { return Ok(Err(Refusal::NoSuchBid)) };
     match state {
         TaskState::Prototyping => {
+            close_all_open(tx, (task, state), Outcome::Superseded, now).await?;
             let close =
                 by_hand(task, state, TaskEvent::ClosePhase, Actor::Buyer, Some("early_selection"), None, now);
             let _ = change_state(tx, close).await?; // the row is locked and was prototyping
-            close_all_open(tx, task, Outcome::Superseded, now).await?;
             crate::scores::present_round(tx, task, chosen.bid.round).await?;
         }
         TaskState::Review if chosen.bid.presented => {}

@@ -236,6 +236,16 @@ impl ops::DerefMut for Tx {
 }
 
 impl Tx {
+    /// Gives everything up now. Dropping does so a moment later, and until then PostgreSQL keeps the rows locked.
+    pub(crate) async fn rollback(self) -> Result<()> {
+        match self.0 {
+            Conn::Sqlite(Link::Tx(t)) => t.rollback().await?,
+            Conn::Postgres(Link::Tx(t)) => t.rollback().await?,
+            Conn::Sqlite(Link::Pooled(_)) | Conn::Postgres(Link::Pooled(_)) => {} // never built so
+        }
+        Ok(())
+    }
+
     pub(crate) async fn commit(self) -> Result<()> {
         match self.0 {
             Conn::Sqlite(Link::Tx(t)) => t.commit().await?,

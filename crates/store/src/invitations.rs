@@ -10,8 +10,9 @@ use gavel_domain::agent::Record;
 use gavel_domain::bid::Bid;
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::{Attempt, AttemptResult, Ending, Invitation, Mode, Outcome, Probe};
-use gavel_domain::{AgentId, AttemptId, InvitationId, TaskId, Timestamp};
-use serde_json::json;
+use gavel_domain::lifecycle::TaskState;
+use gavel_domain::{AgentId, AttemptId, BidId, InvitationId, TaskId, Timestamp};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 const T: &str = "invitations";
@@ -186,18 +187,11 @@ impl Store {
     /// the event.
     pub async fn end_invitation(&self, claimed: &Claimed, ended: &Ended) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
-        let category = claimed.task().brief.category.as_str();
-        let data = json!({
-            "invitation_id": ended.invitation.to_string(),
-            "agent": ended.agent_slug,
-            "outcome": ended.ending.outcome.name(),
-            "detail": ended.ending.detail,
-            "bid_id": ended.bid.as_ref().map(|b| b.id.to_string()),
-            "category": category,
-        });
-        let told =
+        let bid = ended.bid.as_ref().map(|bid| bid.id);
+        let data = told(ended.invitation, &ended.agent_slug, &ended.ending, bid);
+        let heard =
             tell(&mut tx, claimed.guard(), EventKind::Outcome, Actor::Gavel, data, ended.ending.at).await?;
-        if told == Guarded::Lost || !close(&mut tx, ended.invitation, &ended.ending).await? {
+        if heard == Guarded::Lost || !close(&mut tx, ended.invitation, &ended.ending).await? {
             return Ok(Guarded::Lost);
         }
         if let Some((attempt, result)) = &ended.attempt {
@@ -313,22 +307,85 @@ pub(crate) async fn close(c: &mut Conn, invitation: InvitationId, ending: &Endin
     Ok(closed == 1)
 }
 
-/// Closes whatever is still open of a task because of what was decided about it: superseded or cancelled. Such
-/// outcomes change no agent's record.
+/// Closes whatever is still open of a task because of what becomes of it: superseded, cancelled or late. No agent's
+/// reliability changes; who was asked and is late has had one more real task. Call it before the state changes: a
+/// final state is the last thing that is told of a task.
 pub(crate) async fn close_all_open(
     c: &mut Conn,
-    task: TaskId,
+    (task, state): (TaskId, TaskState),
     outcome: Outcome,
     at: Timestamp,
 ) -> Result<()> {
+    if outcome.is_real_task() {
+        count_real_tasks(c, task).await?;
+    }
+    let open = sql!(
+        c,
+        fetch_all as (Uuid, String),
+        "SELECT i.id, a.slug FROM invitations i JOIN agents a ON a.id = i.agent_id
+         WHERE i.task_id = $1 AND i.outcome IS NULL ORDER BY i.id",
+        task.uuid()
+    )?;
+    let ending = Ending { outcome, detail: Some(closing_code(outcome).to_owned()), at };
+    for (id, slug) in open {
+        let invitation = InvitationId::from_uuid(id);
+        close(c, invitation, &ending).await?;
+        abandon_attempts(c, invitation, &ending).await?;
+        let data = told(invitation, &slug, &ending, None);
+        let _ = tell(c, (task, state, None), EventKind::Outcome, Actor::Gavel, data, at).await?;
+    }
+    Ok(())
+}
+
+/// Why a call was given up, in the contract's words.
+const fn closing_code(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Late => "phase_closed",
+        _ => "task_closed",
+    }
+}
+
+/// Sends whose answer nobody waits for any more.
+async fn abandon_attempts(c: &mut Conn, invitation: InvitationId, ending: &Ending) -> Result<()> {
     sql!(
         c,
         execute,
-        "UPDATE invitations SET outcome = $2, ended_at = $3 WHERE task_id = $1 AND outcome IS NULL",
-        task.uuid(),
-        outcome.name(),
-        at
+        "UPDATE attempts SET ended_at = $2, code = $3 WHERE invitation_id = $1 AND ended_at IS NULL",
+        invitation.uuid(),
+        ending.at,
+        &ending.detail
     )?;
+    Ok(())
+}
+
+/// What the event of an outcome says.
+fn told(invitation: InvitationId, agent: &str, ending: &Ending, bid: Option<BidId>) -> Value {
+    json!({
+        "invitation_id": invitation.to_string(),
+        "agent": agent,
+        "outcome": ending.outcome.name(),
+        "detail": ending.detail,
+        "bid_id": bid.map(|bid| bid.to_string()),
+    })
+}
+
+/// One more real task for every agent that was sent an invitation of this task which is still open.
+async fn count_real_tasks(c: &mut Conn, task: TaskId) -> Result<()> {
+    macro_rules! count_sql {
+        ($lock:literal) => {
+            concat!(
+                "UPDATE agents SET real_tasks = real_tasks + 1 WHERE id IN (
+                     SELECT a.id FROM agents a JOIN invitations i ON i.agent_id = a.id
+                     WHERE i.task_id = $1 AND i.outcome IS NULL
+                         AND EXISTS (SELECT 1 FROM attempts t WHERE t.invitation_id = i.id)
+                     ORDER BY a.id",
+                $lock,
+                ")"
+            )
+        };
+    }
+    // Two phases that end at once may share agents: rows are locked in one order, or both would wait for ever.
+    sql!(c, execute, { sqlite: count_sql!(""), postgres: count_sql!(" FOR UPDATE OF a") }, task.uuid())?;
     Ok(())
 }
 

@@ -86,9 +86,9 @@ impl Store {
             TaskEvent::NoValidBids => (None, Some("no_valid_bids")),
             _ => (Some(review_until), None),
         };
+        close_all_open(&mut tx, (task.id, task.state), open_become, now).await?;
         let change = self.change(&claimed, event, until, until, reason, now);
         let changed = tx_change(&mut tx, change).await?;
-        close_all_open(&mut tx, task.id, open_become, now).await?;
         present(&mut tx, shortlist(bids.scored)).await?;
         self.conclude(changed, tx, &claimed).await
     }

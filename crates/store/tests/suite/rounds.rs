@@ -108,6 +108,43 @@ on_both! {
 }
 
 on_both! {
+    async fn who_was_asked_and_is_late_has_had_a_real_task(world) {
+        let developer = world.developer("dev").await;
+        let (asked, unasked) = (world.agent(&developer, "asked").await, world.agent(&developer, "unasked").await);
+        let counts = async || {
+            let count = async |id| world.store.agent(id).await.unwrap().unwrap().1.real_tasks;
+            (count(asked.id).await, count(unasked.id).await)
+        };
+        let task = world.task(world.account("buyer").await).await;
+        let (claimed, invited) = world.prototyping(&task, &[&asked, &unasked]).await;
+        let send = Attempt {
+            id: AttemptId::new(world.now(), &world.chance),
+            invitation: invited[0].id,
+            mode: Mode::Prototype,
+            revision: 0,
+            number: 1,
+            started_at: world.now(),
+            result: None,
+        };
+        done(world.store.begin_attempts(claimed.lease(), &[send]).await.unwrap());
+        done(world.store.close_phase(claimed, Outcome::Late, world.now(), world.now()).await.unwrap());
+        assert_eq!(counts().await, (1, 0));
+        let given_up = world.store.attempts(invited[0].id).await.unwrap().remove(0);
+        assert_eq!(given_up.result.map(|result| result.code).as_deref(), Some("phase_closed"));
+        let events = world.store.events_after(task.id, 0, 100).await.unwrap();
+        let told: Vec<_> = events.iter().map(|e| (e.kind, e.data["agent"].as_str().unwrap_or("-"))).collect();
+        let kinds: Vec<_> = told[told.len() - 3..].iter().map(|(kind, _)| *kind).collect();
+        let before_the_end = [EventKind::Outcome, EventKind::Outcome, EventKind::State];
+        assert_eq!(kinds, before_the_end, "{told:?}: who is late is told before the state that ends the task");
+
+        let task = world.task(world.account("buyer").await).await;
+        let (claimed, _) = world.prototyping(&task, &[&asked, &unasked]).await;
+        done(world.store.close_phase(claimed, Outcome::Superseded, world.now(), world.now()).await.unwrap());
+        assert_eq!(counts().await, (1, 0), "given up is no task");
+    }
+}
+
+on_both! {
     async fn without_a_bid_the_task_expires(world) {
         let developer = world.developer("dev").await;
         let agent = world.agent(&developer, "atlas").await;

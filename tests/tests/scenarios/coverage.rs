@@ -1,0 +1,65 @@
+//! What the files must cover together. `outcome` and `cell` claims are proven when a file is played (`play.rs`): the
+//! outcome must have come, and the action must have been taken in that state.
+
+use super::format::Scenario;
+use gavel_domain::invitation::Outcome;
+use gavel_domain::lifecycle::TaskState;
+use std::collections::BTreeSet;
+
+/// What may happen to a task in any state.
+const ACTIONS: [&str; 4] = ["cancel", "select", "approve", "restart"];
+
+/// Stories that must be told beside outcomes and cells.
+const STORIES: &[&str] = &[
+    "early selection",
+    "all agents fail",
+    "no agents",
+    "one agent",
+    "revision",
+    "third revision refused",
+    "approve twice",
+    "concurrent select",
+    "concurrent approve",
+    "review window lapsed",
+    "answer window lapsed, silence approves",
+    "answer window lapsed, silence expires",
+    "close first_k",
+    "close score_at_least",
+    "close buyer_stop",
+    "close deadline",
+    "a hanging agent delays nobody",
+    "money off",
+    "test keys",
+    "idempotent create",
+    "concurrent create under one key",
+    "idempotent select",
+    "prototype repeated after a restart",
+    "final call repeated after a restart",
+    "delivery failed",
+    "the bid's price is what counts",
+    "own agent",
+    "routing",
+    "twelve keys",
+];
+
+/// What no file covers, and what files claim although it is not on the list.
+pub(crate) fn gaps(files: &[(String, Scenario)]) -> (Vec<String>, Vec<String>) {
+    let claimed: BTreeSet<String> = files.iter().flat_map(|(_, file)| file.covers.clone()).collect();
+    let required = required();
+    let missing = required.difference(&claimed).cloned().collect();
+    (missing, claimed.difference(&required).cloned().collect())
+}
+
+fn required() -> BTreeSet<String> {
+    let outcomes = Outcome::ALL.into_iter().map(|outcome| outcome_claim(outcome.name()));
+    let cells = TaskState::ALL.into_iter().flat_map(|s| ACTIONS.map(|action| cell_claim(s.name(), action)));
+    outcomes.chain(cells).chain(STORIES.iter().map(|story| (*story).to_owned())).collect()
+}
+
+pub(crate) fn outcome_claim(outcome: &str) -> String {
+    format!("outcome {outcome}")
+}
+
+pub(crate) fn cell_claim(state: &str, action: &str) -> String {
+    format!("cell {state} {action}")
+}
