@@ -82,12 +82,12 @@ CREATE TABLE tasks (
     category        TEXT    NOT NULL,
     task_type       TEXT    NOT NULL,
     requirements    TEXT    NOT NULL CHECK (json_valid(requirements)),
-    output_spec     TEXT    CHECK (json_valid(output_spec)),
+    output_spec     TEXT    CHECK (output_spec IS NULL OR json_valid(output_spec)),
     quality_rules   TEXT    NOT NULL CHECK (json_valid(quality_rules)),
     attachments     TEXT    NOT NULL CHECK (json_valid(attachments)),
     user_first_name TEXT,
     brand_kit_id    BLOB,
-    metadata        TEXT    CHECK (json_valid(metadata)),
+    metadata        TEXT    CHECK (metadata IS NULL OR json_valid(metadata)),
     budget          INTEGER NOT NULL CHECK (budget > 0),
     wishes          TEXT    NOT NULL CHECK (json_valid(wishes)),
     round           INTEGER NOT NULL CHECK (round > 0),
@@ -173,7 +173,7 @@ CREATE TABLE answers (
     summary     TEXT NOT NULL,
     message     TEXT,
     artifacts   TEXT NOT NULL CHECK (json_valid(artifacts)),
-    token_usage TEXT CHECK (json_valid(token_usage))
+    token_usage TEXT CHECK (token_usage IS NULL OR json_valid(token_usage))
 ) STRICT;
 
 CREATE TABLE verdicts (

@@ -1,11 +1,16 @@
 //! Reading requests: bodies, ids in paths, queries. Everything that is wrong becomes a problem.
 
 use crate::{fields::Fields, problem::Problem};
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use gavel_domain::limits::REQUEST_BYTES;
 use gavel_domain::{AgentId, BidId, TaskId};
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use std::str::FromStr;
+use std::time::Duration;
+
+/// How long a body may take to arrive: below the limit of a whole request, so that the client is told what was slow.
+const BODY_LIMIT: Duration = Duration::from_secs(20);
 
 /// A JSON body: its fields, and its bytes as they came (for the fingerprint of an idempotent request).
 #[derive(Debug)]
@@ -20,7 +25,11 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Problem;
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        let raw = Bytes::from_request(request, state).await.map_err(|cause| unreadable(cause.status()))?;
+        if request.body().size_hint().lower() > REQUEST_BYTES as u64 {
+            return Err(unreadable(StatusCode::PAYLOAD_TOO_LARGE)); // said so itself: nothing of it is read
+        }
+        let read = tokio::time::timeout(BODY_LIMIT, Bytes::from_request(request, state)).await;
+        let raw = read.map_err(|_| Problem::slow_body())?.map_err(|cause| unreadable(cause.status()))?;
         if !is_json && !raw.is_empty() {
             let detail = "Send the body as application/json.";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "Not JSON", detail));
@@ -40,7 +49,7 @@ fn unreadable(status: StatusCode) -> Problem {
     if status != StatusCode::PAYLOAD_TOO_LARGE {
         return Problem::malformed("The body could not be read to its end.");
     }
-    let most = gavel_domain::limits::REQUEST_BYTES / 1024;
+    let most = REQUEST_BYTES / 1024;
     Problem::new(status, "too_large", "The body is too large", format!("Send at most {most} KiB."))
 }
 
@@ -85,5 +94,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or("");
         Ok(Query(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::stream;
+    use std::convert::Infallible;
+
+    async fn refused(request: http::request::Builder, body: axum::body::Body) -> Problem {
+        let request = request.header("content-type", "application/json").body(body).unwrap();
+        Body::from_request(request, &()).await.unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_told_as_slow() {
+        let never = axum::body::Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+        assert_eq!(refused(Request::builder(), never).await.status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_says_it_is_too_large_is_not_read() {
+        let large = axum::body::Body::from(vec![b' '; REQUEST_BYTES + 1]);
+        assert_eq!(refused(Request::builder(), large).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 }

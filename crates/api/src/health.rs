@@ -28,14 +28,14 @@ pub(crate) async fn livez() -> Json<Health> {
     Json(OK)
 }
 
-/// Requests may be sent: the database answers and no shutdown is under way
+/// Requests may be sent: the database takes writes and no shutdown is under way
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()),
     responses((status = 200, body = Health), (status = 503, body = gavel_contract::rest::ProblemBody)))]
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     if state.stop.is_cancelled() {
         return Err(busy());
     }
-    state.store.next_ready_at(state.now()).await?; // any read will do
+    state.store.is_writable().await?;
     Ok(Json(OK))
 }
 

@@ -81,10 +81,21 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
     }
 
+    /// 408.
+    pub(crate) fn slow_body() -> Self {
+        let detail = "The body did not arrive in time; nothing was changed. Send the request again.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "slow_body", "The body came too slowly", detail)
+    }
+
     /// 504.
     pub(crate) fn timeout() -> Self {
         let detail = "The request took too long; try again.";
         Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "Too slow", detail)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 
     #[cfg(test)]

@@ -1,8 +1,12 @@
 //! Our own accept loop: a deadline for request headers, a cap on connections, and a graceful end.
+//!
+//! HTTP/1.1 alone: whoever wants HTTP/2 has a proxy with TLS in front, and a server that guesses the version waits for
+//! a first byte without any deadline.
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::{conn::auto::Builder, graceful::GracefulShutdown};
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::{sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub struct ServeLimits {
     /// Connections at once; more wait in the kernel's queue.
     pub connections: usize,
-    /// How long a client may take to send its headers.
+    /// How long a client may take to send its headers, from the connection on and from each answer on.
     pub header_timeout: Duration,
     /// How long running requests may take after the stop.
     pub drain: Duration,
@@ -28,12 +32,8 @@ impl Default for ServeLimits {
     }
 }
 
-/// Memory for the head of one HTTP/1 request.
+/// Memory for the head of one request.
 const HEAD_BYTES: usize = 64 * 1024;
-/// Memory for the head of one HTTP/2 request.
-const HEADER_LIST_BYTES: u32 = 32 * 1024;
-/// Requests at once on one HTTP/2 connection.
-const STREAMS_MAX: u32 = 250;
 /// After a failed accept (too many open files) we breathe before we try again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -50,8 +50,7 @@ pub async fn serve(
     while let Some((socket, slot)) = next(&listener, &slots, &stop).await {
         let _ = socket.set_nodelay(true); // a hint: answers are small, send them at once
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
-        let connection = graceful.watch(connection.into_owned());
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
             if let Err(cause) = connection.await {
                 tracing::debug!(%cause, "a connection ended early");
@@ -63,19 +62,9 @@ pub async fn serve(
     tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_ok()
 }
 
-fn builder(limits: ServeLimits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_buf_size(HEAD_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(HEADER_LIST_BYTES)
-        .keep_alive_interval(limits.header_timeout);
+fn builder(limits: ServeLimits) -> Builder {
+    let mut builder = Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(HEAD_BYTES);
     builder
 }
 
@@ -123,14 +112,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_half_sent_head_is_cut() {
+    async fn who_sends_no_whole_head_is_cut() {
         let limits = ServeLimits { header_timeout: Duration::from_millis(100), ..ServeLimits::default() };
         let (address, stop, serving) = server(limits).await;
+        for said in ["", "G", "GET /slow HTTP/1.1\r\nHost: ", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
+        {
+            let mut socket = TcpStream::connect(address).await.unwrap();
+            socket.write_all(said.as_bytes()).await.unwrap();
+            let mut rest = Vec::new();
+            let cut = tokio::time::timeout(Duration::from_secs(5), socket.read_to_end(&mut rest)).await;
+            assert!(cut.is_ok(), "after {said:?} the server closes the connection");
+        }
+        stop.cancel();
+        assert!(serving.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_silent_connection_gives_its_slot_back() {
+        let limits = ServeLimits {
+            connections: 1,
+            header_timeout: Duration::from_millis(100),
+            ..ServeLimits::default()
+        };
+        let (address, stop, serving) = server(limits).await;
+        let silent = TcpStream::connect(address).await.unwrap();
         let mut socket = TcpStream::connect(address).await.unwrap();
-        socket.write_all(b"GET /slow HTTP/1.1\r\nHost: ").await.unwrap();
-        let mut rest = Vec::new();
-        let cut = tokio::time::timeout(Duration::from_secs(5), socket.read_to_end(&mut rest)).await;
-        assert!(cut.is_ok(), "the server closes the connection");
+        socket.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        let read = tokio::time::timeout(Duration::from_secs(5), socket.read_to_string(&mut answer)).await;
+        assert!(read.is_ok() && answer.ends_with("slow"), "{answer}");
+        drop(silent);
         stop.cancel();
         assert!(serving.await.unwrap());
     }

@@ -13,8 +13,10 @@ use gavel_outbound::{Limits, Outbound};
 use gavel_store::Store;
 use gavel_vault::{OsChance, Secret, Vault};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +67,8 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         chance: Arc::clone(&chance),
         vault: Arc::clone(&vault),
         transport: Arc::new(outbound),
+        lanes: Arc::default(),
+        judges: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get))),
         settings: loop_settings(config, &*chance),
     };
     let pump = tokio::spawn(gavel_orchestrator::run(Arc::new(context), stop.clone()));

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use gavel_contract::agent::answer::Expectation;
 use gavel_domain::invitation::{AttemptResult, Mode};
-use gavel_domain::{AttemptId, InvitationId, TaskId, Timestamp};
+use gavel_domain::{AgentId, AttemptId, InvitationId, TaskId, Timestamp};
 use std::fmt;
 
 /// One agent to be called, with an attempt row already written for the first send.
@@ -13,6 +13,10 @@ use std::fmt;
 pub struct Call {
     /// What is being sent.
     pub invitation: InvitationId,
+    /// Who is called.
+    pub agent: AgentId,
+    /// How many calls it takes at once.
+    pub max_concurrency: u32,
     /// The task, for the headers.
     pub task: TaskId,
     /// Prototype or final.

@@ -5,6 +5,7 @@
 //! is turned into a time of this process once, when its call starts. Dropping the stream gives all open calls up.
 
 use crate::call::{Call, Journal, Settled, Stop};
+use crate::lanes::Lanes;
 use crate::reply::{self, Ended};
 use crate::request;
 use crate::retry::pause_before_resend;
@@ -14,6 +15,7 @@ use gavel_domain::invitation::AttemptResult;
 use gavel_domain::limits::SENDS_MAX;
 use gavel_domain::{AttemptId, Clock, Timestamp};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -27,6 +29,8 @@ pub struct Dispatcher {
     pub transport: Arc<dyn Transport>,
     /// Where sends are written down.
     pub journal: Arc<dyn Journal>,
+    /// How many calls each agent has under way; one for the whole process.
+    pub lanes: Arc<Lanes>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -51,9 +55,25 @@ impl Dispatcher {
         }))
     }
 
-    /// Makes one call: a send, and one more where the first brought no byte back.
+    /// Makes one call, once the agent has a place for it.
     pub async fn exchange(&self, call: &Call) -> Settled {
         let deadline = self.instant_of(call.deadline_at);
+        let mut place = pin!(self.lanes.place(call.agent, call.max_concurrency));
+        if let Some(_place) = place.as_mut().now_or_never() {
+            return self.send(call, deadline).await;
+        }
+        match timeout_at(deadline, place).await {
+            // Its own limit began before its turn did: a deadline that passes now is not the agent's fault.
+            Ok(_place) => self.send(&Call { deadline_is_own_limit: false, ..call.clone() }, deadline).await,
+            Err(_elapsed) => {
+                let ended = Ended::never_its_turn(call.deadline_is_own_limit);
+                self.settled(call, call.first_attempt, ended)
+            }
+        }
+    }
+
+    /// One send, and one more where the first brought no byte back.
+    async fn send(&self, call: &Call, deadline: Instant) -> Settled {
         let mut attempt = call.first_attempt;
         let mut sends_made = call.sends_so_far;
         loop {

@@ -15,6 +15,9 @@ pub mod request;
 /// What is asked of the network, and how that can fail.
 pub mod transport;
 
+/// How many calls each agent has under way.
+pub mod lanes;
+
 /// What an answer or a failure means: the outcome.
 pub mod reply;
 
@@ -28,4 +31,5 @@ pub mod fan_out;
 
 pub use call::{Call, Credentials, Journal, Settled, Stop};
 pub use fan_out::Dispatcher;
+pub use lanes::Lanes;
 pub use reply::Ended;

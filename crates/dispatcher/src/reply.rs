@@ -60,6 +60,16 @@ impl Ended {
         }
     }
 
+    /// The agent was busy with other calls of ours until the deadline: nothing was sent, and nothing is its fault.
+    pub fn never_its_turn(deadline_is_own_limit: bool) -> Self {
+        if deadline_is_own_limit {
+            let why = "the agent had as many calls under way as it takes until the call's time limit passed";
+            Self::without_answer(Outcome::PlatformFault, "never_its_turn", why)
+        } else {
+            Self::out_of_time(false)
+        }
+    }
+
     /// The deadline passed before this process could send anything: whether an earlier one had asked or not, nobody
     /// was there to hear an answer. Our fault, where the phase's end has not made it nobody's.
     pub fn away_at_deadline(deadline_is_own_limit: bool) -> Self {

@@ -105,6 +105,26 @@ async fn a_deadline_that_has_passed_is_not_extended_and_not_the_agents_fault() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_agent_is_sent_no_more_at_once_than_it_takes() {
+    let bench = support::bench(&[&[answer(10), answer(10), answer(10)]], Mood::Willing);
+    let calls = (0..3).map(|_| Call { max_concurrency: 1, ..support::call(0, 25) }).collect();
+    let settled: Vec<_> = bench.dispatcher.fan_out(calls).collect().await;
+    let ends: Vec<_> = settled.iter().map(|s| (s.ended.outcome, s.ended.code.as_str())).collect();
+    // The third has five seconds of its twenty-five left and needs ten: nobody is charged for the queue.
+    assert_eq!(ends, [(Outcome::Valid, "ok"), (Outcome::Valid, "ok"), (Outcome::Late, "phase_closed")]);
+    let sent: Vec<_> = bench.network.sent().iter().map(|sent| sent.at).collect();
+    assert_eq!(sent, [Duration::ZERO, SECOND * 10, SECOND * 20]);
+
+    let bench = support::bench(&[&[Step::Hang]], Mood::Willing);
+    let calls = [25, 20].map(|seconds| Call { max_concurrency: 1, ..support::call(0, seconds) }).into();
+    let settled: Vec<_> = bench.dispatcher.fan_out(calls).collect().await;
+    let mut ends: Vec<_> = settled.iter().map(|s| (s.ended.outcome, s.ended.code.as_str())).collect();
+    ends.sort();
+    assert_eq!(ends, [(Outcome::Timeout, "timeout"), (Outcome::PlatformFault, "never_its_turn")]);
+    assert_eq!(bench.network.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_limit_of_two_holds_over_restarts() {
     let restarted = |sends: u32| move |call: &mut Call| call.sends_so_far = sends;
     let (settled, _, bench) = one(&[fail(Connect)], Mood::Willing, restarted(1)).await;

@@ -1,7 +1,8 @@
 //! An agent as its developer registered it.
 
+use crate::invitation::{Outcome, Probe, Reliability};
 use crate::lifecycle::words;
-use crate::{AgentId, DeveloperId, Money, Timestamp, invitation::Probe};
+use crate::{AgentId, DeveloperId, Money, Timestamp};
 
 /// A registered agent. Its signing secret is not here: only the sealed form is stored, beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,12 +129,19 @@ impl Record {
     pub fn counted(&self) -> u32 {
         self.recent.len() as u32
     }
-    /// The record after one more dispatch.
-    pub fn after(mut self, outcome: crate::invitation::Outcome, probe: Probe, at: Timestamp) -> Record {
-        use crate::invitation::{Outcome, Reliability};
+    /// The record after one more prototype call.
+    pub fn after(mut self, outcome: Outcome, probe: Probe, at: Timestamp) -> Record {
         if outcome.is_real_task() {
             self.real_tasks += 1;
         }
+        if outcome == Outcome::Valid {
+            self.last_active_at = Some(self.last_active_at.map_or(at, |before| before.max(at)));
+        }
+        self.after_final(outcome, probe)
+    }
+
+    /// The record after one more final call: it belongs to a task that was counted, but counts for reliability.
+    pub fn after_final(mut self, outcome: Outcome, probe: Probe) -> Record {
         match outcome.reliability(probe) {
             Reliability::Success => self.recent.push(true),
             Reliability::Counted => self.recent.push(false),
@@ -141,9 +149,6 @@ impl Record {
         }
         let surplus = self.recent.len().saturating_sub(RELIABILITY_WINDOW);
         self.recent.drain(..surplus);
-        if outcome == Outcome::Valid {
-            self.last_active_at = Some(self.last_active_at.map_or(at, |before| before.max(at)));
-        }
         self
     }
 }

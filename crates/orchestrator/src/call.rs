@@ -72,6 +72,8 @@ impl<'a> Letter<'a> {
     ) -> Result<Call, StepError> {
         Ok(Call {
             invitation: dispatch.invitation.id,
+            agent: dispatch.invitation.agent,
+            max_concurrency: dispatch.max_concurrency,
             task: self.task.id,
             mode: self.mode,
             revision: self.revision,

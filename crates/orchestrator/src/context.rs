@@ -1,12 +1,13 @@
 //! Everything a step needs, built whole by the binary.
 
 use chrono::TimeDelta;
-use gavel_dispatcher::transport::Transport;
+use gavel_dispatcher::{Lanes, transport::Transport};
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
 use gavel_domain::{Chance, Clock, Currency, TransferId};
 use gavel_store::{Store, ledger::Settlement};
 use gavel_vault::Vault;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Everything a step needs.
 pub struct Context {
@@ -20,6 +21,10 @@ pub struct Context {
     pub vault: Arc<Vault>,
     /// What carries requests to agents.
     pub transport: Arc<dyn Transport>,
+    /// How many calls each agent has under way.
+    pub lanes: Arc<Lanes>,
+    /// How many bids may be judged side by side.
+    pub judges: Arc<Semaphore>,
     /// How things are to be done.
     pub settings: Settings,
 }

@@ -28,6 +28,7 @@ impl StepJournal {
         Dispatcher {
             transport: Arc::clone(&context.transport),
             journal: Arc::new(journal),
+            lanes: Arc::clone(&context.lanes),
             clock: Arc::clone(&context.clock),
         }
     }

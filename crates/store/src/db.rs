@@ -118,9 +118,14 @@ impl Store {
     /// For writes. IMMEDIATE: SQLite's write lock is taken at the start, never on an upgrade half-way.
     pub(crate) async fn begin(&self) -> Result<Tx> {
         Ok(Tx(match &self.pools {
-            Pools::Sqlite { write, .. } => Conn::Sqlite(Link::Tx(write.begin_with("BEGIN IMMEDIATE").await?)),
+            Pools::Sqlite { write, .. } => Conn::Sqlite(Link::Tx(immediate(write).await?)),
             Pools::Postgres(pool) => Conn::Postgres(Link::Tx(pool.begin().await?)),
         }))
+    }
+
+    /// Whether a write could begin now. Nothing is written.
+    pub async fn is_writable(&self) -> Result<()> {
+        self.begin().await?.rollback().await
     }
 
     /// Closes all connections; on SQLite the write-ahead log is folded into the file.
@@ -139,6 +144,19 @@ async fn postgres(url: &str) -> Result<Pools> {
     let options = PgConnectOptions::from_str(url)?;
     let pool = PoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
     Ok(Pools::Postgres(pool.connect_with(options).await?))
+}
+
+/// Begins a write. A full disk makes SQLite roll back by itself; the driver then believes for ever that a transaction
+/// is open on the one connection that writes. Such a connection is thrown away.
+async fn immediate(write: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
+    const BEGIN: &str = "BEGIN IMMEDIATE";
+    match write.begin_with(BEGIN).await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            write.acquire().await?.close().await?;
+            Ok(write.begin_with(BEGIN).await?)
+        }
+        begun => Ok(begun?),
+    }
 }
 
 fn path_of(url: &str) -> &str {
@@ -170,16 +188,26 @@ async fn sqlite(url: &str) -> Result<Pools> {
     Ok(Pools::Sqlite { read, write })
 }
 
-/// The lock dies with the process, however it ends.
+/// The lock dies with the process, however it ends. The database's own file is made here too, for our eyes only: it
+/// holds buyers' briefs.
 fn lock_file(path: &str) -> Result<File> {
     let name = format!("{path}.lock");
-    let open = File::options().create(true).truncate(false).write(true).open(&name);
-    let file = open.map_err(|source| Error::File { path: name.clone(), source })?;
+    let file = private_file(&name)?;
+    drop(private_file(path)?);
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { file: path.to_owned() }),
         Err(std::fs::TryLockError::Error(source)) => Err(Error::File { path: name, source }),
     }
+}
+
+/// Opens a file for writing; a new one can be read by its owner only.
+fn private_file(path: &str) -> Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 /// A connection from the pool or an open transaction; every query takes `&mut Conn`.
@@ -282,3 +310,44 @@ macro_rules! sql {
     };
 }
 pub(crate) use sql;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop here")]
+
+    use super::*;
+
+    /// A bound on the pages of the connection that writes plays the full disk. SQLite never goes below what is used.
+    async fn bound(store: &Store) {
+        let Pools::Sqlite { write, .. } = &store.pools else { unreachable!("a SQLite store") };
+        let bound = sqlx::query_as("PRAGMA max_page_count = 1");
+        let _: (i64,) = bound.fetch_one(write).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_as_busy_and_survived() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite:{}", dir.path().join("gavel.db").display())).await.unwrap();
+        let large = "x".repeat(1_000_000);
+        bound(&store).await;
+        let refused = store.remember_once("large", &large).await;
+        assert!(matches!(refused, Err(Error::Busy(_))), "{:?}", refused.map(|text| text.len()));
+        // The bound goes with the connection, which is thrown away: there is room again.
+        assert_eq!(store.remember_once("large", &large).await.unwrap(), large);
+        store.is_writable().await.unwrap();
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_database_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gavel.db");
+        let store = Store::open(&format!("sqlite:{}", path.display())).await.unwrap();
+        store.remember_once("a", "b").await.unwrap();
+        for file in std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()) {
+            let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{}", file.display());
+        }
+    }
+}

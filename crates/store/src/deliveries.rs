@@ -2,14 +2,14 @@
 
 use crate::db::{Conn, sql};
 use crate::events::tell;
-use crate::invitations::{end_attempt, holds, insert_attempt};
+use crate::invitations::{end_attempt, holds, insert_attempt, keep_final_record};
 use crate::ledger::{self, Settlement};
 use crate::rounds::tx_change;
 use crate::rows::{number, word};
 use crate::{Claimed, Error, Guarded, Result, Store, answers, choices};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::event::{Actor, EventKind};
-use gavel_domain::invitation::{Answer, Attempt, AttemptResult};
+use gavel_domain::invitation::{Answer, Attempt, AttemptResult, Outcome};
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
 use gavel_domain::{AttemptId, BidId, DeliveryId, Money, TaskId, Timestamp};
 use serde_json::json;
@@ -102,6 +102,7 @@ impl Store {
             now
         )?;
         answers::insert(&mut tx, delivery.id.uuid(), answer).await?;
+        keep_final_record(&mut tx, delivery.bid, Outcome::Valid).await?;
         sql!(
             tx,
             execute,
@@ -118,12 +119,14 @@ impl Store {
         &self,
         claimed: Claimed,
         delivery: &Delivery,
+        outcome: Outcome,
         settle: Option<&Settlement>,
         now: Timestamp,
     ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
         set_status(&mut tx, delivery.id, DeliveryStatus::Failed).await?;
-        let data = json!({ "status": "failed", "revision": delivery.revision });
+        keep_final_record(&mut tx, delivery.bid, outcome).await?;
+        let data = json!({ "status": "failed", "revision": delivery.revision, "outcome": outcome.name() });
         let told = tell(&mut tx, claimed.guard(), EventKind::Delivery, Actor::Gavel, data, now).await?;
         if told == Guarded::Lost {
             return Ok(Guarded::Lost);

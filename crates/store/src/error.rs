@@ -68,9 +68,22 @@ impl From<sqlx::Error> for Error {
     fn from(e: sqlx::Error) -> Self {
         match e {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Error::Busy(e),
+            sqlx::Error::Database(ref cause) if passes(cause.as_ref()) => Error::Busy(e),
             e => Error::Database(e),
         }
     }
+}
+
+/// Whether an engine's complaint is about its surroundings, not about what it was asked: the same statement may
+/// succeed once there is room, memory or a server again.
+fn passes(cause: &dyn sqlx::error::DatabaseError) -> bool {
+    let code = cause.code().unwrap_or_default();
+    // PostgreSQL: connection, resources, operator intervention. SQLite: the low byte of an extended code is its class:
+    // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
+    let postgres = code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class));
+    let sqlite = code.len() < 5
+        && code.parse::<u32>().is_ok_and(|code| [5, 6, 7, 8, 10, 13, 14].contains(&(code & 0xff)));
+    postgres || sqlite
 }
 
 impl From<sqlx::migrate::MigrateError> for Error {

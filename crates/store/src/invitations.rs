@@ -26,6 +26,8 @@ pub struct Dispatch {
     pub agent_slug: String,
     /// Where the POST goes.
     pub endpoint_url: String,
+    /// Calls it takes at once.
+    pub max_concurrency: u32,
     /// The developer's `ait_` key, sealed.
     pub sealed_key: Vec<u8>,
     /// The developer, as the sealing context of its key.
@@ -55,6 +57,7 @@ struct DispatchRow {
     ended_at: Option<Timestamp>,
     slug: String,
     endpoint_url: String,
+    max_concurrency: i64,
     developer_id: Uuid,
     sealed_key: Vec<u8>,
     sealed_secret: Vec<u8>,
@@ -86,6 +89,7 @@ impl TryFrom<DispatchRow> for Dispatch {
             },
             agent_slug: row.slug,
             endpoint_url: row.endpoint_url,
+            max_concurrency: number(row.max_concurrency, "agents", "max_concurrency")?,
             developer: gavel_domain::DeveloperId::from_uuid(row.developer_id),
             sealed_key: row.sealed_key,
             sealed_secret: row.sealed_secret,
@@ -100,7 +104,7 @@ macro_rules! dispatch_sql {
     ($where:literal) => {
         concat!(
             "SELECT i.id, i.task_id, i.round, i.agent_id, i.created_at, i.deadline_at, i.own_limit, i.boosted,
-                 i.outcome, i.detail, i.ended_at, a.slug, a.endpoint_url, a.developer_id, d.sealed_key,
+                 i.outcome, i.detail, i.ended_at, a.slug, a.endpoint_url, a.max_concurrency, a.developer_id, d.sealed_key,
                  a.sealed_secret, a.last_probe,
                  (SELECT COUNT(*) FROM attempts t WHERE t.invitation_id = i.id AND t.mode = $2 AND t.revision = $3)
                      AS sends,
@@ -197,7 +201,8 @@ impl Store {
         if let Some((attempt, result)) = &ended.attempt {
             end_attempt(&mut tx, *attempt, result).await?;
         }
-        keep_record(&mut tx, ended.agent, ended.ending.outcome, ended.last_probe, ended.ending.at).await?;
+        let Ending { outcome, at, .. } = ended.ending;
+        change_record(&mut tx, ended.agent, |before| before.after(outcome, ended.last_probe, at)).await?;
         if let Some(bid) = &ended.bid {
             answers::insert_bid(&mut tx, bid).await?;
         }
@@ -389,12 +394,23 @@ async fn count_real_tasks(c: &mut Conn, task: TaskId) -> Result<()> {
     Ok(())
 }
 
-async fn keep_record(
+/// How a final call ended enters the winner's reliability.
+pub(crate) async fn keep_final_record(c: &mut Conn, bid: BidId, outcome: Outcome) -> Result<()> {
+    let (agent, last_probe) = sql!(
+        c,
+        fetch_one as (Uuid, String),
+        "SELECT a.id, a.last_probe FROM bids b JOIN agents a ON a.id = b.agent_id WHERE b.id = $1",
+        bid.uuid()
+    )?;
+    change_record(c, AgentId::from_uuid(agent), |before| before.after_final(outcome, probe(&last_probe)))
+        .await
+}
+
+/// Reads an agent's record, and writes what became of it.
+async fn change_record(
     c: &mut Conn,
     agent: AgentId,
-    outcome: Outcome,
-    last_probe: Probe,
-    at: Timestamp,
+    change: impl FnOnce(Record) -> Record + Send,
 ) -> Result<()> {
     let (real_tasks, recent, last_active_at) = sql!(
         c,
@@ -410,7 +426,7 @@ async fn keep_record(
         recent: recent.chars().map(|c| c == '1').collect(),
         last_active_at,
     };
-    let after = before.after(outcome, last_probe, at);
+    let after = change(before);
     let recent: String = after.recent.iter().map(|ok| if *ok { '1' } else { '0' }).collect();
     sql!(
         c,
@@ -424,7 +440,18 @@ async fn keep_record(
     Ok(())
 }
 
+/// Writes a send down before it leaves. One before it whose end is not known was lost with an earlier process.
 pub(crate) async fn insert_attempt(c: &mut Conn, attempt: &Attempt) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "UPDATE attempts SET ended_at = $4, code = 'lost_with_a_restart'
+         WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL",
+        attempt.invitation.uuid(),
+        attempt.mode.name(),
+        i64::from(attempt.revision),
+        attempt.started_at
+    )?;
     sql!(
         c,
         execute,

@@ -215,6 +215,9 @@ pub(crate) struct Then {
     /// Why each agent was asked or not.
     #[serde(default)]
     pub(crate) explain: BTreeMap<String, String>,
+    /// An agent's share of counted calls that went well, where final calls changed what its outcome alone gives.
+    #[serde(default)]
+    pub(crate) reliability: BTreeMap<String, f64>,
     pub(crate) ledger: Ledger,
 }
 

@@ -196,7 +196,7 @@ impl Play {
             let outcome = seen.outcomes.get(&name).and_then(Option::as_deref);
             let agrees = async {
                 calls::check(&self.world, self.task()?, agent, name == "winner")?;
-                record::check(&self.world, &agent.slug, outcome).await
+                record::check(&self.world, &agent.slug, outcome, then.reliability.get(&agent.slug)).await
             };
             agrees.await.with_context(|| format!("agent {}", agent.slug))?;
         }

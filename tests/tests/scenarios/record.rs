@@ -2,7 +2,6 @@
 
 use super::world::World;
 use anyhow::{Result, ensure};
-use serde_json::{Value, json};
 
 /// Outcome, the agent's reliability after this one task, and whether it was a real task.
 const MARKS: [(&str, Mark, bool); 13] = [
@@ -27,20 +26,28 @@ enum Mark {
     Free,
 }
 
-/// Checks an agent's record, as its developer sees it, after its first task ended so; `None`: it was not asked.
-pub(crate) async fn check(world: &World, slug: &str, outcome: Option<&str>) -> Result<()> {
+/// Checks an agent's record, as its developer sees it, after its first task ended so (`None`: it was not asked), with
+/// the reliability that a file names because of final calls.
+pub(crate) async fn check(
+    world: &World,
+    slug: &str,
+    outcome: Option<&str>,
+    named: Option<&f64>,
+) -> Result<()> {
     let seen = world.agent(slug).await?;
     let (mark, real) = MARKS
         .into_iter()
         .find(|(name, ..)| Some(*name) == outcome)
         .map_or((Mark::Free, false), |(_, mark, real)| (mark, real));
     let reliability = match mark {
-        Mark::Success => json!(1.0),
-        Mark::Failure => json!(0.0),
-        Mark::Free => Value::Null,
+        _ if named.is_some() => named.copied(),
+        Mark::Success => Some(1.0),
+        Mark::Failure => Some(0.0),
+        Mark::Free => None,
     };
+    let as_shown = |share: f64| (share * 100.0).round();
     ensure!(
-        seen["reliability"] == reliability,
+        seen["reliability"].as_f64().map(as_shown) == reliability.map(as_shown),
         "after {outcome:?} its reliability is {}",
         seen["reliability"]
     );

@@ -397,7 +397,7 @@ mod tests {
         check("Write a post. It is about spring.", "Write a post");
         check("\n  Two\n lines", "New task: Blog post");
         check("", "New task: Blog post");
-        check(&"word ".repeat(40), &"word ".repeat(16).trim_end().to_owned());
+        check(&"word ".repeat(40), "word ".repeat(16).trim_end());
         check(&"x".repeat(300), &"x".repeat(80));
     }
 }

@@ -9,7 +9,7 @@ use gavel_contract::agent::answer::Expectation;
 use gavel_dispatcher::transport::{FailureKind, Reply, Request, SendFailure, Transport};
 use gavel_dispatcher::{Call, Credentials, Dispatcher, Journal, Stop};
 use gavel_domain::invitation::{AttemptResult, Mode};
-use gavel_domain::{AttemptId, Clock, Currency, InvitationId, Money, TaskId, Timestamp};
+use gavel_domain::{AgentId, AttemptId, Clock, Currency, InvitationId, Money, TaskId, Timestamp};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -170,8 +170,12 @@ pub(crate) fn bench(scripts: &[&[Step]], mood: Mood) -> Bench {
         Arc::new(Script { started, steps: Mutex::new(steps), sent: Mutex::default(), open: Arc::default() });
     let notebook = Arc::new(Notebook { mood, begun: Mutex::default(), ended: Mutex::default() });
     let clock = Arc::new(PausedClock(started));
-    let dispatcher =
-        Dispatcher { transport: network.clone(), journal: notebook.clone(), clock: clock.clone() };
+    let dispatcher = Dispatcher {
+        transport: network.clone(),
+        journal: notebook.clone(),
+        lanes: Arc::default(),
+        clock: clock.clone(),
+    };
     Bench { dispatcher, network, notebook, clock }
 }
 
@@ -184,6 +188,8 @@ pub(crate) fn url(n: usize) -> String {
 pub(crate) fn call(n: usize, seconds: i64) -> Call {
     Call {
         invitation: invitation(n),
+        agent: AgentId::from_uuid(uuid::Uuid::from_u128(n as u128)),
+        max_concurrency: 8,
         task: TaskId::from_uuid(uuid::Uuid::from_u128(7)),
         mode: Mode::Prototype,
         revision: 0,

@@ -8,7 +8,7 @@ use gavel_dispatcher::Settled;
 use gavel_domain::Timestamp;
 use gavel_domain::bid::Bid;
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
-use gavel_domain::invitation::Mode;
+use gavel_domain::invitation::{Mode, Outcome};
 use gavel_domain::limits::SENDS_MAX;
 use gavel_domain::policy::Silence;
 use gavel_store::invitations::Dispatch;
@@ -33,13 +33,13 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
 /// Makes the final call and records what came of it.
 async fn finish(context: &Context, claimed: Claimed, delivery: Delivery) -> Step {
     let Some((winner, dispatch)) = winner(context, &claimed, &delivery).await? else {
-        return fail(context, claimed, &delivery).await;
+        return fail(context, claimed, &delivery, Outcome::PlatformFault).await;
     };
     let now = context.clock.now();
     let delivery =
         Delivery { deadline_at: deadline(context, &claimed, &delivery, &dispatch, now), ..delivery };
     if dispatch.sends >= SENDS_MAX || delivery.deadline_at <= now {
-        return fail(context, claimed, &delivery).await;
+        return fail(context, claimed, &delivery, Outcome::PlatformFault).await; // we were away too long
     }
 
     let task = claimed.task().clone();
@@ -82,7 +82,7 @@ fn deadline(
 async fn record(context: &Context, claimed: Claimed, delivery: &Delivery, settled: Settled) -> Step {
     let Some(answer) = &settled.ended.answer else {
         context.store.end_attempt(settled.attempt, &settled.result).await?;
-        return fail(context, claimed, delivery).await;
+        return fail(context, claimed, delivery, settled.ended.outcome).await;
     };
     let now = context.clock.now();
     let until = now + context.settings.timers.answer_window;
@@ -92,10 +92,11 @@ async fn record(context: &Context, claimed: Claimed, delivery: &Delivery, settle
     Ok(())
 }
 
-async fn fail(context: &Context, claimed: Claimed, delivery: &Delivery) -> Step {
+async fn fail(context: &Context, claimed: Claimed, delivery: &Delivery, outcome: Outcome) -> Step {
     let settle = context.settlement(claimed.task().test);
     let now = context.clock.now();
-    let _: Guarded<()> = context.store.delivery_failed(claimed, delivery, settle.as_ref(), now).await?;
+    let _: Guarded<()> =
+        context.store.delivery_failed(claimed, delivery, outcome, settle.as_ref(), now).await?;
     Ok(())
 }
 

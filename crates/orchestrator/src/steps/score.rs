@@ -26,7 +26,7 @@ pub(crate) async fn bid(
     yardstick: &Yardstick,
     bid: &Bid,
 ) -> Result<Option<Ppm>, StepError> {
-    let Some(verdict) = measure(yardstick, bid).await else {
+    let Some(verdict) = measure(context, yardstick, bid).await else {
         tracing::error!(task.id = %bid.task, bid.id = %bid.id, "the judge failed; the bid stays unscored");
         return Ok(None);
     };
@@ -41,8 +41,10 @@ pub(crate) async fn bid(
     }
 }
 
-/// On a thread of its own: a long text must not hold up other tasks' answers. A panic there is no score.
-async fn measure(yardstick: &Yardstick, bid: &Bid) -> Option<Verdict> {
+/// On a thread of its own: a long text must not hold up other tasks' answers. No more at once than there are cores,
+/// whatever comes in: more would only hold more memory. A panic there is no score.
+async fn measure(context: &Context, yardstick: &Yardstick, bid: &Bid) -> Option<Verdict> {
+    let _turn = context.judges.acquire().await.ok()?; // never closed
     let yardstick = Arc::clone(&yardstick.0);
     let work = Work { full_text: bid.answer.full_text.clone(), artifacts: bid.answer.artifacts.clone() };
     tokio::task::spawn_blocking(move || judge(&yardstick.0, &work, &yardstick.1)).await.ok()

@@ -80,6 +80,8 @@ impl World {
             chance,
             vault,
             transport: Arc::clone(&transport) as Arc<dyn Transport>,
+            lanes: Arc::default(),
+            judges: Arc::new(tokio::sync::Semaphore::new(2)),
             settings: settings(window),
         });
         World { context, transport, buyer, developer, _dir: dir }

@@ -205,7 +205,7 @@ on_both! {
         let _ = world.select(task, played.bids[0].id).await;
         let delivery = world.delivery(&played.task, &played.bids[0]);
         done(world.store.hold_and_deliver(world.claim().await, &delivery, Some(&world.settlement()), world.now()).await.unwrap());
-        done(world.store.delivery_failed(world.claim().await, &delivery, Some(&world.settlement()), world.now()).await.unwrap());
+        done(world.store.delivery_failed(world.claim().await, &delivery, Outcome::ServerError, Some(&world.settlement()), world.now()).await.unwrap());
         assert_eq!(world.state(task).await, (TaskState::Expired, Some("delivery_failed".to_owned())));
         assert!(world.balances().await.is_empty());
         assert_eq!(world.store.verify_ledger("USD").await.unwrap().problems, Vec::<String>::new());
