@@ -50,7 +50,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Which technology lives in which crate, and nowhere else in the product.
 const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["gavel-store"]),
-    ("reqwest", &["gavel-outbound"]),
+    ("tokio-rustls", &["gavel-outbound"]),
+    ("rustls-platform-verifier", &["gavel-outbound"]),
     ("axum", &["gavel-api"]),
     ("utoipa-axum", &["gavel-api"]),
     ("chacha20poly1305", &["gavel-vault"]),
@@ -97,7 +98,7 @@ fn each_technology_has_one_home() {
 fn deciding_crates_cannot_act() {
     for package in product().into_iter().filter(|p| PURE.contains(&p.name.as_str())) {
         for used in dependencies(&package) {
-            let acts = ["tokio", "futures", "sqlx", "reqwest", "hyper", "axum", "getrandom"]
+            let acts = ["tokio", "futures", "sqlx", "tokio-rustls", "hyper", "axum", "getrandom"]
                 .contains(&used.as_str());
             assert!(!acts, "{} decides and must not list {used}", package.name);
         }

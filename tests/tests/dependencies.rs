@@ -8,7 +8,6 @@ const REPAIRED_IN: &[(&str, [u64; 3], &str)] = &[
     ("aws-lc-sys", [0, 39, 0], "RUSTSEC-2026-0044 to 0048"),
     ("bytes", [1, 11, 1], "RUSTSEC-2026-0007"),
     ("chrono", [0, 4, 20], "RUSTSEC-2020-0159"),
-    ("h2", [0, 4, 4], "RUSTSEC-2024-0332"),
     ("idna", [1, 0, 0], "RUSTSEC-2024-0421"),
     ("mio", [0, 8, 11], "RUSTSEC-2024-0019"),
     ("regex", [1, 5, 5], "RUSTSEC-2022-0013"),

@@ -46,7 +46,7 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
     let (store, vault) = open(&config, &*chance).await?;
     let vault = Arc::new(vault);
     let outbound = Outbound::new(config.guard.clone(), Limits::default())
-        .context("the client towards agents cannot be set up (are root certificates installed?)")?;
+        .context("the client towards agents cannot be set up")?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("{} cannot be listened on; choose another with --listen", config.listen))?;
@@ -134,17 +134,23 @@ pub async fn open_beside(config: &AppConfig, chance: &dyn Chance) -> Result<(Sto
 }
 
 async fn matched(config: &AppConfig, store: Store, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
+    let sealed_before = store.remembered(VAULT_CHECK).await?.is_some();
     let vault = match &config.key_file {
+        // A new key would open nothing of what is there.
+        Some(path) if sealed_before => Vault::of_file(path)?,
         Some(path) => Vault::open_or_create(path, chance)?,
         None => in_memory(chance),
     };
     let check = vault.check_value();
-    if store.remember_once("vault_check", &check).await? != check {
+    if store.remember_once(VAULT_CHECK, &check).await? != check {
         let path = config.key_file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         return Err(Failure::WrongKeyFile { path });
     }
     Ok((store, vault))
 }
+
+/// Under this name the database remembers which key it belongs to.
+const VAULT_CHECK: &str = "vault_check";
 
 fn in_memory(chance: &dyn Chance) -> Vault {
     let mut key = [0; 32];

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, in the order a newcomer asks it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gavel_domain::KeyId;
 use gavel_domain::account::Scope;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -111,6 +112,35 @@ pub struct ServeArgs {
 pub enum KeysCommand {
     /// Make a key; it is shown once and stored only as a hash
     Create(CreateKeyArgs),
+    /// List all keys, without what makes them keys
+    List(ListKeysArgs),
+    /// Take a key back at once and for good
+    Revoke(RevokeKeyArgs),
+}
+
+/// `gavel keys list`.
+#[derive(Debug, Args)]
+pub struct ListKeysArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// `gavel keys revoke`.
+#[derive(Debug, Args)]
+pub struct RevokeKeyArgs {
+    /// The key's id, as `keys create --json` and `keys list` tell it
+    #[arg(value_name = "ID")]
+    pub id: KeyId,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
 }
 
 /// `gavel keys create`.

@@ -1,20 +1,37 @@
 //! The one place that prints. Results go to stdout, everything else to stderr.
 //!
 //! Much of what is printed was written by strangers' agents: control characters, with which a text could steer the
-//! terminal, are taken out here.
+//! terminal, are taken out here, and with them marks that turn the direction of writing.
 
 use serde_json::Value;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether a part of the result could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// A line of the result.
 pub fn line(text: &str) {
-    // Nobody reads any more when this fails (a closed pipe): there is nobody to tell.
-    let _ = writeln!(io::stdout().lock(), "{}", plain(text));
+    write(&plain(text));
 }
 
 /// The result as one JSON document.
 pub fn json(document: &Value) {
-    let _ = writeln!(io::stdout().lock(), "{document:#}");
+    write(&format!("{document:#}"));
+}
+
+fn write(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    // A closed pipe means that the reader has enough; a full disk means that a result is lost.
+    if written.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe) {
+        LOST.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether a part of the result could not be written, though somebody wanted it.
+pub fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// A line about what is going on.
@@ -27,9 +44,10 @@ pub fn error(text: &str) {
     note(&format!("gavel: {text}"));
 }
 
-/// The text without control characters, but for its line breaks.
+/// The text without control characters, but for its line breaks and tabs, and without marks of direction.
 pub fn plain(text: &str) -> String {
-    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+    let turns = |c: char| matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|c| matches!(c, '\n' | '\t') || !(c.is_control() || turns(*c))).collect()
 }
 
 /// The first `width` characters of a text's first line, with an ellipsis where more follows.
@@ -49,6 +67,7 @@ mod tests {
     #[test]
     fn a_text_cannot_steer_the_terminal() {
         assert_eq!(plain("a\u{1b}[2Jb\r\nc\u{9b}31m"), "a[2Jb\nc31m");
+        assert_eq!(plain("\tall:\n\t\u{202E}make"), "\tall:\n\tmake");
     }
 
     #[test]

@@ -15,6 +15,8 @@ use std::collections::{HashMap, HashSet};
 const TERMS_MAX: usize = 50;
 /// Characters of one term.
 const TERM_CHARS_MAX: usize = 100;
+/// A bare "length" below this is not one in words: it may be pages or minutes.
+const LENGTH_MIN: u64 = 50;
 /// How deep requirements are searched for text.
 const DEPTH_MAX: usize = 16;
 /// Work that must have this many words is prose, whatever else is said of it.
@@ -32,6 +34,8 @@ pub struct CompiledBrief {
     pub(crate) matter: Vec<u64>,
     /// The text of the brief in lower case, to excuse what it speaks of itself.
     pub(crate) lower: String,
+    /// The stems of the first and of the last sentence of the description.
+    pub(crate) instruction: [HashSet<String>; 2],
     /// How many words are asked for.
     pub(crate) words: Option<Quantity>,
     /// The language the work must be in, where that is clear.
@@ -72,7 +76,8 @@ pub fn compile(brief: &Brief) -> CompiledBrief {
     let (words, named) = (builder.words, builder.language);
     CompiledBrief {
         words,
-        language: named.or_else(|| implied_language(&Text::read(&prose))),
+        instruction: instruction(&Text::read(&brief.description)),
+        language: named.or_else(|| implied_language(&prose)),
         wants_prose: wants_prose(&read, words, &builder.items),
         checklist: builder.items,
         stems,
@@ -101,11 +106,16 @@ impl Builder {
     fn field(&mut self, source: &str, key: &str, value: &Value) {
         let source = format!("{source}.{key}");
         match normal(key).as_str() {
-            "word_count" | "words" | "wordcount" | "word_limit" | "length" | "target_words" => {
+            "word_count" | "words" | "wordcount" | "word_limit" | "length" | "target_words"
+            | "target_word_count" | "word_count_range" | "word_range" | "number_of_words" => {
                 self.word_count(&source, read_words(key, value));
             }
-            "min_words" | "minimum_words" => self.word_count(&source, least(value)),
-            "max_words" | "maximum_words" => self.word_count(&source, most(value)),
+            "min_words" | "minimum_words" | "min_word_count" | "minimum_word_count" => {
+                self.word_count(&source, least(value))
+            }
+            "max_words" | "maximum_words" | "max_word_count" | "maximum_word_count" => {
+                self.word_count(&source, most(value))
+            }
             "keywords" | "seo_keywords" | "required_keywords" | "target_keywords" | "key_terms"
             | "must_mention" | "primary_keyword" | "secondary_keywords" | "focus_keyword" => {
                 self.terms(&source, value, 2000, |term| Check::Keyword { term });
@@ -157,10 +167,7 @@ impl Builder {
     fn word_count(&mut self, source: &str, count: Option<Quantity>) {
         let Some(count) = count else { return };
         // A least and a most given apart are one demand.
-        let joined = match self.words {
-            Some(known) => Quantity { min: known.min.max(count.min), max: count.max.or(known.max) },
-            None => count,
-        };
+        let joined = self.words.map_or(count, |known| known.and(count));
         self.items.retain(|item| !matches!(item.check, Check::WordCount { .. }));
         self.words = Some(joined);
         self.push(source, 2000, Check::WordCount { count: joined });
@@ -181,7 +188,10 @@ impl Builder {
     }
 
     fn format(&mut self, source: &str, value: &Value) {
-        let named = value.as_str().and_then(TextFormat::named);
+        let field = |name| value.get(name).and_then(Value::as_str);
+        let only = value.as_array().and_then(|values| values.first().filter(|_| values.len() == 1)?.as_str());
+        let name = value.as_str().or(only).or_else(|| field("type")).or_else(|| field("format"));
+        let named = name.and_then(TextFormat::named);
         if let Some(format) = named {
             self.push(source, 1500, Check::Format { format });
         }
@@ -232,7 +242,7 @@ fn normal(key: &str) -> String {
     normal
 }
 
-/// "length" is a number of words only when it says so or is nothing but a number: "two pages" is not.
+/// "length" is a number of words only when it says so or is a bare number that can be: "two pages" is not.
 fn read_words(key: &str, value: &Value) -> Option<Quantity> {
     let other_unit = |text: &str| {
         let lower = text.to_lowercase();
@@ -242,10 +252,10 @@ fn read_words(key: &str, value: &Value) -> Option<Quantity> {
     };
     match value {
         Value::String(text) if other_unit(text) => None,
-        _ if normal(key) == "length" && !matches!(value, Value::String(text) if text.contains("word")) => {
-            None
-        }
-        _ => Quantity::read(value),
+        _ if normal(key) != "length" => Quantity::read(value),
+        Value::Number(number) if number.as_u64().is_some_and(|n| n >= LENGTH_MIN) => Quantity::read(value),
+        Value::String(text) if text.to_lowercase().contains("word") => Quantity::read(value),
+        _ => None,
     }
 }
 
@@ -262,12 +272,18 @@ fn terms(value: &Value) -> Vec<String> {
     let listed: Vec<&str> = match value {
         Value::String(text) => text.split([',', ';', '\n']).collect(),
         Value::Array(values) => values.iter().filter_map(term_of).collect(),
+        // {"primary": "...", "secondary": ["...", "..."]}
+        Value::Object(fields) => fields.values().flat_map(several).filter_map(term_of).collect(),
         _ => Vec::new(),
     };
     let mut seen = HashSet::new();
     let cleaned = listed.into_iter().map(|term| term.trim().chars().take(TERM_CHARS_MAX).collect::<String>());
     let worded = cleaned.filter(|term| term.chars().any(char::is_alphanumeric));
     worded.filter(|term| seen.insert(term.to_lowercase())).take(TERMS_MAX).collect()
+}
+
+fn several(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
 fn term_of(value: &Value) -> Option<&str> {
@@ -304,12 +320,25 @@ fn numbered(text: &Text<'_>) -> Numbered {
     (stems, matter.collect(), ids.windows(4).map(|w| [w[0], w[1], w[2], w[3]]).collect())
 }
 
-/// The brief's own language, unless it speaks of languages: then it may want another one.
-fn implied_language(brief: &Text<'_>) -> Option<&'static Language> {
-    if language::speaks_of_languages(brief) {
+fn instruction(description: &Text<'_>) -> [HashSet<String>; 2] {
+    let mut sentences = description.sentences();
+    let first = sentences.next();
+    let last = sentences.last().or_else(|| first.clone());
+    [first, last].map(|sentence| {
+        let words = description.words[sentence.unwrap_or(0..0)].iter();
+        words.map(|word| description.stems[description.stem_of(*word)].text.clone()).collect()
+    })
+}
+
+/// The brief's own language, unless it speaks of languages or is written in several: then it may want any of them.
+fn implied_language(prose: &str) -> Option<&'static Language> {
+    let whole = Text::read(prose);
+    if language::speaks_of_languages(&whole) {
         return None;
     }
-    language::of(brief).and_then(|found| language::named(found.code()))
+    let found = language::named(language::of(&whole)?.code())?;
+    let mut others = prose.lines().filter_map(|line| language::of(&Text::read(line)));
+    others.all(|other| other.may_be(found)).then_some(found)
 }
 
 fn wants_prose(brief: &Text<'_>, words: Option<Quantity>, items: &[ChecklistItem]) -> bool {
@@ -382,79 +411,4 @@ fn hash(brief: &Brief) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn with(requirements: Value, output_spec: Value, rules: Value) -> CompiledBrief {
-        let map = |value: Value| value.as_object().cloned().unwrap_or_default();
-        compile(&Brief {
-            title: "Urban beekeeping".into(),
-            description: "An article about keeping bees on roofs.".into(),
-            requirements: map(requirements),
-            output_spec: Some(output_spec),
-            quality_rules: map(rules),
-            ..Brief::default()
-        })
-    }
-
-    #[test]
-    fn structured_requirements_become_items() {
-        let check = |requirements: Value, expected: &[&str]| {
-            let compiled = with(requirements.clone(), Value::Null, json!({}));
-            let texts: Vec<_> = compiled.checklist().iter().map(|item| item.text.as_str()).collect();
-            assert_eq!(texts, expected, "{requirements}");
-        };
-        check(json!({}), &[]);
-        check(json!({"mood": "cheerful", "deadline": 5}), &[]);
-        check(json!({"word_count": "1200-1800 words"}), &["has 1200 to 1800 words"]);
-        check(json!({"wordCount": 800}), &["has 720 to 880 words"]);
-        check(json!({"word_count": "2 pages"}), &[]);
-        check(json!({"length": "short"}), &[]);
-        check(json!({"length": "300 words"}), &["has 270 to 330 words"]);
-        check(json!({"max_words": 500, "min_words": 300}), &["has 300 to 500 words"]);
-        check(
-            json!({"seo_keywords": "bees, roof garden"}),
-            &["mentions \"bees\"", "mentions \"roof garden\""],
-        );
-        check(json!({"keywords": ["bees", "Bees", "", 7]}), &["mentions \"bees\""]);
-        check(json!({"must_include": ["a price"]}), &["covers \"a price\""]);
-        check(json!({"forbidden_words": ["cheap"]}), &["avoids \"cheap\""]);
-        check(
-            json!({"sections": [{"name": "Costs"}, "Risks"]}),
-            &["has a section \"Costs\"", "has a section \"Risks\""],
-        );
-        check(json!({"sections": 4}), &["has at least 4 sections"]);
-        check(json!({"format": "Markdown"}), &["is markdown"]);
-        check(json!({"format": "a poem on vellum"}), &[]);
-        check(json!({"language": "Spanish"}), &["is written in es"]);
-        check(json!({"items": 5}), &["has at least 5 items"]);
-    }
-
-    #[test]
-    fn output_spec_and_rules_become_items() {
-        let rules = json!({"no_placeholder_content": true, "complete_deliverable": false, "match_requested_format": true});
-        let compiled = with(json!({}), json!({"format": "json", "count": 3}), rules);
-        let sources: Vec<_> = compiled.checklist().iter().map(|item| item.source.as_str()).collect();
-        let expected = [
-            "output_spec.count",
-            "output_spec.format",
-            "quality_rules.match_requested_format",
-            "quality_rules.no_placeholder_content",
-        ];
-        assert_eq!(sources, expected);
-    }
-
-    #[test]
-    fn what_is_implied() {
-        let article = with(json!({}), Value::Null, json!({}));
-        assert_eq!(article.language, None, "too few words to be sure");
-        assert!(article.wants_prose);
-        assert!(!with(json!({"items": 5}), Value::Null, json!({})).wants_prose);
-        assert!(with(json!({"word_count": 300}), Value::Null, json!({})).wants_prose);
-        assert_eq!(
-            with(json!({"language": "de"}), Value::Null, json!({})).language.map(|l| l.code),
-            Some("de")
-        );
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! The text as a reader sees it: normalised, without invisible characters and hidden passages, both counted.
+//! The text as a reader sees it: normalised, without invisible characters, words broken up by them, and hidden
+//! passages; all are counted.
 //!
 //! What a buyer cannot see must not raise a score, so it is cut out before anything is measured, and flagged.
 
@@ -7,6 +8,9 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Hidden passages that are listed one by one; more are only counted.
 const HIDDEN_LISTED_MAX: usize = 20;
+
+/// Lines a markdown comment may go on for; looking further for its end would take too long.
+const COMMENT_LINES_MAX: usize = 20;
 
 /// A text as a reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +41,7 @@ impl Canonical {
             original_len: original.len(),
         };
         let mut kept_from = 0;
-        for hidden in hidden_passages(original) {
+        for hidden in merged(hidden_passages(original), broken_words(original)) {
             made.keep(original, kept_from..hidden.start);
             kept_from = hidden.end;
             made.hidden_count += 1;
@@ -49,10 +53,13 @@ impl Canonical {
         if is_nfc_quick(made.text.chars()) != IsNormalized::Yes { made.composed() } else { made }
     }
 
-    /// Bytes of the original that a span of the canonical text came from.
+    /// Bytes of the original that a span of the canonical text came from: within the original, but where characters
+    /// were composed not always between two characters.
     pub fn original(&self, span: Range<usize>) -> Range<usize> {
         let start = self.original_at(span.start);
-        start..self.original_at(span.end).max(start)
+        // What was taken out behind the last byte does not belong to the span.
+        let end = span.end.checked_sub(1).filter(|last| *last >= span.start);
+        start..end.map_or(start, |last| self.original_at(last) + 1).clamp(start, self.original_len.max(start))
     }
 
     fn original_at(&self, at: usize) -> usize {
@@ -79,28 +86,43 @@ impl Canonical {
         self.text.push_str(&stretch[kept_from..]);
     }
 
-    /// Composes word by word, so that spans can still be found. Nothing composes across ASCII white space.
+    /// Composes run by run, so that spans can still be found.
     fn composed(self) -> Self {
         let mut text = String::with_capacity(self.text.len());
         let mut anchors: Vec<(usize, usize)> = Vec::new();
-        let mut start = 0;
-        for piece in self.text.split_inclusive(|c: char| c.is_ascii_whitespace()) {
-            let here = (text.len(), self.original_at(start));
-            // An anchor only where the distance to the original has changed.
-            let known =
-                anchors.last().is_some_and(|(canonical, original)| here.1 - original == here.0 - canonical);
-            if !known {
-                anchors.push(here);
+        let mut known = self.anchors.iter().copied().peekable();
+        for run in runs(&self.text) {
+            let piece = &self.text[run.clone()];
+            let here = text.len();
+            anchors.push((here, self.original_at(run.start)));
+            let unchanged = is_nfc_quick(piece.chars()) == IsNormalized::Yes;
+            while let Some((canonical, original)) = known.next_if(|(canonical, _)| *canonical < run.end) {
+                if unchanged && canonical > run.start {
+                    anchors.push((here + canonical - run.start, original));
+                }
             }
-            if piece.is_ascii() {
-                text.push_str(piece)
-            } else {
-                text.extend(piece.nfc())
-            }
-            start += piece.len();
+            if unchanged { text.push_str(piece) } else { text.extend(piece.nfc()) }
         }
+        // An anchor is of use only where the distance to the original changes.
+        anchors.dedup_by(|later, earlier| later.1 - earlier.1 == later.0 - earlier.0);
         Self { text, anchors, ..self }
     }
+}
+
+/// Stretches nothing composes across: plain ASCII, and other letters with the one ASCII character before them, which
+/// they may change. Nothing changes what comes before an ASCII character.
+fn runs(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut starts = vec![0];
+    for i in 1..bytes.len() {
+        let (before, here) = (bytes[i - 1].is_ascii(), bytes[i].is_ascii());
+        let opens = here && bytes.get(i + 1).is_some_and(|next| !next.is_ascii());
+        if opens || (here && !before) {
+            starts.push(i);
+        }
+    }
+    starts.push(bytes.len());
+    starts.windows(2).map(|ends| ends[0]..ends[1]).collect()
 }
 
 /// Characters that leave no mark on the page: zero-width, bidirectional controls, tags, soft hyphen, odd controls.
@@ -110,6 +132,68 @@ fn is_invisible(c: char) -> bool {
         | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}'
         | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
         || (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+}
+
+/// Words broken up or framed by characters nobody sees, meant for a machine or for nobody: an honest text has none.
+fn broken_words(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut word = BrokenWord::default();
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        if is_letter(c) || is_invisible(c) {
+            word.add(c);
+            continue;
+        }
+        if word.broken || (word.led && word.pending) {
+            found.push(word.start..at);
+        }
+        word = BrokenWord { start: (at + c.len_utf8()).min(text.len()), ..BrokenWord::default() };
+    }
+    found
+}
+
+/// A run of letters, digits and invisible characters.
+#[derive(Default)]
+struct BrokenWord {
+    start: usize,
+    /// A letter was seen.
+    letters: bool,
+    /// It began with something invisible.
+    led: bool,
+    /// Something invisible came after the last letter.
+    pending: bool,
+    /// Something invisible stands between two letters.
+    broken: bool,
+}
+
+impl BrokenWord {
+    fn add(&mut self, c: char) {
+        // A soft hyphen may stand in any word, and marks of direction beside it.
+        let direction = matches!(c, '\u{200E}' | '\u{200F}' | '\u{61C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        if is_letter(c) {
+            self.broken |= self.letters && self.pending;
+            (self.letters, self.pending) = (true, false);
+        } else if c != '\u{AD}' && !direction {
+            self.pending |= self.letters;
+            self.led |= !self.letters;
+        }
+    }
+}
+
+/// Letters and digits of the scripts that need nothing invisible: Arabic and the scripts of South Asia join with it.
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() && !matches!(c, '\u{600}'..='\u{1FFF}')
+}
+
+/// Both in order; a word in a hidden passage is hidden already.
+fn merged(passages: Vec<Range<usize>>, words: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    let inside = |word: &Range<usize>| {
+        let next = passages.partition_point(|passage| passage.end <= word.start);
+        passages.get(next).is_some_and(|passage| passage.start < word.end)
+    };
+    let words: Vec<_> = words.into_iter().filter(|word| !inside(word)).collect();
+    let mut all = [passages, words].concat();
+    all.sort_unstable_by_key(|span| span.start);
+    all
 }
 
 /// Comments and elements that are not shown, in order, outside code. Every byte is looked at a bounded number of times.
@@ -127,7 +211,7 @@ fn hidden_passages(text: &str) -> Vec<Range<usize>> {
         in_code ^= fence;
         let passage = match () {
             () if fence || in_code => None,
-            () if is_markdown_comment(line) => Some(start..line_end),
+            () if is_markdown_comment(line) => Some(start..comment_end(text, start, line_end)),
             () => first_hidden(text, start..line_end),
         };
         start = passage.as_ref().map_or(line_end, |passage| passage.end);
@@ -142,10 +226,37 @@ fn is_markdown_comment(line: &str) -> bool {
     ["[//]:", "[comment]:", "[_]:", "[]:"].iter().any(|mark| line.starts_with(mark))
 }
 
+/// A comment goes on to the line that closes its bracket, if one soon does: the title of a link may have several lines.
+fn comment_end(text: &str, start: usize, line_end: usize) -> usize {
+    let line = text[start..line_end].trim_end();
+    let Some(open) = line.find(['(', '"']).filter(|open| open + 1 < line.len()) else { return line_end };
+    let close = if line[open..].starts_with('(') { ')' } else { '"' };
+    if line[open + 1..].ends_with(close) {
+        return line_end;
+    }
+    let mut end = line_end;
+    for next in text[line_end..].split_inclusive('\n').take(COMMENT_LINES_MAX) {
+        end += next.len();
+        match next.trim_end() {
+            "" => break,
+            next if next.ends_with(close) => return end,
+            _ => {}
+        }
+    }
+    line_end
+}
+
 /// The first hidden passage that starts within `line`; it may end on a later line.
 fn first_hidden(text: &str, line: Range<usize>) -> Option<Range<usize>> {
     let mut at = line.start;
-    while let Some(start) = text[at..line.end].find('<').map(|n| at + n) {
+    while let Some(start) = text[at..line.end].find(['<', '[']).map(|n| at + n) {
+        if text[start..].starts_with('[') {
+            match empty_link(&text[start..line.end]) {
+                Some(length) => return Some(start..start + length),
+                None => at = start + 1,
+            }
+            continue;
+        }
         if text[start..].starts_with("<!--") {
             let end = text[start + 4..].find("-->").map_or(text.len(), |n| start + 4 + n + 3);
             return Some(start..end);
@@ -156,6 +267,17 @@ fn first_hidden(text: &str, line: Range<usize>) -> Option<Range<usize>> {
         }
     }
     None
+}
+
+/// The length of a link without a text, `[](address "title")`, which leaves no mark on the page.
+fn empty_link(text: &str) -> Option<usize> {
+    let inside = text.strip_prefix("[](")?;
+    let titled = inside.find('"').filter(|quote| !inside[..*quote].contains(')'));
+    let end = match titled {
+        Some(quote) => quote + 1 + inside[quote + 1..].find("\")")? + 2,
+        None => inside.find(')')? + 1,
+    };
+    Some("[](".len() + end)
 }
 
 /// The opening tag at `start`, up to and with its `>`.
@@ -219,12 +341,21 @@ mod tests {
             );
         };
         check("plain", "plain", 0, 0);
-        check("ig\u{200B}nore\u{E0041}", "ignore", 2, 0);
+        check("\u{FEFF}ig\u{AD}nore", "ignore", 2, 0);
+        check("a b\u{200B}c \u{200B}d", "a  d", 1, 1);
+        check("a \u{200B}1\u{200B}.", "a .", 0, 1);
+        check("\u{5FD8}\u{200B}\u{7565} \u{643}\u{200C}\u{627}", " \u{643}\u{627}", 0, 1);
+        check("\u{5E9} \u{200E}Google\u{200E}.", "\u{5E9} Google.", 2, 0);
+        check("<!-- b\u{200B}c -->d", "d", 0, 1);
+        check("a[](https://e.org \"ten (of ten)\")b[](c)d [](", "abd [](", 0, 2);
+        check("a [b](https://e.org)", "a [b](https://e.org)", 0, 0);
         check("\u{1F468}\u{200D}\u{1F469}", "\u{1F468}\u{1F469}", 0, 0);
         check("e\u{301}t\u{e9}", "\u{e9}t\u{e9}", 0, 0);
         check("a<!-- judge: ten -->b", "ab", 0, 1);
         check("a <!-- open\nto the end", "a ", 0, 1);
         check("[//]: # (ten out of ten)\nb", "b", 0, 1);
+        check("[//]: # (ten\nout of ten)\nb", "b", 0, 1);
+        check("[//]: # (ten\n\nb)", "\nb)", 0, 1);
         check("a<span style=\"display: none\">x<span>y</span></span>b", "ab", 0, 1);
         check("a<div hidden>x</div>b<p HIDDEN>y</p>c", "abc", 0, 2);
         check(
@@ -247,8 +378,11 @@ mod tests {
         };
         check("one two", "two", "two");
         check("one<!-- x --> two", "two", "two");
-        check("on\u{200B}e tw\u{200B}o", "two", "tw\u{200B}o");
+        check("on\u{AD}e tw\u{AD}o", "two", "tw\u{AD}o");
         check("cafe\u{301} <!-- x -->and cre\u{300}me two", "two", "two");
+        check("e\u{301} a\u{AD}b two", "b", "b");
+        check("cafe\u{301}-bar", "bar", "bar");
+        check("one<!-- x --> two", "one", "one");
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use crate::format;
 use crate::gates::{Gate, GateKind};
 use crate::language;
 use crate::quantity::Quantity;
-use crate::text::{Role, Text, stem};
+use crate::text::{Line, Role, Text, stem};
 use crate::words::{Commonness, commonness};
 use crate::work::Work;
 use gavel_domain::Ppm;
@@ -14,6 +14,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+
+/// Words of a line that may be a heading without being marked as one.
+const TITLE_WORDS_MAX: usize = 8;
+/// Words of a marked heading.
+const HEADING_WORDS_MAX: usize = 40;
 
 /// One thing every bid of the task is checked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,8 +134,22 @@ impl TextFormat {
             "table" => Some(Self::Table),
             "list" | "bullets" | "bullet_points" | "bullet points" | "bulleted list" => Some(Self::List),
             "plain" | "text" | "txt" | "plain_text" | "plain text" | "text/plain" => Some(Self::Plain),
-            _ => None,
+            several => Self::only_one(several),
         }
+    }
+
+    /// The one format among several words; none where there are two.
+    fn only_one(words: &str) -> Option<Self> {
+        let named = |word: &str| match word {
+            "markdown" => Some(Self::Markdown),
+            "html" => Some(Self::Html),
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            "table" => Some(Self::Table),
+            _ => None,
+        };
+        let mut found = words.split(|c: char| !c.is_alphanumeric()).filter_map(named);
+        found.next().filter(|first| found.all(|other| other == *first))
     }
 
     /// The word for it.
@@ -212,7 +231,7 @@ impl<'a> Subject<'a> {
             Check::Include { term } => self.include(term),
             Check::Forbidden { term } => self.forbidden(term),
             Check::Section { name } => self.section(name),
-            Check::SectionCount { count } => counted(*count, text.count(Role::Heading)),
+            Check::SectionCount { count } => counted(*count, sections(text)),
             Check::Items { count } => counted(*count, self.items()),
             Check::Paragraphs { count } => counted(*count, text.distinct_paragraphs()),
             Check::Sentences { count } => counted(*count, text.sentences().count()),
@@ -291,20 +310,16 @@ impl<'a> Subject<'a> {
 
     /// A heading (or a short line) that says the name; half for one that is only spoken of.
     fn section(&self, name: &str) -> Met {
-        let wanted: Vec<String> = content_stems(name);
-        let says = |words: Range<usize>| {
-            let has = |stem: &String| {
-                self.text.words[words.clone()]
-                    .iter()
-                    .any(|w| self.text.stems[self.text.stem_of(*w)].text == *stem)
-            };
-            !wanted.is_empty() && wanted.iter().all(has)
+        let stems = content_stems(name);
+        let wanted: Option<Vec<usize>> = stems.iter().map(|s| self.stems.get(s.as_str()).copied()).collect();
+        let wanted = wanted.filter(|wanted| !wanted.is_empty());
+        let says = |line: &&Line| {
+            let words = &self.text.words[line.words.clone()];
+            let has = |stem: &usize| words.iter().any(|w| self.text.stem_of(*w) == *stem);
+            is_title(line) && wanted.as_ref().is_some_and(|wanted| wanted.iter().all(has))
         };
-        let titles = self.text.lines.iter().filter(|line| is_title(line.role, line.words.len()));
-        for line in titles {
-            if says(line.words.clone()) {
-                return Met { value: Ppm::ONE, measured: Measured::Count(1), span: Some(line.span.clone()) };
-            }
+        if let Some(line) = self.text.lines.iter().find(says) {
+            return Met { value: Ppm::ONE, measured: Measured::Count(1), span: Some(line.span.clone()) };
         }
         match self.find(name) {
             Found::Phrase(_, span) => {
@@ -371,8 +386,20 @@ pub(crate) fn share(part: usize, whole: usize) -> Ppm {
     Ppm::new(u32::try_from(part.min(whole) as u128 * 1_000_000 / whole as u128).unwrap_or(0))
 }
 
-fn is_title(role: Role, words: usize) -> bool {
-    role == Role::Heading || (matches!(role, Role::Prose | Role::Item) && (1..=8).contains(&words))
+/// Marked headings; where there are none, short lines that end with a colon.
+fn sections(text: &Text<'_>) -> usize {
+    let marked = text.count(Role::Heading);
+    let plain = |line: &&Line| line.role == Role::Prose && is_title(line) && text.of(line).ends_with(':');
+    if marked > 0 { marked } else { text.lines.iter().filter(plain).count() }
+}
+
+fn is_title(line: &Line) -> bool {
+    let most = match line.role {
+        Role::Heading => HEADING_WORDS_MAX,
+        Role::Prose | Role::Item => TITLE_WORDS_MAX,
+        Role::Blank | Role::Row | Role::Fence | Role::Code => 0,
+    };
+    (1..=most).contains(&line.words.len())
 }
 
 fn content_stems(name: &str) -> Vec<String> {
@@ -381,3 +408,6 @@ fn content_stems(name: &str) -> Vec<String> {
     let stems = words.map(|word| stem(word).into_owned());
     stems.filter(|stem| commonness(stem) != Commonness::Function).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,7 +120,7 @@ impl<'a> Measures<'a> {
                 2_400,
                 self.substance,
                 self.index_milli,
-                "substance beyond the brief: {} thousandths on the index",
+                &format!("substance beyond the brief: {} on the index", thousandths(self.index_milli)),
             ),
             Part::metric(
                 "brief_coverage",
@@ -157,9 +157,15 @@ impl<'a> Measures<'a> {
                 400,
                 self.substance,
                 self.index_milli,
-                "richness and layout: {} thousandths on the index",
+                &format!("richness and layout: {} on the index", thousandths(self.index_milli)),
             ),
-            Part::metric("spelling", 250, spelled, strange, "{} words in no list of English words"),
+            Part::metric(
+                "spelling",
+                350,
+                spelled,
+                strange,
+                "{} slips: words in no list, stray blanks, sentences that begin small",
+            ),
             Part::metric("repetition", 200, fresh, repeated, "{} words in repeated sentences"),
             Part::metric("sentences", 150, readable, length, "{} words in the middle sentence"),
         ]
@@ -205,6 +211,12 @@ impl<'a> Measures<'a> {
     }
 }
 
+/// 2555 is 2.6: rounded, for people.
+fn thousandths(milli: usize) -> String {
+    let tenths = (milli + 50) / 100;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
 /// Accuracy of a work in which nothing can be checked.
 const NEUTRAL_ACCURACY: u32 = 700_000;
 /// More words than this without a break are hard to read.
@@ -242,3 +254,6 @@ fn mean(parts: Vec<Part>) -> Scored {
     });
     Scored { value, evidence: evidence.collect() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Which language a text is in, where that can be told with confidence: by script, else by small words.
 
 use crate::text::{Scripts, Text};
+use crate::words::Commonness;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -168,6 +169,16 @@ pub(crate) fn speaks_of_languages(text: &Text<'_>) -> bool {
     text.kinds.iter().any(|kind| kind.lower.starts_with("translat") || named(&kind.lower))
 }
 
+/// Whether the English word list may be held against a text: it is English, or looks like nothing else and most of its
+/// words are in the list. What the judge does not know it must not punish.
+pub(crate) fn is_english(text: &Text<'_>) -> bool {
+    let listed = || {
+        let known = text.stems.iter().filter(|stem| stem.commonness != Commonness::Unknown);
+        known.map(|stem| stem.count).sum::<usize>() * 2 >= text.words.len()
+    };
+    of(text).map_or_else(listed, |found| found.code() == "en")
+}
+
 /// The language of a text, `None` when it cannot be told with confidence.
 pub(crate) fn of(text: &Text<'_>) -> Option<Found> {
     let language = match dominant(text.scripts)? {
@@ -262,6 +273,20 @@ mod tests {
         check("\u{5831}\u{544A}\u{66F8}\u{306F}\u{4E0A}\u{534A}\u{671F}\u{306E}\u{3053}\u{3068}", Some("ja"));
         check("Widget 500 SKU-33 Acme Corp", None);
         check("", None);
+    }
+
+    #[test]
+    fn the_word_list_is_for_english() {
+        let check = |text: &str, expected| assert_eq!(is_english(&Text::read(text)), expected, "{text:?}");
+        check("The report covers the first half of the year and what we have learned.", true);
+        check("Market report: prices, growth, risk", true);
+        check("El informe trata de la primera mitad del a\u{f1}o y de lo que hemos aprendido.", false);
+        check("Mehil\u{e4}iset asuvat kaupungin katoilla ja tuottavat hunajaa kaikille naapureille.", false);
+        check(
+            "V\u{10d}ely \u{17e}ij\u{ed} na st\u{159}ech m\u{11b}sta a d\u{e1}vaj\u{ed} med soused\u{16f}m.",
+            false,
+        );
+        check("\u{5831}\u{544A}\u{66F8}", false);
     }
 
     #[test]

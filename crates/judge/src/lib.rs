@@ -7,12 +7,13 @@
 //! In reading order: `brief` (the checklist is made), `checklist` (an item is checked), `gates` (faults),
 //! `substance`, `quality`, `accuracy`, `format` (measures), `dimensions` (measures become five values), `rubric`
 //! (weights), `verdict` (all together). Below them: `canonical` and `text` (reading), `words` and `language` (what is
-//! known of words), `quantity`.
+//! known of words), `code`, `quantity`.
 
 mod accuracy;
 mod brief;
 mod canonical;
 mod checklist;
+mod code;
 mod dimensions;
 mod evidence;
 mod format;

@@ -13,9 +13,10 @@ use std::sync::LazyLock;
 /// Shorter texts are too short for a rate.
 const RATE_WORDS_MIN: usize = 40;
 
-/// Unknown words written small: one in ten is the worst that counts, one in a hundred is usual.
+/// Slips of the pen: one word in ten is the worst that counts, one in a hundred is usual. Unknown words written small
+/// are slips in English only; the judge knows no other words.
 pub(crate) fn spelling(brief: &CompiledBrief, text: &Text<'_>) -> (Ppm, usize) {
-    let english = language::of(text).is_none_or(|found| found.code() == "en");
+    let english = language::is_english(text);
     let strange = |kind: &&Kind| {
         let stem = &text.stems[kind.stem];
         let word = kind.lower.len() >= 3 && kind.lower.bytes().all(|b| b.is_ascii_lowercase());
@@ -23,12 +24,27 @@ pub(crate) fn spelling(brief: &CompiledBrief, text: &Text<'_>) -> (Ppm, usize) {
             && stem.commonness == Commonness::Unknown
             && !brief.stems.contains_key(&stem.text)
     };
-    let count: usize = text.kinds.iter().filter(strange).map(|kind| kind.count).sum();
-    if !english {
-        return (Ppm::ONE, 0);
-    }
+    let known = if english { text.kinds.iter().filter(strange).map(|kind| kind.count).sum() } else { 0 };
+    let count: usize = known + slips(text);
     let worst = text.words.len().max(RATE_WORDS_MIN) / 10;
     (Ppm::new(1_000_000 - share(count, worst).get()), count)
+}
+
+/// Blanks before a comma or a full stop, and sentences that begin small: slips in every language that has them.
+fn slips(text: &Text<'_>) -> usize {
+    let detached = text.words.windows(2).filter(|pair| {
+        let between = &text.source[pair[0].end..pair[1].start];
+        between.starts_with(" , ") || between.starts_with(" . ")
+    });
+    let begins_small = |end: &&usize| {
+        let Some([before, first]) = end.checked_sub(1).and_then(|i| text.words.get(i..i + 2)) else {
+            return false;
+        };
+        // Shorter words before a full stop are often abbreviations.
+        let stop = before.end - before.start >= 4 && text.source[before.end..first.start].starts_with(". ");
+        stop && text.source[first.start..].starts_with(char::is_lowercase)
+    };
+    detached.count() + text.sentence_ends.iter().filter(begins_small).count()
 }
 
 /// Sentences that came before, and one word that is everywhere.
@@ -59,6 +75,10 @@ pub(crate) fn sentence_length(text: &Text<'_>) -> (Ppm, usize) {
         .collect();
     lengths.sort_unstable();
     let Some(middle) = lengths.get(lengths.len() / 2).copied() else { return (Ppm::ONE, 0) };
+    // Signs of scripts without spaces are no words: their sentences have more of them.
+    if text.scripts.han + text.scripts.kana > text.scripts.latin {
+        return (Ppm::ONE, middle);
+    }
     let fit = if middle < 8 { share(middle, 8) } else { share(28, middle.max(28)) };
     (fit, middle)
 }
@@ -67,8 +87,8 @@ pub(crate) fn sentence_length(text: &Text<'_>) -> (Ppm, usize) {
 pub(crate) fn boilerplate(text: &Text<'_>) -> (Ppm, usize) {
     static STOCK: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
-            r"(?ix)\b(?:
-                in\stoday['’]s\s(?:\w+[\s-]){0,4}(?:world|age|era|landscape|society|market)
+            r"(?ix-u)\b(?:
+                in\stoday(?u:['’])s\s(?:\w+[\s-]){0,4}(?:world|age|era|landscape|society|market)
               | (?:fast-paced|ever-evolving|ever-changing)\s(?:\w+\s)?(?:world|landscape|environment)
               | (?:plays?|playing)\sa\s(?:pivotal|crucial|vital|key)\srole
               | it\sis\s(?:essential|important|crucial|worth\snoting)\s(?:to\s(?:note|remember|understand|stay)|that)
@@ -77,7 +97,7 @@ pub(crate) fn boilerplate(text: &Text<'_>) -> (Ppm, usize) {
               | leverag(?:e|ing)\s(?:best\spractices|synergies|the\spower) | holistic\sapproach
               | drive\s(?:meaningful|real)\s\w+ | overall\slandscape | at\sthe\send\sof\sthe\sday
               | (?:navigate|navigating)\sthe\scomplex | look\sno\sfurther | take\s\w+\sto\sthe\snext\slevel
-              | whether\syou['’]?(?:re|\sare)\sa\sseasoned | as\san\sai\slanguage\smodel | i\shope\sthis\shelps
+              | whether\syou(?u:['’])?(?:re|\sare)\sa\sseasoned | as\san\sai\slanguage\smodel | i\shope\sthis\shelps
               | many\sfactors\sto\sconsider | in\sthis\s(?:article|post|guide),?\swe\swill\sexplore
             )",
         )

@@ -7,6 +7,13 @@ use serde_json::Value;
 const QUANTITY_MAX: u64 = 1_000_000;
 /// A single number means "about": so much less or more is fine, in percent.
 const ABOUT_PERCENT: u64 = 10;
+/// Characters of a text that are read.
+const TEXT_CHARS_MAX: usize = 200;
+
+/// Names of the ends in an object.
+const LEAST: [&str; 6] = ["min", "minimum", "at_least", "from", "lower", "min_words"];
+const MOST: [&str; 6] = ["max", "maximum", "at_most", "to", "upper", "max_words"];
+const TARGET: [&str; 7] = ["target", "exact", "exactly", "value", "count", "about", "words"];
 
 /// A range with one or two ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,16 +28,17 @@ impl Quantity {
     /// Reads a number, a text, `[min, max]` or an object with `min`, `max` or `target`. `None` if nothing is asked.
     pub fn read(value: &Value) -> Option<Self> {
         let read = match value {
-            Value::Number(number) => about(number.as_u64()?),
+            Value::Number(_) => about(whole(value)?),
             Value::String(text) => from_text(text),
             Value::Array(ends) => match ends.as_slice() {
+                [only] => return Self::read(only),
                 [min, max] => Some(Self { min: whole(min)?, max: Some(whole(max)?) }),
                 _ => None,
             },
             Value::Object(fields) => {
                 let field = |names: &[&str]| names.iter().find_map(|name| fields.get(*name)).and_then(whole);
-                match (field(&["min", "minimum", "at_least"]), field(&["max", "maximum", "at_most"])) {
-                    (None, None) => about(field(&["target", "exact", "exactly", "value", "count", "about"])?),
+                match (field(&LEAST), field(&MOST)) {
+                    (None, None) => about(field(&TARGET)?),
                     (min, max) => Some(Self { min: min.unwrap_or(0), max }),
                 }
             }
@@ -42,15 +50,21 @@ impl Quantity {
     /// Reads a count of things, where a single number means exactly that many or more.
     pub fn read_count(value: &Value) -> Option<Self> {
         match value {
-            Value::Number(number) => {
-                Some(number.as_u64()?.min(QUANTITY_MAX)).filter(|n| *n > 0).map(|min| Self { min, max: None })
-            }
+            Value::Number(number) => Some(whole_number(number)?.min(QUANTITY_MAX))
+                .filter(|n| *n > 0)
+                .map(|min| Self { min, max: None }),
             Value::String(text) => match *numbers(text).as_slice() {
-                [min] if !is_upper(&text.to_lowercase()) => Some(Self { min, max: None }),
+                [min] if bound(&text.to_lowercase()) != Bound::Upper => Some(Self { min, max: None }),
                 _ => Self::read(value),
             },
             _ => Self::read(value),
         }
+    }
+
+    /// Two demands as one. Where they contradict each other, all that lies between them is fine.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let max = [self.max, other.max].into_iter().flatten().min();
+        Self { min: self.min.max(other.min), max }.in_order()
     }
 
     fn in_order(self) -> Self {
@@ -94,31 +108,54 @@ impl std::fmt::Display for Quantity {
 
 fn whole(value: &Value) -> Option<u64> {
     match value {
-        Value::Number(number) => number.as_u64(),
+        Value::Number(number) => whole_number(number),
         Value::String(text) => numbers(text).first().copied(),
         _ => None,
     }
 }
 
+/// `700.0` is 700: some clients write every number so.
+fn whole_number(number: &serde_json::Number) -> Option<u64> {
+    // Larger or negative ones are cut, which is right for either.
+    number.as_u64().or_else(|| number.as_f64().map(|float| float as u64))
+}
+
 fn about(target: u64) -> Option<Quantity> {
+    within(target, ABOUT_PERCENT)
+}
+
+fn within(target: u64, percent: u64) -> Option<Quantity> {
     let target = target.min(QUANTITY_MAX);
-    let slack = target * ABOUT_PERCENT / 100;
+    let slack = target * percent.min(100) / 100;
     (target > 0).then(|| Quantity { min: target - slack, max: Some(target + slack) })
 }
 
 fn from_text(text: &str) -> Option<Quantity> {
     let lower = text.to_lowercase();
-    match *numbers(&lower).as_slice() {
-        [] => None,
-        [only] if is_upper(&lower) => Some(Quantity { min: 0, max: Some(only) }),
-        [only] if is_lower(&lower) => Some(Quantity { min: only, max: None }),
-        [only] => about(only),
-        [min, max, ..] => Some(Quantity { min, max: Some(max) }),
+    let (counts, percent) = counts_and_percent(&lower);
+    match (counts.as_slice(), percent) {
+        ([], _) => None,
+        ([only], Some(percent)) => within(*only, percent),
+        ([only], None) => match bound(&lower) {
+            Bound::Upper => Some(Quantity { min: 0, max: Some(*only) }),
+            Bound::Lower => Some(Quantity { min: *only, max: None }),
+            Bound::Neither => about(*only),
+        },
+        ([min, max, ..], _) => Some(Quantity { min: *min, max: Some(*max) }),
     }
 }
 
-fn is_upper(text: &str) -> bool {
-    [
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Upper,
+    Lower,
+    Neither,
+}
+
+fn bound(lower: &str) -> Bound {
+    // In this order: "no fewer than" holds "fewer", "no more than" holds "more than".
+    const LEAST_FOR_SURE: [&str; 5] = ["no fewer", "not fewer", "no less", "not less", "at least"];
+    const MOST: [&str; 14] = [
         "at most",
         "max",
         "up to",
@@ -126,47 +163,73 @@ fn is_upper(text: &str) -> bool {
         "below",
         "less than",
         "fewer",
+        "or less",
         "no more",
         "not more",
         "within",
+        "limit",
         "<",
         "\u{2264}",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
-}
-
-fn is_lower(text: &str) -> bool {
-    ["at least", "min", "over", "more than", "above", "no less", "+", ">", "\u{2265}"]
-        .iter()
-        .any(|word| text.contains(word))
-}
-
-/// The whole numbers of a text: "1,200", "1 200" is two, "1.5k" is 1500.
-fn numbers(text: &str) -> Vec<u64> {
-    let mut found = Vec::new();
-    let mut chars = text.chars().take(200).peekable();
-    while let Some(c) = chars.next() {
-        let Some(digit) = c.to_digit(10) else { continue };
-        let (mut number, mut decimals, mut in_decimals) = (u64::from(digit), 0u32, false);
-        while let Some(next) = chars.peek().copied() {
-            match next.to_digit(10) {
-                Some(_) if in_decimals && decimals >= 3 => {}
-                Some(digit) => {
-                    number = number.saturating_mul(10).saturating_add(u64::from(digit));
-                    decimals += u32::from(in_decimals);
-                }
-                None if next == ',' => {}
-                None if next == '.' && !in_decimals => in_decimals = true,
-                None => break,
-            }
-            chars.next();
-        }
-        let thousands = chars.peek().is_some_and(|next| matches!(next, 'k' | 'K'));
-        let scaled = number.saturating_mul(if thousands { 1000 } else { 1 }) / 10u64.pow(decimals);
-        found.push(scaled.min(QUANTITY_MAX));
+    ];
+    const LEAST: [&str; 8] = ["min", "over", "more than", "or more", "above", "+", ">", "\u{2265}"];
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    match () {
+        () if says(&LEAST_FOR_SURE) => Bound::Lower,
+        () if says(&MOST) => Bound::Upper,
+        () if says(&LEAST) => Bound::Lower,
+        () => Bound::Neither,
     }
-    found
+}
+
+/// The whole numbers of a text.
+fn numbers(text: &str) -> Vec<u64> {
+    counts_and_percent(text).0
+}
+
+/// The whole numbers of a text, and the last one that is a percentage: "1,200", "1.200" and "1 200" are 1200, "1.5k"
+/// is 1500, "700 \u{b1} 10 %" is 700 and 10.
+fn counts_and_percent(text: &str) -> (Vec<u64>, Option<u64>) {
+    let chars: Vec<char> = text.chars().take(TEXT_CHARS_MAX).collect();
+    let (mut counts, mut percent, mut at) = (Vec::new(), None, 0);
+    while at < chars.len() {
+        if !chars[at].is_ascii_digit() {
+            at += 1;
+            continue;
+        }
+        let (number, end) = number_at(&chars, at);
+        at = end;
+        let rest = chars[at..].iter().find(|c| !c.is_whitespace());
+        if rest == Some(&'%') { percent = Some(number) } else { counts.push(number) }
+    }
+    (counts, percent)
+}
+
+/// The number that starts at a digit, and where it ends.
+fn number_at(chars: &[char], start: usize) -> (u64, usize) {
+    let digits = |from: usize| chars[from..].iter().take_while(|c| c.is_ascii_digit()).count();
+    let value = |from: usize, count: usize| {
+        chars[from..from + count]
+            .iter()
+            .filter_map(|c| c.to_digit(10))
+            .fold(0u64, |n, d| n.saturating_mul(10).saturating_add(u64::from(d)))
+    };
+    let first = digits(start);
+    let (mut number, mut at) = (value(start, first), start + first);
+    let separates = |c: &char| matches!(c, ',' | '.' | '\'' | ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}');
+    while first <= 3 && chars.get(at).is_some_and(separates) && digits(at + 1) == 3 {
+        number = number.saturating_mul(1000).saturating_add(value(at + 1, 3));
+        at += 4;
+    }
+    let mut thousandths = 0;
+    if matches!(chars.get(at), Some('.' | ',')) && (1..=2).contains(&digits(at + 1)) {
+        let decimals = digits(at + 1);
+        thousandths = value(at + 1, decimals) * if decimals == 1 { 100 } else { 10 };
+        at += 1 + decimals;
+    }
+    if matches!(chars.get(at), Some('k' | 'K')) {
+        (number, at) = (number.saturating_mul(1000).saturating_add(thousandths), at + 1);
+    }
+    (number.min(QUANTITY_MAX), at)
 }
 
 #[cfg(test)]
@@ -194,6 +257,28 @@ mod tests {
         check(json!({"max": "200 words"}), Some((0, Some(200))));
         check(json!({"target": 1000}), Some((900, Some(1100))));
         check(json!([300, 200]), Some((200, Some(300))));
+        check(json!([500]), Some((450, Some(550))));
+        check(json!(700.0), Some((630, Some(770))));
+        check(json!("700 words max"), Some((0, Some(700))));
+        check(json!("no more than 700"), Some((0, Some(700))));
+        check(json!("700 words or less"), Some((0, Some(700))));
+        check(json!("no fewer than 500"), Some((500, None)));
+        check(json!("minimum 500 words"), Some((500, None)));
+        check(json!("500 or more"), Some((500, None)));
+        check(json!("~700"), Some((630, Some(770))));
+        check(json!("a 700-word article"), Some((630, Some(770))));
+        check(json!("700 words (+/- 5%)"), Some((665, Some(735))));
+        check(json!("between 500 and 700 words"), Some((500, Some(700))));
+        check(json!("500 to 700"), Some((500, Some(700))));
+        check(json!("500, 700"), Some((500, Some(700))));
+        check(json!("1 200 mots"), Some((1080, Some(1320))));
+        check(json!("1.200 W\u{f6}rter"), Some((1080, Some(1320))));
+        check(json!("1,5k"), Some((1350, Some(1650))));
+        check(json!({"min": 500}), Some((500, None)));
+        check(json!({"minimum": "500"}), Some((500, None)));
+        check(json!({"from": 500, "to": 700}), Some((500, Some(700))));
+        check(json!({"words": 700}), Some((630, Some(770))));
+        check(json!({"min": null, "max": null}), None);
         check(json!("a few"), None);
         check(json!({}), None);
         check(json!(0), None);
@@ -211,6 +296,14 @@ mod tests {
         check(json!("5 items"), Some((5, None)));
         check(json!("at most 5"), Some((0, Some(5))));
         check(json!("3-5"), Some((3, Some(5))));
+    }
+
+    #[test]
+    fn joined() {
+        let q = |min, max| Quantity { min, max };
+        assert_eq!(q(300, None).and(q(0, Some(500))), q(300, Some(500)));
+        assert_eq!(q(500, None).and(q(0, Some(300))), q(300, Some(500)), "contradictory");
+        assert_eq!(q(720, Some(880)).and(q(800, None)), q(800, Some(880)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::canonical::Canonical;
 use crate::checklist::Subject;
 use crate::dimensions::{Measures, coverage};
 use crate::evidence::{Evidence, Measured, ppm};
-use crate::gates::{Gate, gates};
+use crate::gates::{Gate, gates, unmet};
 use crate::limits::CANNOT_MEASURE;
 use crate::rubric::{Origin, Rubric};
 use crate::substance;
@@ -99,7 +99,7 @@ pub struct Flag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FlagKind {
-    /// Comments or elements no reader sees; cut out before anything was measured.
+    /// Comments, elements or broken-up words no reader sees as such; cut out before anything was measured.
     HiddenText,
     /// Characters that leave no mark; cut out before anything was measured.
     InvisibleCharacters,
@@ -110,14 +110,15 @@ pub fn judge(brief: &CompiledBrief, work: &Work, rubric: &Rubric) -> Verdict {
     let canonical = Canonical::of(&work.full_text);
     let text = Text::read(&canonical.text);
     let echo = substance::echo(brief, &text);
-    let gates = gates(brief, &text, echo);
-    let subject = Subject::new(work, &text, &gates);
+    let faults = gates(brief, &text, echo);
+    let subject = Subject::new(work, &text, &faults);
     let items = checklist(brief, &subject);
+    let gates: Vec<Gate> = faults.iter().cloned().chain(unmet(brief, &text, &items)).collect();
     let measures = Measures::new(brief, &subject, &items, echo);
     let dimensions: BTreeMap<String, DimensionScore> =
         Dimension::ALL.map(|d| (d.name().to_owned(), dimension(brief, rubric, &measures, d))).into();
     let (ungated, confidence) = composite(&dimensions);
-    let capped = gates.iter().map(|gate| gate.cap).fold(ungated, Ppm::min);
+    let capped = gates.iter().map(|gate| below(gate.cap, ungated)).fold(ungated, Ppm::min);
     let verdict = Verdict {
         version: DOCUMENT,
         judge: JUDGE.to_owned(),
@@ -130,12 +131,19 @@ pub fn judge(brief: &CompiledBrief, work: &Work, rubric: &Rubric) -> Verdict {
         cannot_measure: CANNOT_MEASURE.map(str::to_owned).into(),
         input_hash: input_hash(brief, work, rubric),
         checklist: items.clone(),
-        gates: gates.clone(),
+        gates,
     };
-    verdict.with_spans_of(&canonical)
+    verdict.with_spans_of(&canonical, &work.full_text)
 }
 
-fn checklist(brief: &CompiledBrief, subject: &Subject<'_>) -> Vec<ItemResult> {
+/// The cap, less a twentieth of it for what the work lacks: of two works with one fault the better one stays ahead.
+fn below(cap: Ppm, ungated: Ppm) -> Ppm {
+    let lacks = u64::from(1_000_000 - ungated.get());
+    let less = u64::from(cap.get()) * lacks / 20_000_000;
+    Ppm::new(cap.get() - u32::try_from(less).unwrap_or(0))
+}
+
+pub(crate) fn checklist(brief: &CompiledBrief, subject: &Subject<'_>) -> Vec<ItemResult> {
     let result = |item: &crate::checklist::ChecklistItem| {
         let met = subject.check(item, brief.checklist());
         ItemResult { id: item.id.clone(), value: met.value, measured: met.measured, span: met.span }
@@ -186,12 +194,20 @@ fn input_hash(brief: &CompiledBrief, work: &Work, rubric: &Rubric) -> String {
 
 impl Verdict {
     /// Leads all spans but those of hidden text (which are not in the canonical text) back to the original.
-    fn with_spans_of(mut self, canonical: &Canonical) -> Self {
-        let lead_back = |span: &mut Range<usize>| *span = canonical.original(span.clone());
+    fn with_spans_of(mut self, canonical: &Canonical, original: &str) -> Self {
+        let lead_back =
+            |span: &mut Range<usize>| *span = whole_characters(canonical.original(span.clone()), original);
         self.gates.iter_mut().flat_map(|gate| &mut gate.spans).for_each(lead_back);
         self.checklist.iter_mut().filter_map(|item| item.span.as_mut()).for_each(lead_back);
         let evidence = self.dimensions.values_mut().flat_map(|dimension| &mut dimension.evidence);
         evidence.filter_map(|evidence| evidence.span.as_mut()).for_each(lead_back);
         self
     }
+}
+
+/// The span widened to whole characters.
+fn whole_characters(span: Range<usize>, text: &str) -> Range<usize> {
+    let start = (0..=span.start).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let end = (span.end..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    start..end
 }

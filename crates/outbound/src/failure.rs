@@ -1,46 +1,42 @@
 //! Which kind of failure an error of the client is. The kind decides whether one more send is allowed, so the line
 //! between "no byte arrived" and "something arrived" is drawn here.
 
+use crate::connector::Unconnected;
+use crate::meter::Tally;
 use gavel_dispatcher::transport::{FailureKind, SendFailure};
+use hyper_util::client::legacy;
 use std::error::Error;
 use std::io;
 
 /// An error before the head of an answer was complete.
-pub(crate) fn before_the_head(error: reqwest::Error) -> SendFailure {
-    let error = error.without_url();
-    let kind = if error.is_builder() {
-        FailureKind::Ours
-    } else if error.is_connect() {
-        connecting(&error)
-    } else if error.is_timeout() {
-        FailureKind::Timeout
-    } else if causes(&error)
-        .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
-        .any(hyper::Error::is_parse)
-    {
+pub(crate) fn before_the_head(error: &legacy::Error, tally: &Tally) -> SendFailure {
+    if let Some(unconnected) = causes(error).find_map(|cause| cause.downcast_ref::<Unconnected>()) {
+        return failure(unconnected.kind(), unconnected);
+    }
+    let kind = if error.is_connect() {
+        FailureKind::Connect
+    } else if tally.heard() || is_broken(error) {
+        // Also what was cut, flooded or reset in the middle: the agent has had the request.
         FailureKind::BrokenHead
     } else {
-        // Closed or reset while the head was awaited.
+        // Closed or reset while the head was awaited, or closed already when the request came to be written.
         FailureKind::NoResponse
     };
-    SendFailure::new(kind, sentence(kind, &error))
+    failure(kind, last_cause(error))
 }
 
 /// An error after the head.
-pub(crate) fn in_the_body(error: reqwest::Error) -> SendFailure {
-    let kind = if error.is_timeout() { FailureKind::Timeout } else { FailureKind::BrokenBody };
-    SendFailure::new(kind, sentence(kind, &error.without_url()))
+pub(crate) fn in_the_body(error: &hyper::Error, tally: &Tally) -> SendFailure {
+    failure(if tally.is_over() { FailureKind::TooLarge } else { FailureKind::BrokenBody }, last_cause(error))
 }
 
-/// The TLS layer reports a failed handshake as invalid data; neither the name service nor TCP ever does.
-fn connecting(error: &reqwest::Error) -> FailureKind {
-    let by_tls = causes(error)
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::InvalidData);
-    if by_tls { FailureKind::Tls } else { FailureKind::Connect }
+fn is_broken(error: &legacy::Error) -> bool {
+    let mut ours = causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>());
+    // A request that was never started is not to blame for what its connection brought before.
+    ours.next().is_some_and(hyper::Error::is_parse)
 }
 
-fn sentence(kind: FailureKind, error: &reqwest::Error) -> String {
+fn failure(kind: FailureKind, why: &dyn Error) -> SendFailure {
     let what = match kind {
         FailureKind::Refused(_) => "the address was refused",
         FailureKind::Connect => "could not connect",
@@ -52,15 +48,16 @@ fn sentence(kind: FailureKind, error: &reqwest::Error) -> String {
         FailureKind::Timeout => "the deadline passed",
         FailureKind::Ours => "the request could not be made",
     };
-    // The last cause says what the machine said; those between repeat each other.
-    match causes(error).last() {
-        Some(cause) => format!("{what}: {cause}"),
-        None => what.to_owned(),
-    }
+    SendFailure::new(kind, format!("{what}: {why}"))
+}
+
+/// What the machine said; the causes between repeat each other.
+fn last_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    causes(error).last().unwrap_or(error)
 }
 
 /// All causes, outermost first.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(error.source(), |&cause| match cause.downcast_ref::<io::Error>() {
         // `source` of an I/O error steps over the error it wraps.
         Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),

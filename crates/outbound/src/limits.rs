@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+/// Bytes on the wire for one byte of a body, at worst: an agent that streams byte by byte sends `1\r\nx\r\n`. What
+/// costs more is padding, not an answer.
+pub(crate) const FRAMING: u64 = 6;
+/// The parser works with no less.
+pub(crate) const HEAD_BYTES_LEAST: usize = 8 * 1024;
+
 /// How long the steps of a request may take and how much is kept open. The defaults are for strangers' servers on
 /// the internet; a request's own deadline cuts all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +24,11 @@ pub struct Limits {
     pub idle_per_host: usize,
     /// Headers of an answer. Real ones have about ten; each costs memory before the body's cap counts.
     pub headers: usize,
+    /// Bytes of one head. Servers themselves take 8 to 32 KiB; it is held in memory until it is complete.
+    pub head_bytes: usize,
+    /// Bytes until the answer's own head is complete, all interim heads (1xx) together. Above `head_bytes`, because
+    /// the first bytes of the body may come with the head.
+    pub before_the_body: usize,
     /// How long the body of an answer other than 200 is waited for. Its status is the verdict already; the body is
     /// only a help for the developer.
     pub error_body_wait: Duration,
@@ -31,6 +42,8 @@ impl Default for Limits {
             idle: Duration::from_secs(4),
             idle_per_host: 8,
             headers: 100,
+            head_bytes: 64 * 1024,
+            before_the_body: 128 * 1024,
             error_body_wait: Duration::from_secs(2),
         }
     }

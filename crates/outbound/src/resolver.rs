@@ -5,8 +5,6 @@
 //! points into a private network is refused at once, whoever opened that connection.
 
 use async_trait::async_trait;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::future::ready;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -33,26 +31,6 @@ impl Lookup for SystemLookup {
 }
 
 tokio::task_local! {
-    /// The addresses that were checked for the request this task is sending.
-    pub(crate) static CHECKED: Vec<IpAddr>;
-}
-
-/// The connector's resolver: hands on the checked addresses of the present request, and nothing else.
-pub(crate) struct OnlyChecked;
-
-#[derive(Debug, thiserror::Error)]
-#[error("no checked address for {0}: the client was used past its guard")]
-struct Unchecked(String);
-
-impl Resolve for OnlyChecked {
-    fn resolve(&self, name: Name) -> Resolving {
-        // Read at once, while this task is being polled; the future may be finished elsewhere.
-        let checked = CHECKED.try_with(Vec::clone).unwrap_or_default();
-        if checked.is_empty() {
-            return Box::pin(ready(Err(Unchecked(name.as_str().to_owned()).into())));
-        }
-        // Port 0: the connector puts the URL's own port in.
-        let addresses: Addrs = Box::new(checked.into_iter().map(|ip| SocketAddr::new(ip, 0)));
-        Box::pin(ready(Ok(addresses)))
-    }
+    /// The addresses that were checked for the request this task is sending, with the URL's port.
+    pub(crate) static CHECKED: Vec<SocketAddr>;
 }

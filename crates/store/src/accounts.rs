@@ -33,6 +33,25 @@ impl TryFrom<KeyRow> for ApiKey {
     }
 }
 
+/// A key as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownKey {
+    /// The key.
+    pub key: ApiKey,
+    /// The name of its account.
+    pub account: String,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct KnownKeyRow {
+    #[sqlx(flatten)]
+    key: KeyRow,
+    name: String,
+    last_used_at: Option<Timestamp>,
+}
+
 /// `last_used_at` is exact to this; a busy key is not a write per request.
 const LAST_USED_PRECISION: TimeDelta = TimeDelta::minutes(1);
 
@@ -83,6 +102,35 @@ impl Store {
             hash
         )?;
         row.map(ApiKey::try_from).transpose()
+    }
+
+    /// Every key there ever was, oldest first.
+    pub async fn keys(&self) -> Result<Vec<KnownKey>> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as KnownKeyRow,
+            "SELECT k.id, k.account_id, k.scope, k.read_only, k.test, k.created_at, k.revoked_at, k.last_used_at, a.name
+             FROM api_keys k JOIN accounts a ON a.id = k.account_id ORDER BY k.id"
+        )?;
+        let known = |row: KnownKeyRow| {
+            Ok(KnownKey { key: row.key.try_into()?, account: row.name, last_used_at: row.last_used_at })
+        };
+        rows.into_iter().map(known).collect()
+    }
+
+    /// Takes a key back: from the next request on it opens nothing. `false`: there is no live key of this id.
+    pub async fn revoke_key(&self, key: KeyId, now: Timestamp) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let revoked = sql!(
+            tx,
+            execute,
+            "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+            key.uuid(),
+            now
+        )?;
+        tx.commit().await?;
+        Ok(revoked == 1)
     }
 
     /// Notes that a key was used, at most once a minute.

@@ -3,6 +3,13 @@
 use crate::{Result, Store, db::sql};
 
 impl Store {
+    /// What is remembered under `key`.
+    pub async fn remembered(&self, key: &str) -> Result<Option<String>> {
+        let mut c = self.read().await?;
+        let row = sql!(c, fetch_optional as (String,), "SELECT value FROM meta WHERE key = $1", key)?;
+        Ok(row.map(|(value,)| value))
+    }
+
     /// Remembers `value` under `key` the first time; afterwards gives what was remembered first.
     pub async fn remember_once(&self, key: &str, value: &str) -> Result<String> {
         let mut tx = self.begin().await?;

@@ -54,6 +54,11 @@ impl Vault {
         }
     }
 
+    /// The vault of a key file that must be there.
+    pub fn of_file(path: &Path) -> Result<Vault, VaultError> {
+        read(path)
+    }
+
     /// A vault in memory.
     pub fn from_key(key: [u8; KEY_BYTES]) -> Vault {
         Vault { key }

@@ -25,6 +25,8 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Run(args) => run::run(args).await,
         Command::Serve(args) => serve::serve(args).await,
         Command::Keys(KeysCommand::Create(args)) => keys::create(args).await,
+        Command::Keys(KeysCommand::List(args)) => keys::list(&args).await,
+        Command::Keys(KeysCommand::Revoke(args)) => keys::revoke(&args).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
         Command::Migrate(args) => migrate::migrate(&args).await,
         Command::CheckConfig(args) => check_config::check(&args),

@@ -67,7 +67,17 @@ async fn keys_do_what_they_are_for() {
     assert_eq!(status("aitk_live_unknown", json!({})).await, 401);
     assert_eq!(status(&place.key("agent_manager"), json!({})).await, 403);
     assert_eq!(status(&place.key("task_poster:read"), json!({})).await, 403);
-    assert_eq!(status(&place.key("task_poster"), json!({})).await, 422);
+    let key = place.key("task_poster");
+    assert_eq!(status(&key, json!({})).await, 422);
+
+    let keys = place.json(&["keys", "list"])["keys"].as_array().unwrap().clone();
+    assert!(!keys.iter().any(|known| known.to_string().contains(&key)), "no list shows a key");
+    let mine =
+        keys.iter().find(|known| known["scope"] == "task_poster" && known["read_only"] == false).unwrap();
+    let id = mine["id"].as_str().unwrap();
+    assert_eq!(place.json(&["keys", "revoke", id])["revoked"], true);
+    assert_eq!(status(&key, json!({})).await, 401, "at once, beside the running server");
+    assert_eq!(place.ran(&["keys", "revoke", id]).0, 2);
 }
 
 #[test]
@@ -75,9 +85,16 @@ fn a_wrong_or_lost_key_file_is_told() {
     let place = Place::new();
     let _ = place.key("admin");
     std::fs::write(place.path("gavel.key"), [1; 32]).unwrap();
-    let (code, _, err) = place.ran(&["serve", "--listen", "127.0.0.1:0"]);
-    assert_eq!(code, 2, "{err}");
-    assert!(err.contains("gavel.key"), "{err}");
+    let told = |words: &str| {
+        let (code, _, err) = place.ran(&["serve", "--listen", "127.0.0.1:0"]);
+        assert!(code == 2 && err.contains("gavel.key") && err.contains(words), "{code} {err}");
+    };
+    told("does not hold 64 hexadecimal digits");
+    std::fs::write(place.path("gavel.key"), "0".repeat(64)).unwrap();
+    told("is not the one this database was made with");
+    std::fs::remove_file(place.path("gavel.key")).unwrap();
+    told("cannot be used");
+    assert!(!place.path("gavel.key").exists(), "no new key is made that would open nothing");
 }
 
 #[test]

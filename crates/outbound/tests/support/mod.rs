@@ -24,9 +24,13 @@ pub(crate) enum Play {
     Write(Vec<u8>),
     /// Writes this and closes.
     WriteAndClose(Vec<u8>),
+    /// Writes this for the first request of a connection and closes at the second, without a word.
+    WriteOnce(Vec<u8>),
+    /// Writes this and resets the connection.
+    WriteAndReset(Vec<u8>),
     /// Writes the head, then the unit again and again, with a pause between.
     Repeat { head: Vec<u8>, unit: Vec<u8>, pause: Duration },
-    /// Writes this, then nothing more, and keeps the connection open.
+    /// Writes this, then nothing more, and keeps the connection open until the client closes it.
     Stall(Vec<u8>),
     /// Resets the connection.
     Reset,
@@ -42,6 +46,7 @@ pub(crate) enum Play {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     connections: Arc<AtomicUsize>,
+    over: Arc<AtomicUsize>,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
@@ -53,12 +58,18 @@ impl Server {
     pub(crate) async fn on(address: SocketAddr, play: Play) -> Server {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = Server { address, connections: Arc::default(), requests: Arc::default() };
-        let (connections, requests) = (server.connections.clone(), server.requests.clone());
+        let server =
+            Server { address, connections: Arc::default(), over: Arc::default(), requests: Arc::default() };
+        let (connections, over) = (server.connections.clone(), server.over.clone());
+        let requests = server.requests.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 connections.fetch_add(1, SeqCst);
-                tokio::spawn(converse(stream, play.clone(), requests.clone()));
+                let (play, over, requests) = (play.clone(), over.clone(), requests.clone());
+                tokio::spawn(async move {
+                    let _ = converse(stream, play, requests).await;
+                    over.fetch_add(1, SeqCst);
+                });
             }
         });
         server
@@ -66,6 +77,15 @@ impl Server {
 
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(SeqCst)
+    }
+    /// Waits until this many connections are over.
+    pub(crate) async fn closed(&self, count: usize) {
+        let over = async {
+            while self.over.load(SeqCst) < count {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), over).await.expect("the client closes its connection");
     }
     /// Each request as it came over the wire.
     pub(crate) fn requests(&self) -> Vec<String> {
@@ -95,11 +115,18 @@ async fn converse(mut stream: TcpStream, play: Play, requests: Arc<Mutex<Vec<Vec
         }
         _ => {}
     }
+    let mut answered = false;
     while let Some(request) = read_request(&mut stream).await? {
         requests.lock().unwrap().push(request);
         match &play {
             Play::Write(bytes) => stream.write_all(bytes).await?,
             Play::WriteAndClose(bytes) => return stream.write_all(bytes).await,
+            Play::WriteOnce(_) if answered => return Ok(()),
+            Play::WriteOnce(bytes) => stream.write_all(bytes).await?,
+            Play::WriteAndReset(bytes) => {
+                stream.write_all(bytes).await?;
+                return stream.set_zero_linger();
+            }
             Play::Repeat { head, unit, pause } => {
                 stream.write_all(head).await?;
                 loop {
@@ -109,11 +136,12 @@ async fn converse(mut stream: TcpStream, play: Play, requests: Arc<Mutex<Vec<Vec
             }
             Play::Stall(bytes) => {
                 stream.write_all(bytes).await?;
-                std::future::pending().await
+                return stream.read_to_end(&mut Vec::new()).await.map(|_| ());
             }
             Play::Reset => return stream.set_zero_linger(),
             Play::HangUp | Play::Deaf | Play::Greet(_) => unreachable!("handled before reading"),
         }
+        answered = true;
     }
     Ok(())
 }

@@ -29,6 +29,13 @@ on_both! {
         assert_eq!(world.store.key_by_hash(&[8; 32]).await.unwrap(), None);
         world.store.touch_key(key.id, world.now()).await.unwrap();
         world.store.touch_key(key.id, world.now()).await.unwrap();
+        let known = world.store.keys().await.unwrap().remove(0);
+        assert_eq!((known.key, known.account.as_str(), known.last_used_at), (key.clone(), "ada", Some(world.now())));
+
+        assert!(world.store.revoke_key(key.id, world.now()).await.unwrap());
+        assert!(!world.store.revoke_key(key.id, world.now()).await.unwrap(), "there is no live key any more");
+        assert_eq!(world.store.key_by_hash(&[7; 32]).await.unwrap(), None);
+        assert_eq!(world.store.keys().await.unwrap()[0].key.revoked_at, Some(world.now()));
     }
 }
 
@@ -45,7 +52,9 @@ on_both! {
 
 on_both! {
     async fn a_fact_about_the_database_is_remembered_once(world) {
+        assert_eq!(world.store.remembered("vault").await.unwrap(), None);
         assert_eq!(world.store.remember_once("vault", "one").await.unwrap(), "one");
+        assert_eq!(world.store.remembered("vault").await.unwrap().as_deref(), Some("one"));
         assert_eq!(world.store.remember_once("vault", "two").await.unwrap(), "one");
     }
 }

@@ -1,0 +1,50 @@
+//! Agents in this process, and their registration with the Gavel that is measured.
+
+use crate::place::Server;
+use crate::plan::AGENTS;
+use anyhow::Context as _;
+use gavel::client::Client;
+use gavel_agentfarm::{AgentSpec, Behaviour, Farm};
+use serde_json::json;
+
+/// What agents and tasks are about.
+pub const CATEGORY: &str = "content-writing";
+/// Calls at once an agent declares: more than any measurement opens, so that none is left out as busy.
+const CONCURRENCY: u32 = 1_000;
+
+/// Starts the agents of a task and registers each under a developer of its own.
+///
+/// # Errors
+/// When a port cannot be opened or the API refuses.
+pub async fn start(server: &Server, behaviour: &Behaviour) -> anyhow::Result<Farm> {
+    let spec = |number| AgentSpec::new(format!("agent-{number}"), behaviour.clone());
+    let farm = Farm::start((1..=AGENTS).map(spec).collect()).await.context("the agents cannot be started")?;
+    for (agent, developer) in farm.agents().zip(&server.developers) {
+        register(developer, &agent.spec().slug, &agent.url()).await?;
+    }
+    Ok(farm)
+}
+
+/// The same constant bid from every agent, after so many milliseconds.
+pub fn echo(latency_ms: u64) -> Behaviour {
+    Behaviour::Echo { latency_ms }
+}
+
+/// Calls that all agents were sent so far.
+pub fn calls(farm: &Farm) -> u64 {
+    farm.agents().map(|agent| agent.calls()).sum()
+}
+
+/// Calls that all agents work on now.
+pub fn under_way(farm: &Farm) -> usize {
+    farm.agents().map(|agent| agent.under_way()).sum()
+}
+
+async fn register(developer: &Client, slug: &str, url: &str) -> anyhow::Result<()> {
+    developer.post("/developers/register", &json!({ "name": slug })).await?;
+    let card = json!({
+        "name": slug, "slug": slug, "capabilities": [CATEGORY], "endpoint_url": url, "max_concurrency": CONCURRENCY,
+    });
+    developer.post("/developers/agents", &card).await?;
+    Ok(())
+}
