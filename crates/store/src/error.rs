@@ -68,6 +68,10 @@ impl From<sqlx::Error> for Error {
     fn from(e: sqlx::Error) -> Self {
         match e {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Error::Busy(e),
+            // A connection that a full disk spoilt, met again before it could be thrown away.
+            sqlx::Error::InvalidSavePointStatement | sqlx::Error::BeginFailed | sqlx::Error::WorkerCrashed => {
+                Error::Busy(e)
+            }
             sqlx::Error::Database(ref cause) if passes(cause.as_ref()) => Error::Busy(e),
             e => Error::Database(e),
         }
