@@ -104,7 +104,7 @@ async fn one_step(
 
 /// Renews the lease while the step works; returns when the claim is gone.
 async fn lost(context: &Context, lease: Lease) {
-    let mut watch = context.store.hints().watch(lease.task());
+    let mut watch = context.store.hints().watch_decisions(lease.task());
     let renewal = (context.settings.lease / 3).to_std().unwrap_or(POLL);
     // Alone on a SQLite file every change comes with a hint; other replicas give none.
     let look = match context.store.engine() {

@@ -62,7 +62,7 @@ impl Store {
         let body = chosen.map(|chosen| render(&after, &chosen)).unwrap_or_default();
         idempotency::finish(&mut tx, key, 200, &body).await?;
         tx.commit().await?;
-        self.hints().changed(task);
+        self.hints().decided(task);
         Ok(Once::Fresh(Ok(body)))
     }
 
@@ -137,7 +137,7 @@ impl Store {
     async fn decided(&self, mut tx: Tx, task: TaskId) -> Result<Decided<Task>> {
         let after = loaded(&mut tx, task).await?;
         tx.commit().await?;
-        self.hints().changed(task);
+        self.hints().decided(task);
         Ok(Ok(after))
     }
 }

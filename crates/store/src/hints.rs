@@ -4,11 +4,13 @@
 use gavel_domain::TaskId;
 use tokio::sync::{Notify, broadcast};
 
-/// Wake-ups for the loop (something is ready) and for watchers (something happened to a task).
+/// Wake-ups for the loop (something is ready), for watchers (something happened to a task) and for steps under way
+/// (somebody decided on their task).
 #[derive(Debug)]
 pub struct Hints {
     ready: Notify,
-    tasks: broadcast::Sender<TaskId>,
+    told: broadcast::Sender<TaskId>,
+    decided: broadcast::Sender<TaskId>,
 }
 
 /// How many hints a slow watcher may fall behind before it is told to look at everything.
@@ -16,15 +18,27 @@ const BACKLOG: usize = 1024;
 
 impl Default for Hints {
     fn default() -> Self {
-        Self { ready: Notify::new(), tasks: broadcast::Sender::new(BACKLOG) }
+        let channel = || broadcast::Sender::new(BACKLOG);
+        Self { ready: Notify::new(), told: channel(), decided: channel() }
     }
 }
 
 impl Hints {
-    /// Tells the watchers of a task, and the loop, to look again.
+    /// An event was written: the watchers of the task look again.
+    pub(crate) fn told(&self, task: TaskId) {
+        let _ = self.told.send(task); // nobody listening is fine
+    }
+
+    /// The task may be ready for its next step: the loop looks again too.
     pub(crate) fn changed(&self, task: TaskId) {
-        let _ = self.tasks.send(task); // nobody listening is fine
+        self.told(task);
         self.ready.notify_one();
+    }
+
+    /// Somebody outside the loop changed the task: a step that works on it looks again too.
+    pub(crate) fn decided(&self, task: TaskId) {
+        let _ = self.decided.send(task); // no step under way is fine
+        self.changed(task);
     }
 
     /// Waits until something may be ready. A hint given just before is not lost.
@@ -32,9 +46,14 @@ impl Hints {
         self.ready.notified().await;
     }
 
-    /// A listener for one task. Subscribe before the first read, or an event can fall between.
+    /// A listener for the events of one task. Subscribe before the first read, or one can fall between.
     pub fn watch(&self, task: TaskId) -> Watch {
-        Watch { task, hints: self.tasks.subscribe() }
+        Watch { task, hints: self.told.subscribe() }
+    }
+
+    /// A listener for decisions on one task, which are few: its own events do not wake a step.
+    pub fn watch_decisions(&self, task: TaskId) -> Watch {
+        Watch { task, hints: self.decided.subscribe() }
     }
 }
 

@@ -207,7 +207,7 @@ impl Store {
             answers::insert_bid(&mut tx, bid).await?;
         }
         tx.commit().await?;
-        self.hints().changed(claimed.task().id);
+        self.hints().told(claimed.task().id);
         Ok(Guarded::Done(()))
     }
 

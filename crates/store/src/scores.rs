@@ -65,7 +65,7 @@ impl Store {
         )?;
         add_to_standing(&mut tx, bid, &claimed.task().brief.category, verdict.composite).await?;
         tx.commit().await?;
-        self.hints().changed(claimed.task().id);
+        self.hints().told(claimed.task().id);
         Ok(Guarded::Done(()))
     }
 
