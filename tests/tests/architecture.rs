@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gavel-judge", &["gavel-domain"]),
     ("gavel-vault", &["gavel-domain"]),
     ("gavel-dispatcher", &["gavel-domain", "gavel-contract"]),
-    ("gavel-outbound", &["gavel-domain", "gavel-contract", "gavel-dispatcher", "gavel-judge"]),
+    ("gavel-outbound", &["gavel-domain", "gavel-dispatcher"]),
     ("gavel-store", &["gavel-domain"]),
     ("gavel-api", &["gavel-domain", "gavel-contract", "gavel-store", "gavel-triage", "gavel-vault"]),
     (
@@ -25,7 +25,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gavel-judge",
             "gavel-vault",
             "gavel-dispatcher",
-            "gavel-outbound",
             "gavel-store",
         ],
     ),

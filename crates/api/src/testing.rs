@@ -393,7 +393,7 @@ fn ended(at: Timestamp) -> AttemptResult {
     AttemptResult {
         ended_at: at,
         status: Some(200),
-        code: "valid".to_owned(),
+        code: "ok".to_owned(),
         warnings: vec![],
         error_body: None,
     }

@@ -30,16 +30,16 @@ pub enum Command {
     /// Run the server
     #[command(after_help = EXIT_CODES)]
     Serve(ServeArgs),
-    /// Make keys for the REST API
+    /// Make, list and revoke keys for the REST API
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(KeysCommand),
-    /// Look after the ledger
+    /// Check the ledger
     #[command(subcommand, after_help = EXIT_CODES)]
     Ledger(LedgerCommand),
     /// Bring the database to this version
     #[command(after_help = EXIT_CODES)]
     Migrate(MigrateArgs),
-    /// Check the settings and say what is in force
+    /// Check the settings (defaults, file if named, environment) and print them
     #[command(after_help = EXIT_CODES)]
     CheckConfig(CheckArgs),
 }
@@ -72,7 +72,7 @@ pub struct RunArgs {
     /// The task: the body of POST /tasks as YAML
     #[arg(value_name = "TASK.YAML")]
     pub task: PathBuf,
-    /// Where the agents take POSTs; exactly these hosts may be dialled
+    /// Comma-separated URLs where the agents take POSTs; exactly these hosts may be dialled
     #[arg(long, value_name = "URL,URL,...", value_delimiter = ',', required = true)]
     pub agents: Vec<String>,
     /// The ait_ key to show the agents, when they expect a certain one
@@ -111,10 +111,13 @@ pub struct ServeArgs {
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
     /// Make a key; it is shown once and stored only as a hash
+    #[command(after_help = EXIT_CODES)]
     Create(CreateKeyArgs),
     /// List all keys, without what makes them keys
+    #[command(after_help = EXIT_CODES)]
     List(ListKeysArgs),
     /// Take a key back at once and for good
+    #[command(after_help = EXIT_CODES)]
     Revoke(RevokeKeyArgs),
 }
 
@@ -133,7 +136,7 @@ pub struct ListKeysArgs {
 #[derive(Debug, Args)]
 pub struct RevokeKeyArgs {
     /// The key's id, as `keys create --json` and `keys list` tell it
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = parse_key_id)]
     pub id: KeyId,
     /// Print JSON
     #[arg(long)]
@@ -176,6 +179,7 @@ pub struct KeyScope {
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
     /// Check the chain, every transfer's balance, and that tasks and money agree
+    #[command(after_help = EXIT_CODES)]
     Verify(VerifyArgs),
 }
 
@@ -213,6 +217,10 @@ pub struct CheckArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+fn parse_key_id(text: &str) -> Result<KeyId, String> {
+    text.parse().map_err(|_| "it is no key's id; `gavel keys list` shows them".to_owned())
 }
 
 fn parse_scope(text: &str) -> Result<KeyScope, String> {

@@ -3,7 +3,7 @@
 
 use crate::client::{CallError, Client};
 use crate::progress::Progress;
-use crate::{Failure, output};
+use crate::{Failure, output, report};
 use anyhow::anyhow;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -74,6 +74,9 @@ impl Buyer {
         let bid = best(gallery).ok_or_else(|| anyhow!("no bid could be judged; none was picked"))?;
         let word = |name: &str| bid[name].as_str().unwrap_or_default();
         output::note(&format!("Selected: {}; it is asked for the finished work", word("agent_name")));
+        if report::has_faults(bid) {
+            output::note("Even the best bid has faults that cap its score: look before you use the work");
+        }
         self.select(word("id")).await?;
         let delivery = self.await_delivery(limit).await?;
         self.approve().await?;
@@ -144,7 +147,7 @@ impl Buyer {
         let reason = gallery["task"]["status_reason"].as_str().unwrap_or("no reason");
         let outcome = |invitation: &Value| {
             let word = |name: &str| invitation[name].as_str().unwrap_or("?").to_owned();
-            format!("{} {}", word("agent"), word("outcome"))
+            format!("{} {} ({})", word("agent"), word("outcome"), word("detail"))
         };
         let outcomes: Vec<String> =
             gallery["invitations"].as_array().into_iter().flatten().map(outcome).collect();

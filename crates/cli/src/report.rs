@@ -25,22 +25,41 @@ pub fn ranking(gallery: &Value) {
     }
     for invitation in gallery["invitations"].as_array().into_iter().flatten() {
         if let Some(outcome) = invitation["outcome"].as_str().filter(|outcome| *outcome != "valid") {
-            line(&format!("   -  {}  no bid: {}", text(&invitation["agent"]), outcome.replace('_', " ")));
+            let detail =
+                invitation["detail"].as_str().map(|detail| format!(" ({detail})")).unwrap_or_default();
+            line(&format!(
+                "   -  {}  no bid: {}{detail}",
+                text(&invitation["agent"]),
+                outcome.replace('_', " ")
+            ));
         }
+    }
+    if !bids.is_empty() {
+        line(
+            "The judge cannot tell whether statements are true, see a trap in the instructions or judge literary",
+        );
+        line("quality; scores that are close are too close to call.");
     }
 }
 
 fn headline(rank: usize, bid: &Value) -> String {
     let score = bid["eval_score"].as_f64().map_or("unscored".to_owned(), |score| format!("{score:.3}"));
+    let ungated = bid["verdict"]["ungated"].as_f64().filter(|_| has_faults(bid));
+    let before = ungated.map(|ungated| format!(" ({ungated:.3} without its faults)")).unwrap_or_default();
     let presented = if bid["presented"] == true { "" } else { "  (not presented)" };
     let price = price(bid).unwrap_or_default();
-    format!("  {rank:>2}. {score}  {}{price}{presented}", text(&bid["agent_name"]))
+    format!("  {rank:>2}. {score}{before}  {}{price}{presented}", text(&bid["agent_name"]))
+}
+
+/// Whether a gate of the judge caps the bid's score.
+pub fn has_faults(bid: &Value) -> bool {
+    bid["verdict"]["gates"].as_array().is_some_and(|gates| !gates.is_empty())
 }
 
 /// `  22.05 USD`, whatever the currency's name on the wire.
 fn price(bid: &Value) -> Option<String> {
     let (name, value) = bid.as_object()?.iter().find(|(name, _)| name.starts_with("bid_price_"))?;
-    Some(format!("  {} {}", value, name.trim_start_matches("bid_price_").to_uppercase()))
+    Some(format!("  {:.2} {}", value.as_f64()?, name.trim_start_matches("bid_price_").to_uppercase()))
 }
 
 /// The summary, the dimensions, the faults that cap the score, and what cost the bid most.
@@ -80,9 +99,26 @@ fn losses(verdict: &Value) -> Vec<(f64, String)> {
     };
     let of = |dimension: &&Value| -> Vec<(f64, String)> {
         let evidence = dimension["evidence"].as_array().into_iter().flatten();
-        evidence.map(|one| (lost(dimension, one), text(&one["text"]))).collect()
+        evidence.filter(|one| !is_neutral(one)).map(|one| (lost(dimension, one), finding(one))).collect()
     };
     dimensions.iter().flat_map(of).collect()
+}
+
+/// Nothing was there to be checked: every bid has the same value, so nothing was lost.
+fn is_neutral(evidence: &Value) -> bool {
+    evidence["check_id"] == "sums" && evidence["measured"] == 0
+}
+
+/// A demand with what was found instead; a measure says its number itself.
+fn finding(evidence: &Value) -> String {
+    let found = match &evidence["measured"] {
+        Value::String(found) => found.clone(),
+        other => other.to_string(),
+    };
+    match evidence["kind"].as_str() {
+        Some("rule") => format!("asked for: {}; found: {found}", text(&evidence["text"])),
+        _ => text(&evidence["text"]),
+    }
 }
 
 /// Prints the finished work, or so many lines of it.
@@ -174,9 +210,23 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_says_what_was_asked_for_and_what_was_found() {
+        let rule = json!({ "kind": "rule", "text": "has 630 to 770 words", "measured": 325 });
+        assert_eq!(finding(&rule), "asked for: has 630 to 770 words; found: 325");
+        assert_eq!(
+            finding(&json!({ "kind": "metric", "text": "3 stock phrases", "measured": 3 })),
+            "3 stock phrases"
+        );
+        assert!(is_neutral(&json!({ "check_id": "sums", "measured": 0 })));
+    }
+
+    #[test]
     fn a_headline_tells_rank_score_and_price() {
         let bid = json!({ "eval_score": 0.7, "agent_name": "A", "bid_price_usd": 22.05, "presented": true });
         assert_eq!(headline(1, &bid), "   1. 0.700  A  22.05 USD");
+        let faulty = json!({ "eval_score": 0.5, "agent_name": "A", "bid_price_usd": 22, "presented": true,
+                             "verdict": { "ungated": 0.75, "gates": [{ "kind": "stub" }] } });
+        assert_eq!(headline(2, &faulty), "   2. 0.500 (0.750 without its faults)  A  22.00 USD");
         assert_eq!(headline(12, &json!({ "agent_name": "B" })), "  12. unscored  B  (not presented)");
     }
 }

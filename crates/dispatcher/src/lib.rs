@@ -26,7 +26,7 @@ mod redact; // no stored text shows a key
 /// May a failed send be made once more?
 pub mod retry;
 
-/// The one async file: all calls at once, each under its own deadline.
+/// All calls at once, each under its own deadline.
 pub mod fan_out;
 
 pub use call::{Call, Credentials, Journal, Settled, Stop};

@@ -26,7 +26,8 @@ pub enum TaskState {
     Expired,
 }
 
-/// What happens to a task.
+/// What happens to a task. `Remix`, `HoldFailed` and `Refund` have their arrows; nothing causes them yet (remixes,
+/// payment providers that can refuse, disputes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskEvent {
     /// The loop picked the task up.

@@ -120,7 +120,7 @@ impl<'a> Measures<'a> {
                 2_400,
                 self.substance,
                 self.index_milli,
-                &format!("substance beyond the brief: {} on the index", thousandths(self.index_milli)),
+                &format!("substance beyond the brief: {} of 100", hundredths(self.substance)),
             ),
             Part::metric(
                 "brief_coverage",
@@ -157,7 +157,7 @@ impl<'a> Measures<'a> {
                 400,
                 self.substance,
                 self.index_milli,
-                &format!("richness and layout: {} on the index", thousandths(self.index_milli)),
+                &format!("richness and layout: {} of 100", hundredths(self.substance)),
             ),
             Part::metric(
                 "spelling",
@@ -211,10 +211,9 @@ impl<'a> Measures<'a> {
     }
 }
 
-/// 2555 is 2.6: rounded, for people.
-fn thousandths(milli: usize) -> String {
-    let tenths = (milli + 50) / 100;
-    format!("{}.{}", tenths / 10, tenths % 10)
+/// A value on the scale people use.
+fn hundredths(value: Ppm) -> u32 {
+    value.get() / 10_000
 }
 
 /// Accuracy of a work in which nothing can be checked.

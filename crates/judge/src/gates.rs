@@ -100,7 +100,7 @@ impl GateKind {
             GateKind::Echo => "this gives the brief back and adds nothing",
             GateKind::Salad => "the words are in no order",
             GateKind::Repeated => "half of this or more was said before",
-            GateKind::Unmet => "a demand of the brief is not met at all",
+            GateKind::Unmet => "a demand of the brief is met by less than half, or not at all",
             GateKind::Stub => "this is a promise or a scrap, not the work",
             GateKind::Placeholder => "passages are left to be filled in",
             GateKind::Outline => "these are catchwords where flowing text was asked for",

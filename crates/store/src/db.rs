@@ -65,6 +65,12 @@ impl Store {
         }
     }
 
+    /// The file of a SQLite URL when it is not there.
+    pub fn missing_file(url: &str) -> Option<&str> {
+        let file = url.starts_with("sqlite:").then(|| path_of(url)).filter(|_| !in_memory(url))?;
+        (!std::path::Path::new(file).exists()).then_some(file)
+    }
+
     async fn connect(url: &str) -> Result<Store> {
         let (pools, lock) = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             (postgres(url).await?, None)

@@ -69,9 +69,9 @@ impl From<sqlx::Error> for Error {
         match e {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Error::Busy(e),
             // A connection that a full disk spoilt, met again before it could be thrown away.
-            sqlx::Error::InvalidSavePointStatement | sqlx::Error::BeginFailed | sqlx::Error::WorkerCrashed => {
-                Error::Busy(e)
-            }
+            sqlx::Error::InvalidSavePointStatement
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::WorkerCrashed => Error::Busy(e),
             sqlx::Error::Database(ref cause) if passes(cause.as_ref()) => Error::Busy(e),
             e => Error::Database(e),
         }

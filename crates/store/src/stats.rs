@@ -13,6 +13,8 @@ use uuid::Uuid;
 pub struct Stats {
     /// How many invitations ended with each outcome.
     pub outcomes: BTreeMap<Outcome, u64>,
+    /// How many sends of final calls ended with each code.
+    pub finals: BTreeMap<String, u64>,
     /// Invitations that are open now.
     pub in_flight: u64,
     /// Bids that won.
@@ -46,8 +48,12 @@ pub struct RecentInvitation {
     pub detail: Option<String>,
     /// The bid, where there is one.
     pub bid: Option<RecentBid>,
-    /// What the latest attempt's error body said.
+    /// What the latest prototype send's error body said.
     pub error_body: Option<String>,
+    /// With which code the latest final send ended, where there was one.
+    pub final_code: Option<String>,
+    /// What its error body said.
+    pub final_error_body: Option<String>,
 }
 
 /// The bid of a recent invitation.
@@ -81,6 +87,21 @@ struct RecentRow {
     score: Option<i64>,
     verdict: Option<String>,
     error_body: Option<String>,
+    final_code: Option<String>,
+    final_error_body: Option<String>,
+}
+
+/// The latest ended send of an invitation in a mode: one of its columns.
+macro_rules! latest_send {
+    ($column:literal, $mode:literal) => {
+        concat!(
+            "(SELECT p.",
+            $column,
+            " FROM attempts p WHERE p.invitation_id = i.id AND p.mode = '",
+            $mode,
+            "' AND p.ended_at IS NOT NULL ORDER BY p.revision DESC, p.number DESC LIMIT 1)"
+        )
+    };
 }
 
 impl Store {
@@ -107,20 +128,35 @@ impl Store {
             "SELECT category, scores FROM standings WHERE agent_id = $1",
             agent.uuid()
         )?;
+        let finals = sql!(
+            c,
+            fetch_all as (String, i64),
+            "SELECT t.code, COUNT(*) FROM attempts t JOIN invitations i ON i.id = t.invitation_id
+             WHERE i.agent_id = $1 AND t.mode = 'final' AND t.code IS NOT NULL GROUP BY t.code",
+            agent.uuid()
+        )?;
         let recent = sql!(
             c,
             fetch_all as RecentRow,
-            "SELECT i.id, i.task_id, t.category, t.task_type, i.created_at, i.ended_at, i.outcome, i.detail,
-                 b.id AS bid_id, b.price, b.status, b.score,
-                 (SELECT v.document FROM verdicts v WHERE v.bid_id = b.id ORDER BY v.judged_at DESC LIMIT 1) AS verdict,
-                 (SELECT p.error_body FROM attempts p WHERE p.invitation_id = i.id ORDER BY p.started_at DESC LIMIT 1)
-                     AS error_body
-             FROM invitations i JOIN tasks t ON t.id = i.task_id LEFT JOIN bids b ON b.invitation_id = i.id
-             WHERE i.agent_id = $1 ORDER BY i.id DESC LIMIT $2",
+            concat!(
+                "SELECT i.id, i.task_id, t.category, t.task_type, i.created_at, i.ended_at, i.outcome, i.detail,
+                     b.id AS bid_id, b.price, b.status, b.score,
+                     (SELECT v.document FROM verdicts v WHERE v.bid_id = b.id ORDER BY v.judged_at DESC LIMIT 1)
+                         AS verdict, ",
+                latest_send!("error_body", "prototype"),
+                " AS error_body, ",
+                latest_send!("code", "final"),
+                " AS final_code, ",
+                latest_send!("error_body", "final"),
+                " AS final_error_body
+                 FROM invitations i JOIN tasks t ON t.id = i.task_id LEFT JOIN bids b ON b.invitation_id = i.id
+                 WHERE i.agent_id = $1 ORDER BY i.id DESC LIMIT $2"
+            ),
             agent.uuid(),
             limit
         )?;
         let mut stats = Stats { wins: count(wins), presented: count(presented), ..Stats::default() };
+        stats.finals = finals.into_iter().map(|(code, n)| (code, count(n))).collect();
         for (outcome, n) in ended {
             match outcome {
                 Some(text) => {
@@ -166,6 +202,8 @@ impl TryFrom<RecentRow> for RecentInvitation {
             detail: row.detail,
             bid,
             error_body: row.error_body,
+            final_code: row.final_code,
+            final_error_body: row.final_error_body,
         })
     }
 }

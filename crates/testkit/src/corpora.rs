@@ -25,7 +25,7 @@ pub fn text(file: &str) -> Option<String> {
             panic!("GAVEL_CORPORA_REQUIRED=1, but {}: {e}", path.display())
         }
         Err(_) => {
-            println!("skipped: no corpora at {}", path.display());
+            crate::aloud(&format!("skipped: no corpora at {}", path.display()));
             None
         }
     }
@@ -33,6 +33,7 @@ pub fn text(file: &str) -> Option<String> {
 
 fn folder() -> PathBuf {
     let workspace = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let workspace = workspace.canonicalize().unwrap_or(workspace); // to be read in a message
     match std::env::var_os("GAVEL_CORPORA") {
         Some(given) => workspace.join(given), // an absolute path replaces the base
         None => workspace.join("../shared/corpora"),

@@ -9,3 +9,8 @@ pub mod postgres;
 
 pub use chance::SeededChance;
 pub use clock::ManualClock;
+
+/// Says why a test checks nothing, also when it passes: what is printed in the usual way is shown for failures only.
+pub(crate) fn aloud(sentence: &str) {
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{sentence}\n"));
+}

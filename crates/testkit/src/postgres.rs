@@ -86,7 +86,7 @@ fn start() -> Option<Server> {
             !required,
             "GAVEL_POSTGRES_REQUIRED=1, but no initdb was found: install PostgreSQL or set PG_BIN"
         );
-        println!("skipped: PostgreSQL is not installed (no initdb found); SQLite only");
+        crate::aloud("skipped: PostgreSQL is not installed (no initdb found); SQLite only");
         return None;
     };
     let mut keeper = keeper(&bin);
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn the_server_dies_with_a_killed_process() {
         if bin_dir().is_none() {
-            println!("skipped: PostgreSQL is not installed");
+            crate::aloud("skipped: PostgreSQL is not installed");
             return;
         }
         let mut holder = Command::new(std::env::current_exe().unwrap())

@@ -40,6 +40,7 @@ fn totals(stats: &Stats, record: &Record) -> Totals {
         invitations: stats.outcomes.values().sum(),
         in_flight: stats.in_flight,
         outcomes: stats.outcomes.iter().map(|(outcome, n)| (outcome.name().to_owned(), *n)).collect(),
+        final_calls: stats.finals.clone(),
         bids,
         presented: stats.presented,
         wins: stats.wins,
@@ -67,6 +68,8 @@ fn view(recent: &RecentInvitation, currency: &Currency) -> RecentBidView {
         outcome: recent.outcome.map(|outcome| outcome.name().to_owned()),
         detail: recent.detail.clone(),
         error_body: recent.error_body.clone(),
+        final_code: recent.final_code.clone(),
+        final_error_body: recent.final_error_body.clone(),
         bid_id: bid.map(|bid| bid.id.to_string()),
         bid_price: bid.map(|bid| BidPrice::new(bid.price, currency)),
         status: bid.map(|bid| bid.status.clone()),
@@ -103,6 +106,16 @@ mod tests {
         assert_eq!((&recent["task_id"], &recent["eval_score"]), (&json!(task), &json!(0.9)));
         assert_eq!(recent["eval_breakdown"], json!({ "originality": 0.9 }));
         assert_eq!(recent["bid_price_usd"], 22.0);
+    }
+
+    #[tokio::test]
+    async fn final_calls_are_told_apart() {
+        let world = World::new().await;
+        let _ = world.delivered().await;
+        let path = format!("/api/v1/developers/agents/{}/stats", world.agent_id("one").await);
+        let answer = world.get(world.developer(), &path).await;
+        assert_eq!(answer.body["totals"]["final_calls"], json!({ "ok": 1 }));
+        assert_eq!(answer.body["recent_bids"][0]["final_code"], "ok");
     }
 
     #[tokio::test]

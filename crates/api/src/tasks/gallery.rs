@@ -40,6 +40,7 @@ fn invitation(asked: &Dispatch) -> InvitationView {
         agent: asked.agent_slug.clone(),
         round: asked.invitation.round,
         outcome: ended.map(|e| e.outcome.name().to_owned()),
+        detail: ended.and_then(|e| e.detail.clone()),
         ended_at: ended.map(|e| e.at),
         deadline_at: asked.invitation.deadline_at,
     }

@@ -44,9 +44,16 @@ struct Stage {
 pub(super) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     log(QUIET, false);
     let stage = Stage::set().await?;
-    let ended = tokio::select! {
+    // One listener from here to the end: two would race for the exit code, a later one could miss the signal.
+    let mut end = std::pin::pin!(asked_to_end());
+    let played = tokio::select! {
         played = stage.play(&args) => played,
-        () = asked_to_end() => Err(interrupted()),
+        () = &mut end => Err(interrupted()),
+    };
+    let ended = match played {
+        Ok(Some(buyer)) => stage.stay(&buyer, end).await,
+        Ok(None) => Ok(()),
+        Err(failure) => Err(failure),
     };
     stage.end().await;
     ended
@@ -77,7 +84,7 @@ impl Stage {
     }
 
     /// The life of one task; then stays until asked to end, unless told otherwise.
-    async fn play(&self, args: &DemoArgs) -> Result<(), Failure> {
+    async fn play(&self, args: &DemoArgs) -> Result<Option<Buyer>, Failure> {
         let key = self.buyers_key(false).await?;
         let brief = brief(&self.currency);
         output::note(&format!("Eight agents are asked for a prototype: {}", brief["title"]));
@@ -90,26 +97,24 @@ impl Stage {
         let document = self.document(&buyer).await?;
         if args.json {
             output::json(&document);
-            return Ok(());
+            return Ok(None);
         }
         report::delivery(&delivery, DELIVERY_LINES);
         report::approved(&document["task"]);
         report::balances(&document["ledger"]);
-        if !args.exit {
-            self.stay(&buyer).await?;
-        }
-        Ok(())
+        Ok((!args.exit).then_some(buyer))
     }
 
     /// Tells where the gallery is and waits to be ended.
-    async fn stay(&self, buyer: &Buyer) -> Result<(), Failure> {
+    async fn stay(&self, buyer: &Buyer, end: impl Future<Output = ()>) -> Result<(), Failure> {
         let (base, task) = (&self.running.base_url, buyer.task_id());
         let key = self.buyers_key(true).await?;
         output::line(&format!("\nThe gallery stays up: {base}/api/v1/tasks/{task}/bids"));
-        output::line(&format!("  with the header  Authorization: Bearer {key}  (it may look, not change)"));
-        output::line(&format!("  every route: {base}/docs"));
+        output::line("  It wants a key; this one may look, not change:");
+        output::line(&format!("  curl -s {base}/api/v1/tasks/{task}/bids -H 'Authorization: Bearer {key}'"));
+        output::line(&format!("  Every route, in a browser: {base}/docs"));
         output::line("Ctrl-C ends the demo; nothing of it is kept.");
-        asked_to_end().await;
+        end.await;
         Ok(())
     }
 

@@ -1,13 +1,13 @@
 //! `gavel keys`: keys for the REST API.
 
-use super::settings_of;
+use super::{existing, settings_of};
 use crate::access::{KeyWish, create_key};
 use crate::args::{CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
 use crate::{Failure, app, output};
 use gavel_domain::Clock;
 use gavel_domain::account::ApiKey;
 use gavel_domain::clock::SystemClock;
-use gavel_store::{Store, accounts::KnownKey};
+use gavel_store::accounts::KnownKey;
 use gavel_vault::OsChance;
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ pub(super) async fn create(args: CreateKeyArgs) -> Result<(), Failure> {
 }
 
 pub(super) async fn list(args: &ListKeysArgs) -> Result<(), Failure> {
-    let store = Store::open_beside(&settings_of(&args.place)?.database_url).await?;
+    let (_, store) = existing(&args.place).await?;
     let keys = store.keys().await?;
     store.close().await;
     if args.json {
@@ -46,7 +46,7 @@ pub(super) async fn list(args: &ListKeysArgs) -> Result<(), Failure> {
 }
 
 pub(super) async fn revoke(args: &RevokeKeyArgs) -> Result<(), Failure> {
-    let store = Store::open_beside(&settings_of(&args.place)?.database_url).await?;
+    let (_, store) = existing(&args.place).await?;
     let revoked = store.revoke_key(args.id, SystemClock.now()).await?;
     store.close().await;
     if !revoked {

@@ -1,14 +1,12 @@
 //! `gavel ledger verify`: whether the chain holds, every transfer balances, and tasks and money agree.
 
-use super::settings_of;
+use super::existing;
 use crate::args::VerifyArgs;
 use crate::{Failure, output, report};
 use anyhow::anyhow;
-use gavel_store::Store;
 
 pub(super) async fn verify(args: VerifyArgs) -> Result<(), Failure> {
-    let config = settings_of(&args.place)?;
-    let store = Store::open_beside(&config.database_url).await?;
+    let (config, store) = existing(&args.place).await?;
     let ledger = report::ledger(&store, &config.currency).await?;
     store.close().await;
     if args.json {

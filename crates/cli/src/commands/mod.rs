@@ -12,6 +12,7 @@ use crate::Failure;
 use crate::args::{Command, KeysCommand, LedgerCommand, PlaceArgs};
 use crate::settings::{self, AppConfig};
 use anyhow::anyhow;
+use gavel_store::Store;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
@@ -41,6 +42,17 @@ fn settings_of(place: &PlaceArgs) -> Result<AppConfig, Failure> {
         None => settings::load(file),
     };
     Ok(config?)
+}
+
+/// The database of commands that look: one that is not there is more likely a wrong folder than an empty one.
+async fn existing(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
+    let config = settings_of(place)?;
+    if let Some(file) = Store::missing_file(&config.database_url) {
+        let sentence = format!("there is no database {file} here; name it with --database");
+        return Err(Failure::Usage(sentence));
+    }
+    let store = Store::open_beside(&config.database_url).await?;
+    Ok((config, store))
 }
 
 /// Log lines go to stderr, so that results stay alone on stdout.

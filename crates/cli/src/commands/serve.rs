@@ -12,7 +12,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     log(&config.log_level, config.log_json);
 
     let mut running = app::start(config).await?;
-    tracing::info!(url = %running.base_url, "gavel is listening on {}", running.base_url);
+    tracing::info!("gavel is listening on {}", running.base_url);
 
     let ended = tokio::select! {
         () = asked_to_end() => Ok(()),

@@ -55,7 +55,7 @@ async fn the_gallery_stays_up_until_it_is_asked_to_end() {
     });
     let url = first_url(reader, "The gallery stays up: ");
     let key = first_line(other, "Bearer ");
-    let key = key.split("Bearer ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let key = key.split("Bearer ").nth(1).unwrap().trim_end_matches('\'');
 
     let (base, path) = url.split_once("/api/v1").unwrap();
     let gallery = Client::new(base, key).get(path).await.unwrap();

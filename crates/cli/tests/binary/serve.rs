@@ -98,6 +98,16 @@ fn a_wrong_or_lost_key_file_is_told() {
 }
 
 #[test]
+fn commands_that_look_do_not_make_a_database() {
+    let place = Place::new();
+    for command in [&["ledger", "verify"][..], &["keys", "list"]] {
+        let (code, _, err) = place.ran(command);
+        assert!(code == 2 && err.contains("there is no database gavel.db here"), "{command:?}: {code} {err}");
+    }
+    assert!(!place.path("gavel.db").exists());
+}
+
+#[test]
 fn settings_are_checked_before_anything_is_opened() {
     let place = Place::new();
     let (code, out, _) = place.ran(&["check-config"]);

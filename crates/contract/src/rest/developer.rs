@@ -226,6 +226,8 @@ pub struct Totals {
     pub in_flight: u64,
     /// How many ended with each outcome.
     pub outcomes: BTreeMap<String, u64>,
+    /// How many sends of final calls ended with each code; `ok` is finished work.
+    pub final_calls: BTreeMap<String, u64>,
     /// Bids made.
     pub bids: u64,
     /// Bids presented.
@@ -270,8 +272,12 @@ pub struct RecentBidView {
     pub outcome: Option<String>,
     /// A finer code.
     pub detail: Option<String>,
-    /// The start of the error body the agent sent.
+    /// The start of the error body the agent sent to its prototype call.
     pub error_body: Option<String>,
+    /// How the latest final call ended, `ok` or a code; null where there was none.
+    pub final_code: Option<String>,
+    /// The start of the error body the agent sent to it.
+    pub final_error_body: Option<String>,
     /// The bid, where there is one.
     #[schema(format = Uuid)]
     pub bid_id: Option<String>,

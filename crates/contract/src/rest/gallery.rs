@@ -39,6 +39,8 @@ pub struct InvitationView {
     pub round: u32,
     /// How it ended; null while the agent works.
     pub outcome: Option<String>,
+    /// A finer code of how it ended, such as `status_500`; null for a bid.
+    pub detail: Option<String>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// When it must have ended.

@@ -1,11 +1,11 @@
 //! The life of a task, one file per thing that happens. Every step gathers, decides, acts and records.
 
-mod collect;
-mod deliver;
-mod hold;
 mod matching;
-mod review;
+mod collect;
 mod score;
+mod review;
+mod hold;
+mod deliver;
 
 use crate::{Context, pump::Step};
 use gavel_domain::lifecycle::TaskState;
