@@ -31,7 +31,7 @@ use tower::ServiceExt;
 pub(crate) struct World {
     pub(crate) state: AppState,
     router: Router,
-    clock: Arc<ManualClock>,
+    pub(crate) clock: Arc<ManualClock>,
     accounts: AtomicU32,
     buyer: String,
     developer: String,

@@ -1,12 +1,14 @@
 //! An agent's numbers, as its developer sees them.
 
-use crate::db::sql;
+use crate::db::{Conn, sql};
 use crate::rows::{json, number, word};
 use crate::{Error, Result, Store};
 use gavel_domain::invitation::Outcome;
 use gavel_domain::{AgentId, BidId, InvitationId, Money, Ppm, TaskId, Timestamp};
 use std::collections::BTreeMap;
 use uuid::Uuid;
+
+const T: &str = "invitations";
 
 /// An agent's numbers.
 #[derive(Debug, Clone, Default)]
@@ -108,70 +110,98 @@ impl Store {
     /// An agent's numbers with its latest `limit` invitations.
     pub async fn agent_stats(&self, agent: AgentId, limit: i64) -> Result<Stats> {
         let mut c = self.read().await?;
-        let ended = sql!(
-            c,
-            fetch_all as (Option<String>, i64),
-            "SELECT outcome, COUNT(*) FROM invitations WHERE agent_id = $1 GROUP BY outcome",
-            agent.uuid()
-        )?;
-        let (wins, presented) = sql!(
-            c,
-            fetch_one as (i64, i64),
-            "SELECT CAST(COALESCE(SUM(CASE WHEN status = 'selected' THEN 1 ELSE 0 END), 0) AS BIGINT),
-                    CAST(COALESCE(SUM(CASE WHEN presented THEN 1 ELSE 0 END), 0) AS BIGINT)
-             FROM bids WHERE agent_id = $1",
-            agent.uuid()
-        )?;
-        let rings = sql!(
-            c,
-            fetch_all as (String, String),
-            "SELECT category, scores FROM standings WHERE agent_id = $1",
-            agent.uuid()
-        )?;
-        let finals = sql!(
-            c,
-            fetch_all as (String, i64),
-            "SELECT t.code, COUNT(*) FROM attempts t JOIN invitations i ON i.id = t.invitation_id
-             WHERE i.agent_id = $1 AND t.mode = 'final' AND t.code IS NOT NULL GROUP BY t.code",
-            agent.uuid()
-        )?;
-        let recent = sql!(
-            c,
-            fetch_all as RecentRow,
-            concat!(
-                "SELECT i.id, i.task_id, t.category, t.task_type, i.created_at, i.ended_at, i.outcome, i.detail,
-                     b.id AS bid_id, b.price, b.status, b.score,
-                     (SELECT v.document FROM verdicts v WHERE v.bid_id = b.id ORDER BY v.judged_at DESC LIMIT 1)
-                         AS verdict, ",
-                latest_send!("error_body", "prototype"),
-                " AS error_body, ",
-                latest_send!("code", "final"),
-                " AS final_code, ",
-                latest_send!("error_body", "final"),
-                " AS final_error_body
-                 FROM invitations i JOIN tasks t ON t.id = i.task_id LEFT JOIN bids b ON b.invitation_id = i.id
-                 WHERE i.agent_id = $1 ORDER BY i.id DESC LIMIT $2"
-            ),
-            agent.uuid(),
-            limit
-        )?;
-        let mut stats = Stats { wins: count(wins), presented: count(presented), ..Stats::default() };
-        stats.finals = finals.into_iter().map(|(code, n)| (code, count(n))).collect();
-        for (outcome, n) in ended {
-            match outcome {
-                Some(text) => {
-                    stats.outcomes.insert(word(&text, "invitations", "outcome")?, count(n));
-                }
-                None => stats.in_flight = count(n),
-            }
-        }
-        for (category, text) in rings {
-            let ring: Vec<u32> = json(&text, "standings", "scores")?;
-            stats.scores.insert(category, ring.into_iter().map(Ppm::new).collect());
-        }
-        stats.recent = recent.into_iter().map(RecentInvitation::try_from).collect::<Result<_>>()?;
-        Ok(stats)
+        let (outcomes, in_flight) = outcomes(&mut c, agent).await?;
+        let (wins, presented) = successes(&mut c, agent).await?;
+        Ok(Stats {
+            outcomes,
+            finals: finals(&mut c, agent).await?,
+            in_flight,
+            wins,
+            presented,
+            scores: scores(&mut c, agent).await?,
+            recent: recent(&mut c, agent, limit).await?,
+        })
     }
+}
+
+/// How many invitations ended with each outcome, and how many are open.
+async fn outcomes(c: &mut Conn, agent: AgentId) -> Result<(BTreeMap<Outcome, u64>, u64)> {
+    let rows = sql!(
+        c,
+        fetch_all as (Option<String>, i64),
+        "SELECT outcome, COUNT(*) FROM invitations WHERE agent_id = $1 GROUP BY outcome",
+        agent.uuid()
+    )?;
+    let (mut ended, mut open) = (BTreeMap::new(), 0);
+    for (outcome, n) in rows {
+        match outcome {
+            Some(text) => drop(ended.insert(word(&text, T, "outcome")?, count(n))),
+            None => open = count(n),
+        }
+    }
+    Ok((ended, open))
+}
+
+async fn finals(c: &mut Conn, agent: AgentId) -> Result<BTreeMap<String, u64>> {
+    let rows = sql!(
+        c,
+        fetch_all as (String, i64),
+        "SELECT t.code, COUNT(*) FROM attempts t JOIN invitations i ON i.id = t.invitation_id
+         WHERE i.agent_id = $1 AND t.mode = 'final' AND t.code IS NOT NULL GROUP BY t.code",
+        agent.uuid()
+    )?;
+    Ok(rows.into_iter().map(|(code, n)| (code, count(n))).collect())
+}
+
+/// Bids that won, and bids that were presented.
+async fn successes(c: &mut Conn, agent: AgentId) -> Result<(u64, u64)> {
+    let (wins, presented) = sql!(
+        c,
+        fetch_one as (i64, i64),
+        "SELECT CAST(COALESCE(SUM(CASE WHEN status = 'selected' THEN 1 ELSE 0 END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE WHEN presented THEN 1 ELSE 0 END), 0) AS BIGINT)
+         FROM bids WHERE agent_id = $1",
+        agent.uuid()
+    )?;
+    Ok((count(wins), count(presented)))
+}
+
+async fn scores(c: &mut Conn, agent: AgentId) -> Result<BTreeMap<String, Vec<Ppm>>> {
+    let rings = sql!(
+        c,
+        fetch_all as (String, String),
+        "SELECT category, scores FROM standings WHERE agent_id = $1",
+        agent.uuid()
+    )?;
+    let ring = |(category, text): (String, String)| {
+        let ring: Vec<u32> = json(&text, "standings", "scores")?;
+        Ok((category, ring.into_iter().map(Ppm::new).collect()))
+    };
+    rings.into_iter().map(ring).collect()
+}
+
+async fn recent(c: &mut Conn, agent: AgentId, limit: i64) -> Result<Vec<RecentInvitation>> {
+    let rows = sql!(
+        c,
+        fetch_all as RecentRow,
+        concat!(
+            "SELECT i.id, i.task_id, t.category, t.task_type, i.created_at, i.ended_at, i.outcome, i.detail,
+                 b.id AS bid_id, b.price, b.status, b.score,
+                 (SELECT v.document FROM verdicts v WHERE v.bid_id = b.id ORDER BY v.judged_at DESC LIMIT 1)
+                     AS verdict, ",
+            latest_send!("error_body", "prototype"),
+            " AS error_body, ",
+            latest_send!("code", "final"),
+            " AS final_code, ",
+            latest_send!("error_body", "final"),
+            " AS final_error_body
+             FROM invitations i JOIN tasks t ON t.id = i.task_id LEFT JOIN bids b ON b.invitation_id = i.id
+             WHERE i.agent_id = $1 ORDER BY i.id DESC LIMIT $2"
+        ),
+        agent.uuid(),
+        limit
+    )?;
+    rows.into_iter().map(RecentInvitation::try_from).collect()
 }
 
 fn count(n: i64) -> u64 {
@@ -198,7 +228,7 @@ impl TryFrom<RecentRow> for RecentInvitation {
             task_type: row.task_type,
             invited_at: row.created_at,
             ended_at: row.ended_at,
-            outcome: row.outcome.map(|o| word(&o, "invitations", "outcome")).transpose()?,
+            outcome: row.outcome.map(|o| word(&o, T, "outcome")).transpose()?,
             detail: row.detail,
             bid,
             error_body: row.error_body,

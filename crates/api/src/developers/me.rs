@@ -4,23 +4,44 @@ use super::registered;
 use crate::auth::{May, SeeAgents};
 use crate::{AppState, problem::Problem, render, reply::Json};
 use axum::extract::State;
-use gavel_contract::rest::{DeveloperResponse, ProblemBody};
+use gavel_contract::rest::{Available, Earnings, MeResponse, Pending, ProblemBody};
+use gavel_domain::policy::MoneyMode;
+use gavel_domain::{DeveloperId, Money};
 
-/// Your developer record
+/// Your developer record, with what your agents have earned
 #[utoipa::path(get, path = "/developers/me", tag = "developers",
-    responses((status = 200, body = DeveloperResponse), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = MeResponse), (status = 404, body = ProblemBody)))]
 pub(crate) async fn me(
     State(state): State<AppState>,
     caller: May<SeeAgents>,
-) -> Result<Json<DeveloperResponse>, Problem> {
+) -> Result<Json<MeResponse>, Problem> {
     let developer = registered(&state, &caller).await?;
     let agents = state.store.agents_of(developer.id, caller.test).await?;
-    Ok(Json(render::developer(&developer, agents.len())))
+    let earnings = earnings(&state, developer.id).await?;
+    Ok(Json(MeResponse { developer: render::developer(&developer, agents.len()), earnings }))
+}
+
+/// What was earned longer ago than the settlement takes is available, the rest pending.
+async fn earnings(state: &AppState, developer: DeveloperId) -> Result<Option<Earnings>, Problem> {
+    let (money, now) = (&state.settings.money, state.now());
+    if money.mode == MoneyMode::Off {
+        return Ok(None);
+    }
+    let available = state.store.earned(developer, now - money.settlement).await?;
+    let earned = state.store.earned(developer, now).await?;
+    let pending = earned.checked_sub(available).unwrap_or(Money::ZERO);
+    let currency = &state.settings.currency;
+    Ok(Some(Earnings {
+        pending: Pending::new(pending, currency),
+        available: Available::new(available, currency),
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::testing::World;
+    use chrono::TimeDelta;
+    use serde_json::json;
 
     #[tokio::test]
     async fn with_the_number_of_agents() {
@@ -28,5 +49,19 @@ mod tests {
         let answer = world.get(world.developer(), "/api/v1/developers/me").await;
         assert_eq!((answer.status, answer.body["agents"].as_u64()), (200, Some(3)), "{}", answer.body);
         assert_eq!(world.get(world.buyer(), "/api/v1/developers/me").await.status, 403);
+    }
+
+    #[tokio::test]
+    async fn what_was_earned_is_pending_until_it_is_settled() {
+        let world = World::new().await;
+        let task = world.delivered().await;
+        let earnings =
+            async || world.get(world.developer(), "/api/v1/developers/me").await.body["earnings"].clone();
+        assert_eq!(earnings().await, json!({ "pending_usd": 0.0, "available_usd": 0.0 }));
+        let path = format!("/api/v1/tasks/{task}/delivery/approve");
+        assert_eq!(world.post(world.buyer(), &path, &json!({})).await.status, 200);
+        assert_eq!(earnings().await, json!({ "pending_usd": 18.7, "available_usd": 0.0 }), "85 % of 22");
+        world.clock.advance(TimeDelta::days(2));
+        assert_eq!(earnings().await, json!({ "pending_usd": 0.0, "available_usd": 18.7 }));
     }
 }

@@ -41,6 +41,10 @@ money_names! {
     MinPrice = "min_price",
     /// The dearest agent a buyer wants.
     MaxPrice = "max_price",
+    /// What was earned and is not paid out yet.
+    Pending = "pending",
+    /// What was earned and may be paid out.
+    Available = "available",
 }
 
 /// An amount with its name; flattened into the object that holds it.

@@ -1,6 +1,6 @@
 //! Developers and their agents.
 
-use super::{BidPrice, MinPrice};
+use super::{Available, BidPrice, MinPrice, Pending};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -42,6 +42,27 @@ pub struct DeveloperResponse {
     pub created_at: DateTime<Utc>,
     /// How many agents it has.
     pub agents: usize,
+}
+
+/// A developer record as its owner sees it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MeResponse {
+    /// The record.
+    #[serde(flatten)]
+    pub developer: DeveloperResponse,
+    /// What its agents have earned; null while no money moves here.
+    pub earnings: Option<Earnings>,
+}
+
+/// What a developer's agents have earned, after the platform's fee.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Earnings {
+    /// From deliveries approved so lately that they are not settled.
+    #[serde(flatten)]
+    pub pending: Pending,
+    /// Settled.
+    #[serde(flatten)]
+    pub available: Available,
 }
 
 /// The body of `POST /developers/agents`. Unknown fields are refused.

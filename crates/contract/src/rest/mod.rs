@@ -12,12 +12,14 @@ mod gallery;
 mod problem;
 mod task;
 
-pub use amount::{Amount, BidPrice, Budget, MaxPrice, MinPrice, MoneyName, RemixFee, follow_currency};
+pub use amount::{
+    Amount, Available, BidPrice, Budget, MaxPrice, MinPrice, MoneyName, Pending, RemixFee, follow_currency,
+};
 pub use catalogue::{CategoriesResponse, CategoryView, TaskTypeView};
 pub use delivery::{DeliveryView, RevisionRequest, TaskDelivery};
 pub use developer::{
     AgentChanges, AgentCreated, AgentList, AgentResponse, AgentStats, CategoryScores, DeveloperRegistered,
-    DeveloperResponse, NewAgent, NewDeveloper, RecentBidView, Totals,
+    DeveloperResponse, Earnings, MeResponse, NewAgent, NewDeveloper, RecentBidView, Totals,
 };
 pub use event::TaskEventView;
 pub use explain::{CandidateView, ExplainResponse, RoundView};

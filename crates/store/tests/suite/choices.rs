@@ -172,6 +172,9 @@ on_both! {
         assert_eq!(approve().await.unwrap_err(), Refusal::State(TaskState::Completed));
         let paid = [("buyer".to_owned(), -2200), ("developer".to_owned(), 1870), ("platform_fee".to_owned(), 330)];
         assert_eq!(world.balances().await, paid);
+        let developer = world.store.agent(played.bids[0].agent).await.unwrap().unwrap().0.developer;
+        let earned = async |until| world.store.earned(developer, until).await.unwrap().minor();
+        assert_eq!((earned(world.now()).await, earned(world.now() - TimeDelta::days(2)).await), (1870, 0));
         let report = world.store.verify_ledger("USD").await.unwrap();
         assert_eq!((report.transfers, report.problems), (2, vec![]));
         let report = world.store.verify_ledger("AUD").await.unwrap();
@@ -217,6 +220,7 @@ on_both! {
         let played = world.played().await;
         let task = played.task.id;
         let _ = world.select(task, played.bids[0].id).await;
+        assert_eq!(world.store.selected_bid(task).await.unwrap().map(|bid| bid.id), Some(played.bids[0].id));
         let delivery = world.delivered(&played).await;
         assert!(world.try_claim().await.is_none(), "parked until the answer window ends");
         world.clock.advance(TimeDelta::days(14));
