@@ -122,6 +122,14 @@ impl std::fmt::Display for Fired {
     }
 }
 
+/// Agreement with people on the core sets, in percent. What is seen is 73 to 75; other pairs of the same kinds scatter
+/// by a point and a half around it.
+const AGREEMENT_MIN: usize = 70;
+/// Spoilt texts below their originals, in percent; 98.9 is seen.
+const ORDER_MIN: usize = 97;
+/// The same for each way of spoiling, of which there are only some 150 pairs; 92.7 and more is seen.
+const ORDER_OF_A_KIND_MIN: usize = 86;
+
 #[test]
 fn the_judge_agrees_with_people() {
     let (mut index, mut composite) = (Agreement::default(), Agreement::default());
@@ -141,8 +149,8 @@ fn the_judge_agrees_with_people() {
         }
     }
     println!("{:20} index {index}, composite {composite}", "core");
-    assert!(index.right * 100 >= index.pairs * 72, "index {index}");
-    assert!(composite.right * 100 >= composite.pairs * 72, "composite {composite}");
+    assert!(index.right * 100 >= index.pairs * AGREEMENT_MIN, "index {index}");
+    assert!(composite.right * 100 >= composite.pairs * AGREEMENT_MIN, "composite {composite}");
 }
 
 /// Pairs ranked as people rank them. Equal scores are not right.
@@ -196,9 +204,9 @@ fn what_was_spoilt_loses() {
         println!("{kind:26} in order {order}, spoilt one below 0.60 {failed}");
     }
     println!("{:26} in order {all}", "all");
-    assert!(all.right * 100 >= all.pairs * 98, "{all}");
+    assert!(all.right * 100 >= all.pairs * ORDER_MIN, "{all}");
     for (kind, (order, _)) in by_kind {
-        assert!(order.right * 100 >= order.pairs * 90, "{kind}: {order}");
+        assert!(order.right * 100 >= order.pairs * ORDER_OF_A_KIND_MIN, "{kind}: {order}");
     }
 }
 
