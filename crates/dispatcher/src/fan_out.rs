@@ -5,7 +5,7 @@
 //! is turned into a time of this process once, when its call starts. Dropping the stream gives all open calls up.
 
 use crate::call::{Call, Journal, Settled, Stop};
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Place};
 use crate::reply::{self, Ended};
 use crate::request;
 use crate::retry::pause_before_resend;
@@ -70,6 +70,11 @@ impl Dispatcher {
                 self.settled(call, call.first_attempt, ended)
             }
         }
+    }
+
+    /// Makes a call for which the caller has waited: it holds the agent's place until the call is over.
+    pub async fn exchange_in(&self, _place: Place, call: &Call) -> Settled {
+        self.send(call, self.instant_of(call.deadline_at)).await
     }
 
     /// One send, and one more where the first brought no byte back.

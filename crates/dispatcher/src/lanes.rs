@@ -9,6 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Debug, Default)]
 pub struct Lanes(Mutex<HashMap<AgentId, Lane>>);
 
+/// A place that is taken until this is dropped.
+#[derive(Debug)]
+pub struct Place(#[expect(dead_code, reason = "held, not read")] Option<OwnedSemaphorePermit>);
+
 /// One agent's places. A few words per agent that was ever called: as bounded as the agents themselves.
 #[derive(Debug)]
 struct Lane {
@@ -19,9 +23,9 @@ struct Lane {
 
 impl Lanes {
     /// Waits for a place among the `max` calls that `agent` takes at once. Who came first goes first.
-    pub async fn place(&self, agent: AgentId, max: u32) -> Option<OwnedSemaphorePermit> {
+    pub async fn place(&self, agent: AgentId, max: u32) -> Place {
         let places = self.places(agent, max.max(1));
-        places.acquire_owned().await.ok() // never closed
+        Place(places.acquire_owned().await.ok()) // never closed
     }
 
     fn places(&self, agent: AgentId, max: u32) -> Arc<Semaphore> {
@@ -53,8 +57,8 @@ mod tests {
     use futures::FutureExt;
     use gavel_testkit::SeededChance;
 
-    fn free(lanes: &Lanes, agent: AgentId, max: u32) -> Option<OwnedSemaphorePermit> {
-        lanes.place(agent, max).now_or_never().flatten()
+    fn free(lanes: &Lanes, agent: AgentId, max: u32) -> Option<Place> {
+        lanes.place(agent, max).now_or_never()
     }
 
     #[test]

@@ -14,6 +14,7 @@ use gavel_domain::network::{Allow, Guard, Refused};
 use http::Uri;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::time::{timeout, timeout_at};
@@ -53,7 +54,7 @@ impl Outbound {
     /// Looks up, checks, connects, sends and reads; the caller puts the deadline around it.
     async fn exchange(&self, request: Request) -> Result<Reply, SendFailure> {
         let url = self.guard.check_url(&request.url).map_err(refused)?;
-        let (uri, headers) = (uri(&url)?, headers(&request.headers)?);
+        let (uri, headers) = (uri(&url, &request)?, headers(&request.headers)?);
         let checked = self.checked_addresses(&url).await?;
         let tally = Tally::new(self.limits.before_the_body as u64);
         let (post, connection) = post(uri, headers, request.body.clone(), &tally);
@@ -111,9 +112,22 @@ fn client(connector: Connector, limits: &Limits) -> Client<Connector, Outgoing> 
         .build(connector)
 }
 
-fn uri(url: &Url) -> Result<Uri, SendFailure> {
-    let unusual = |_| SendFailure::new(FailureKind::Ours, "the URL has characters that cannot be sent");
-    Uri::try_from(url.as_str()).map_err(unusual)
+/// The URL, with whose connections may be used in the place of a user name: the pool keeps them apart by it, and it is
+/// not sent. Agents on one host do not share connections: what one of them says too late would be another's answer.
+fn uri(url: &Url, request: &Request) -> Result<Uri, SendFailure> {
+    let unusual = || SendFailure::new(FailureKind::Ours, "the URL has characters that cannot be sent");
+    let mut url = url.clone();
+    url.set_username(&pool_of(request)).map_err(|()| unusual())?;
+    Uri::try_from(url.as_str()).map_err(|_| unusual())
+}
+
+/// One pool per address and key: an agent's own.
+fn pool_of(request: &Request) -> String {
+    let mut hasher = DefaultHasher::new();
+    request.url.hash(&mut hasher);
+    let keys = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("x-aitasker-key"));
+    keys.for_each(|(_, key)| key.hash(&mut hasher));
+    format!("{:016x}", hasher.finish())
 }
 
 fn refused(refused: Refused) -> SendFailure {

@@ -52,6 +52,24 @@ async fn the_exact_bytes_and_headers_arrive_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn agents_on_one_host_share_no_connection() {
+    let server = Server::start("127.0.0.2", Play::Write(ok("{}"))).await;
+    let client = client();
+    let send = async |path: &str, key: &str| {
+        let mut request = request(&format!("http://{}/{path}", server.address), 2_000);
+        request.headers[1].1 = key.to_owned();
+        client.send(request).await.unwrap();
+    };
+    send("one", "ait_a").await;
+    send("one", "ait_a").await;
+    assert_eq!(server.connections(), 1, "an agent's own connection is used again");
+    send("two", "ait_a").await;
+    send("one", "ait_b").await;
+    assert_eq!(server.connections(), 3);
+    assert!(!server.requests()[0].contains('@'), "what keeps them apart is not sent");
+}
+
+#[tokio::test]
 async fn an_open_connection_is_used_again_and_no_cookie_is_kept() {
     let wire = "HTTP/1.1 200 OK\r\nset-cookie: a=b\r\ncontent-length: 2\r\n\r\n{}";
     let server = Server::start("127.0.0.2", Play::Write(wire.as_bytes().to_vec())).await;

@@ -23,7 +23,9 @@ pub(super) fn refusal(brief: &CompiledBrief, text: &Text<'_>) -> Fired {
                     (?:can(?:no|(?u:['’]))t|unable|not\sable|won(?u:['’])t|will\snot|not\spossible)
               | as\san\sai\b(?u:[^.!?]){0,60}\b(?:can(?:no|(?u:['’]))t|unable|not\sable|do(?:\sno|n(?u:['’]))t\shave)
               | i\s(?:can(?:no|(?u:['’]))t|am\s(?:unable|not\sable)\sto|won(?u:['’])t)\s
-                    (?:help|assist|complete|fulfil|fulfill|comply|provide|create|write|generate|do\sthis|do\sthat)
+                    (?:help(?:\s(?:you|with|out|there)\b|[.,!])|assist|comply|do\sthis|do\sthat
+                       |(?:complete|fulfil|fulfill|provide|create|write|generate)\s
+                           (?:a|an|the|this|that|your|any|such|it|these|those|content|text)\b)
             )",
         )
         .ok()
@@ -128,7 +130,8 @@ pub(super) fn placeholders(brief: &CompiledBrief, text: &Text<'_>) -> Fired {
         )
         .ok()
     });
-    let excused = |found: &str| brief.lower.contains(&found.to_lowercase());
+    let excused =
+        |found: &str| brief.lower.contains(&found.to_lowercase()) || (is_field(found) && wants_fields(brief));
     let in_code = |at: usize| {
         let line = text.lines.partition_point(|line| line.span.end < at);
         text.lines.get(line).is_some_and(|line| line.role == Role::Code)
@@ -136,8 +139,27 @@ pub(super) fn placeholders(brief: &CompiledBrief, text: &Text<'_>) -> Fired {
     let found = MARKS.as_ref()?.find_iter(text.source).take(SPANS_PER_GATE * 4);
     let open: Vec<_> = found
         .filter(|found| !in_code(found.start()) && !excused(found.as_str()))
+        .filter(|found| !is_mask(found.as_str(), &text.source[found.end()..]))
         .map(|found| found.range())
         .take(SPANS_PER_GATE)
         .collect();
     (!open.is_empty()).then_some(open)
+}
+
+/// A field for a program to fill: `{{first_name}}`, `${name}`.
+fn is_field(found: &str) -> bool {
+    found.starts_with("{{") || found.starts_with("${")
+}
+
+/// Templates have fields when they are finished.
+fn wants_fields(brief: &CompiledBrief) -> bool {
+    ["merge", "template", "field", "variable", "placeholder", "personali"]
+        .iter()
+        .any(|word| brief.lower.contains(word))
+}
+
+/// `XXXX XXXX XXXX 1234` hides a number on purpose.
+fn is_mask(found: &str, rest: &str) -> bool {
+    let hidden = rest.trim_start_matches(['X', ' ', '-']);
+    found.starts_with("XXXX") && hidden.starts_with(|c: char| c.is_ascii_digit())
 }

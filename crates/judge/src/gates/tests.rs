@@ -56,8 +56,23 @@ fn refusals() {
     check("I cannot provide the text you asked for.", refusal);
     check("Dear guest, we regret to inform you that we are unable to offer you a room.", &[]);
     check(&format!("{PROSE} I'm sorry to say that we can't meet again this year, she told them."), &[]);
+    check("I can't help smiling when the lid comes off and the kitchen smells of mint and lemon.", &[]);
+    check("I can't create silence, but I can throw a bowl that waits for it on your table.", &[]);
     let asks = brief("Tell a customer politely that we have to decline the order.", json!({}));
     assert_eq!(fired(&asks, "We are sorry, but we cannot take your order this week."), []);
+}
+
+#[test]
+fn fields_and_masks_are_no_gaps() {
+    let welcome = "Hi {{first_name}}, welcome to our newsletter about small gardens and large pots.";
+    check(welcome, &[GateKind::Placeholder]);
+    let template = brief("Write the welcome template of our newsletter with merge fields.", json!({}));
+    assert_eq!(fired(&template, welcome), []);
+    check("You paid the sum of forty pounds with the card XXXX XXXX XXXX 1234 on Monday.", &[]);
+    check(
+        "The committee met on XXXX and spoke of the roof, which is to be mended.",
+        &[GateKind::Placeholder],
+    );
 }
 
 #[test]

@@ -35,6 +35,8 @@ async fn finish(context: &Context, claimed: Claimed, delivery: Delivery) -> Step
     let Some((winner, dispatch)) = winner(context, &claimed, &delivery).await? else {
         return fail(context, claimed, &delivery, Outcome::PlatformFault).await;
     };
+    // Before the limit runs and before a send is written down: whoever waits has not been asked.
+    let place = context.lanes.place(dispatch.invitation.agent, dispatch.max_concurrency).await;
     let now = context.clock.now();
     let delivery =
         Delivery { deadline_at: deadline(context, &claimed, &delivery, &dispatch, now), ..delivery };
@@ -50,7 +52,7 @@ async fn finish(context: &Context, claimed: Claimed, delivery: Delivery) -> Step
     if let Guarded::Lost = context.store.begin_final_call(&claimed, &delivery, &attempt).await? {
         return Ok(());
     }
-    let settled = StepJournal::dispatcher(context, &claimed).exchange(&call).await;
+    let settled = StepJournal::dispatcher(context, &claimed).exchange_in(place, &call).await;
 
     record(context, claimed, &delivery, settled).await
 }

@@ -44,10 +44,14 @@ pub(crate) async fn bid(
 /// On a thread of its own: a long text must not hold up other tasks' answers. No more at once than there are cores,
 /// whatever comes in: more would only hold more memory. A panic there is no score.
 async fn measure(context: &Context, yardstick: &Yardstick, bid: &Bid) -> Option<Verdict> {
-    let _turn = context.judges.acquire().await.ok()?; // never closed
+    let turn = Arc::clone(&context.judges).acquire_owned().await.ok()?; // never closed
     let yardstick = Arc::clone(&yardstick.0);
     let work = Work { full_text: bid.answer.full_text.clone(), artifacts: bid.answer.artifacts.clone() };
-    tokio::task::spawn_blocking(move || judge(&yardstick.0, &work, &yardstick.1)).await.ok()
+    let judging = move || {
+        let _turn = turn; // held until the thread is done, also when nobody waits for it any more
+        judge(&yardstick.0, &work, &yardstick.1)
+    };
+    tokio::task::spawn_blocking(judging).await.ok()
 }
 
 async fn agent_slug(context: &Context, bid: &Bid) -> Result<String, StepError> {

@@ -162,6 +162,33 @@ async fn a_failed_delivery_gives_the_money_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_winner_that_is_busy_is_waited_for() {
+    let world = World::new().await;
+    // Each final call takes most of its limit of two seconds; the second begins when the first is over.
+    let work = text(200);
+    let script = Script::answers(&work)
+        .then_slow(Duration::ZERO, &work)
+        .then_slow(Duration::from_millis(1_400), &work);
+    world.agent_that_takes(1, "one", script).await;
+    let loop_ = world.run();
+    let mut tasks = Vec::new();
+    for _ in 0..2 {
+        let task = world.post().await;
+        world.until(task, TaskState::Review).await;
+        tasks.push(task);
+    }
+    for task in &tasks {
+        let bid = world.context.store.gallery(*task).await.unwrap()[0].bid.id;
+        world.select(*task, bid).await.unwrap();
+    }
+    for task in tasks {
+        world.until_delivery(task, DeliveryStatus::Ready).await;
+    }
+    assert_eq!(world.transport.sends_to("one"), 4);
+    loop_.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_seed_agents_and_brief_give_the_same_choice_and_scores() {
     let mut runs = Vec::new();
     for _ in 0..2 {

@@ -99,6 +99,11 @@ impl World {
 
     /// Registers an agent. Its luck in the draw depends on its name alone.
     pub(crate) async fn agent(&self, slug: &'static str, script: Script) {
+        self.agent_that_takes(8, slug, script).await;
+    }
+
+    /// An agent that takes so many calls at once.
+    pub(crate) async fn agent_that_takes(&self, max_concurrency: u32, slug: &'static str, script: Script) {
         let (now, chance) = (self.now(), &*self.context.chance);
         let id = AgentId::new(now, chance);
         let agent = Agent {
@@ -115,7 +120,7 @@ impl World {
             model: None,
             endpoint_url: format!("https://agents.example.com/{slug}"),
             execution_mode: ExecutionMode::Sync,
-            max_concurrency: 8,
+            max_concurrency,
             min_price: Money::ZERO,
             active: true,
             visibility: Visibility::Live,
@@ -278,6 +283,11 @@ impl Script {
 
     pub(crate) fn hangs() -> Self {
         Script(vec![Behaviour::Hang])
+    }
+
+    pub(crate) fn then_slow(mut self, after: Duration, text: &str) -> Self {
+        self.0.push(Behaviour::Answer(after, text.to_owned()));
+        self
     }
 
     pub(crate) fn then_status(mut self, status: u16) -> Self {
