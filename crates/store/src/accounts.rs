@@ -133,6 +133,18 @@ impl Store {
         Ok(revoked == 1)
     }
 
+    /// Whether a key still opens anything, for whoever was let in by it and is still there.
+    pub async fn is_live(&self, key: KeyId) -> Result<bool> {
+        let mut c = self.read().await?;
+        let row = sql!(
+            c,
+            fetch_optional as (Uuid,),
+            "SELECT id FROM api_keys WHERE id = $1 AND revoked_at IS NULL",
+            key.uuid()
+        )?;
+        Ok(row.is_some())
+    }
+
     /// Notes that a key was used, at most once a minute.
     pub async fn touch_key(&self, key: KeyId, now: Timestamp) -> Result<()> {
         let stale = now - LAST_USED_PRECISION;

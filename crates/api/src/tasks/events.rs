@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use futures::{Stream, StreamExt, stream};
 use gavel_contract::rest::{ProblemBody, TaskEventView};
-use gavel_domain::{TaskId, event::Event, lifecycle::TaskState};
+use gavel_domain::{KeyId, TaskId, event::Event, lifecycle::TaskState};
 use gavel_store::{Store, Watch};
 use http::HeaderMap;
 use std::{convert::Infallible, time::Duration};
@@ -37,7 +37,7 @@ pub(crate) async fn events(
     // Listening starts before the first read, or an event could fall between.
     let watch = state.store.hints().watch(id);
     seen(&state, &caller, id).await?;
-    let feed = Feed { store: state.store.clone(), task: id, after, watch, over: false };
+    let feed = Feed { store: state.store.clone(), key: caller.id, task: id, after, watch, over: false };
     let hello = stream::once(async { Ok(Sent::default().retry(RETRY).comment("events follow")) });
     let stop = state.stop.clone();
     // Without this an open stream would keep the server from ending.
@@ -54,6 +54,8 @@ fn last_seen(headers: &HeaderMap) -> Result<i64, Problem> {
 /// Where a reader of a task's events stands.
 struct Feed {
     store: Store,
+    /// Whoever reads was let in by it; when it is revoked, the stream ends.
+    key: KeyId,
     task: TaskId,
     after: i64,
     watch: Watch,
@@ -72,7 +74,7 @@ impl Feed {
     /// The next events; `None` after the last one a task can have, or when the database failed (the client
     /// comes back with the last id it saw).
     async fn next_batch(&mut self) -> Option<Vec<Event>> {
-        while !self.over {
+        while !self.over && self.may_go_on().await {
             match self.store.events_after(self.task, self.after, BATCH).await {
                 Ok(batch) if batch.is_empty() => {
                     if self.has_ended().await? {
@@ -92,6 +94,11 @@ impl Feed {
             }
         }
         None
+    }
+
+    /// A key that cannot be looked up now is not taken for a revoked one: the read that follows will tell.
+    async fn may_go_on(&self) -> bool {
+        self.store.is_live(self.key).await.unwrap_or(true)
     }
 
     /// Whether the client has seen the end before: a final task tells nothing more.
@@ -145,6 +152,20 @@ mod tests {
         assert_eq!(ids(&resumed("1").await.text), ["2"]);
         assert!(ids(&resumed("2").await.text).is_empty(), "the end was seen: the stream ends at once");
         assert_eq!(resumed("x").await.status, 422);
+    }
+
+    #[tokio::test]
+    async fn ends_when_the_key_is_revoked() {
+        let world = World::new().await;
+        let path = format!("/api/v1/tasks/{}/events", world.posted().await);
+        let revoked = async {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            let keys = world.state.store.keys().await.unwrap();
+            let buyers = keys.iter().find(|known| known.account == "buyer").unwrap();
+            assert!(world.state.store.revoke_key(buyers.key.id, world.state.now()).await.unwrap());
+        };
+        let (stream, ()) = tokio::join!(world.get(world.buyer(), &path), revoked);
+        assert_eq!(ids(&stream.text), ["1"]);
     }
 
     #[tokio::test]

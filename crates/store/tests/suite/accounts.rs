@@ -32,7 +32,9 @@ on_both! {
         let known = world.store.keys().await.unwrap().remove(0);
         assert_eq!((known.key, known.account.as_str(), known.last_used_at), (key.clone(), "ada", Some(world.now())));
 
+        assert!(world.store.is_live(key.id).await.unwrap());
         assert!(world.store.revoke_key(key.id, world.now()).await.unwrap());
+        assert!(!world.store.is_live(key.id).await.unwrap());
         assert!(!world.store.revoke_key(key.id, world.now()).await.unwrap(), "there is no live key any more");
         assert_eq!(world.store.key_by_hash(&[7; 32]).await.unwrap(), None);
         assert_eq!(world.store.keys().await.unwrap()[0].key.revoked_at, Some(world.now()));
