@@ -21,7 +21,7 @@ impl Drop for Agent {
 
 #[test]
 fn the_rust_agent() {
-    answers(&Agent::start(Command::new(env!("CARGO_BIN_EXE_agent"))));
+    answers(&Agent::start(Command::new(env!("CARGO_BIN_EXE_agent")), 20_000));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn the_python_agent() {
     }
     let mut python = Command::new("python3");
     python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/agent.py"));
-    answers(&Agent::start(python));
+    answers(&Agent::start(python, 26_000));
 }
 
 fn answers(agent: &Agent) {
@@ -47,8 +47,12 @@ fn answers(agent: &Agent) {
 }
 
 impl Agent {
-    fn start(mut command: Command) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    /// On a free port behind `from`: below those that the system gives to whoever connects, or a caller that comes
+    /// too early may be connected with itself.
+    fn start(mut command: Command, from: u16) -> Self {
+        let offset = u16::try_from(std::process::id() % 5_000).unwrap();
+        let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        let port = (from + offset..from + 6_000).find(free).unwrap();
         let process = command.env("PORT", port.to_string()).env("AGENT_KEY", "ait_mine").spawn().unwrap();
         Agent { process, port }
     }
@@ -56,19 +60,24 @@ impl Agent {
     /// The status and the body of an answer; a server that is still starting is waited for.
     fn call(&self, what: &str, key: &str, body: &str) -> (u16, Value) {
         let started = Instant::now();
-        let mut stream = loop {
-            match TcpStream::connect(("127.0.0.1", self.port)) {
-                Ok(stream) => break stream,
-                Err(error) => assert!(started.elapsed() < Duration::from_secs(30), "no server: {error}"),
+        let answer = loop {
+            match self.exchange(what, key, body) {
+                Ok(answer) => break answer,
+                Err(error) => assert!(started.elapsed() < Duration::from_secs(30), "no answer: {error}"),
             }
             std::thread::sleep(Duration::from_millis(20));
         };
-        let head = format!("{what} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-aitasker-key: {key}\r\n");
-        let length = format!("content-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
-        stream.write_all(format!("{head}{length}{body}").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         (head.split_whitespace().nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
+    }
+
+    fn exchange(&self, what: &str, key: &str, body: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        let head = format!("{what} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-aitasker-key: {key}\r\n");
+        let length = format!("content-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{length}{body}").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 }
