@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use gavel_contract::rest::{FieldError, ProblemBody};
+use gavel_domain::Chain;
 use gavel_store::choices::Refusal;
 use http::{HeaderValue, StatusCode, header};
 use std::borrow::Cow;
@@ -156,20 +157,5 @@ impl From<Refusal> for Problem {
             Refusal::NoDelivery => Problem::conflict("no_delivery", sentence),
             Refusal::NoRevisionsLeft(_) => Problem::conflict("no_revisions_left", sentence),
         }
-    }
-}
-
-/// An error with its causes, for the log.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! How a command ends when it does not succeed, and the exit code that tells so.
 
 use crate::settings::SettingsError;
+use gavel_domain::Chain;
 use gavel_vault::VaultError;
 
 /// Why a command did not succeed.
@@ -48,13 +49,9 @@ impl Failure {
 
     /// The sentence with its causes, for a person.
     pub fn told(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        // `anyhow` has written its own causes already.
-        while let Some(error) = cause.filter(|_| !matches!(self, Failure::Other(_))) {
-            text = format!("{text}: {error}");
-            cause = error.source();
+        match self {
+            Failure::Other(_) => self.to_string(), // `anyhow` writes its own causes
+            _ => Chain(self).to_string(),
         }
-        text
     }
 }

@@ -62,20 +62,21 @@ impl Ended {
 
     /// The agent was busy with other calls of ours until the deadline: nothing was sent, and nothing is its fault.
     pub fn never_its_turn(deadline_is_own_limit: bool) -> Self {
-        if deadline_is_own_limit {
-            let why = "the agent had as many calls under way as it takes until the call's time limit passed";
-            Self::without_answer(Outcome::PlatformFault, "never_its_turn", why)
-        } else {
-            Self::out_of_time(false)
-        }
+        let why = "the agent had as many calls under way as it takes until the call's time limit passed";
+        Self::unsent_at_deadline(deadline_is_own_limit, "never_its_turn", why)
     }
 
     /// The deadline passed before this process could send anything: whether an earlier one had asked or not, nobody
-    /// was there to hear an answer. Our fault, where the phase's end has not made it nobody's.
+    /// was there to hear an answer.
     pub fn away_at_deadline(deadline_is_own_limit: bool) -> Self {
+        let why = "the platform was not running when the call's time limit passed";
+        Self::unsent_at_deadline(deadline_is_own_limit, "away_at_deadline", why)
+    }
+
+    /// Our fault, where the phase's end has not made it nobody's.
+    fn unsent_at_deadline(deadline_is_own_limit: bool, code: &str, why: &str) -> Self {
         if deadline_is_own_limit {
-            let why = "the platform was not running when the call's time limit passed";
-            Self::without_answer(Outcome::PlatformFault, "away_at_deadline", why)
+            Self::without_answer(Outcome::PlatformFault, code, why)
         } else {
             Self::out_of_time(false)
         }

@@ -7,6 +7,7 @@ pub mod account;
 pub mod agent;
 pub mod bid;
 pub mod catalog;
+pub mod chain;
 pub mod chance;
 pub mod clock;
 pub mod delivery;
@@ -22,6 +23,7 @@ pub mod policy;
 pub mod score;
 pub mod task;
 
+pub use chain::Chain;
 pub use chance::Chance;
 pub use clock::{Clock, Timestamp};
 pub use ids::*;

@@ -4,6 +4,7 @@
 
 use crate::{Context, error::StepError, steps};
 use chrono::TimeDelta;
+use gavel_domain::Chain;
 use gavel_store::{Claimed, Engine, Lease};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -39,7 +40,7 @@ async fn reclaim(context: &Context) {
         Ok(0) => {}
         Ok(tasks) => tracing::info!(tasks, "tasks of the process before are taken up again"),
         Err(error) => {
-            tracing::error!(error = %chain(&error), "leases of the process before could not be ended")
+            tracing::error!(error = %Chain(&error), "leases of the process before could not be ended")
         }
     }
 }
@@ -57,7 +58,7 @@ async fn claim(context: &Context) -> Option<Claimed> {
     match context.store.claim(&context.settings.owner, now, now + context.settings.lease).await {
         Ok(claimed) => claimed,
         Err(error) => {
-            tracing::error!(error = %chain(&error), "no task could be claimed");
+            tracing::error!(error = %Chain(&error), "no task could be claimed");
             None
         }
     }
@@ -87,7 +88,7 @@ async fn one_step(
         taken = steps::take(&context, claimed) => match taken {
             Ok(()) => return,
             Err(error) => {
-                tracing::error!(task.id = %lease.task(), error = %chain(&error), "a step failed and will be tried again");
+                tracing::error!(task.id = %lease.task(), error = %Chain(&error), "a step failed and will be tried again");
                 context.clock.now() + REST_AFTER_ERROR
             }
         },
@@ -98,7 +99,7 @@ async fn one_step(
         () = stop.cancelled() => context.clock.now(),
     };
     if let Err(error) = context.store.release(lease, Some(again_at)).await {
-        tracing::error!(task.id = %lease.task(), error = %chain(&error), "a task could not be let go; its lease will end");
+        tracing::error!(task.id = %lease.task(), error = %Chain(&error), "a task could not be let go; its lease will end");
     }
 }
 
@@ -128,18 +129,6 @@ async fn lost(context: &Context, lease: Lease) {
             return;
         }
     }
-}
-
-/// An error with all its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }
 
 /// The result of a step.

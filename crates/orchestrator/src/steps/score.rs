@@ -46,7 +46,7 @@ pub(crate) async fn bid(
 async fn measure(context: &Context, yardstick: &Yardstick, bid: &Bid) -> Option<Verdict> {
     let turn = Arc::clone(&context.judges).acquire_owned().await.ok()?; // never closed
     let yardstick = Arc::clone(&yardstick.0);
-    let work = Work { full_text: bid.answer.full_text.clone(), artifacts: bid.answer.artifacts.clone() };
+    let work = Work::of(&bid.answer);
     let judging = move || {
         let _turn = turn; // held until the thread is done, also when nobody waits for it any more
         judge(&yardstick.0, &work, &yardstick.1)
