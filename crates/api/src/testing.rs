@@ -396,6 +396,7 @@ fn ended(at: Timestamp) -> AttemptResult {
         code: "ok".to_owned(),
         warnings: vec![],
         error_body: None,
+        trace: None,
     }
 }
 

@@ -148,6 +148,7 @@ impl Dispatcher {
             code: ended.code.clone(),
             warnings: ended.warnings.clone(),
             error_body: ended.error_body.clone(),
+            trace: None,
         };
         Settled { invitation: call.invitation, attempt, result, ended }
     }

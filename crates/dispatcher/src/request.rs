@@ -1,7 +1,7 @@
 //! The bytes and headers of one send, signed with the time at which it leaves.
 
 use crate::call::Call;
-use crate::transport::Request;
+use crate::transport::{Method, Request};
 use gavel_contract::signature::{Dispatch, dispatch_headers, webhook_id};
 use gavel_domain::Timestamp;
 use gavel_domain::limits::{ANSWER_BYTES, ERROR_BODY_BYTES};
@@ -21,6 +21,7 @@ pub fn build(call: &Call, now: Timestamp, deadline: Instant) -> Request {
         body: &call.body,
     });
     Request {
+        method: Method::Post,
         url: call.url.clone(),
         headers,
         body: call.body.clone(),

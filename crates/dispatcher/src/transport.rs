@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use gavel_domain::invitation::Timing;
 use std::fmt;
 use tokio::time::Instant;
 
-/// Sends one signed POST. Implemented by `gavel-outbound` over real sockets and by scripts in tests.
+/// Sends one request. Implemented by `gavel-outbound` over real sockets and by scripts in tests.
 ///
 /// An implementation sends at most once, follows no redirect, hands on the body undecoded, and is done by
 /// [`Request::deadline`]. Dropping the future gives the request up and closes its connection.
@@ -18,9 +19,20 @@ pub trait Transport: Send + Sync {
     async fn send(&self, request: Request) -> Result<Reply, SendFailure>;
 }
 
-/// One POST, complete: it is sent as it stands.
+/// What a request does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// A health probe.
+    Get,
+    /// A brief.
+    Post,
+}
+
+/// One request, complete: it is sent as it stands.
 #[derive(Clone)]
 pub struct Request {
+    /// What it does.
+    pub method: Method,
     /// Where to; the transport checks it again before it connects.
     pub url: String,
     /// Names and values, in order. They carry the developer's key, so `Debug` shows only the names.
@@ -53,6 +65,10 @@ pub struct Reply {
     pub retry_after: Option<String>,
     /// The body: whole for a 200, the start of it for anything else.
     pub body: Bytes,
+    /// All headers as they came, for the developer's log; values that are no text are shown as such.
+    pub headers: Vec<(String, String)>,
+    /// How long each step took.
+    pub timing: Timing,
 }
 
 /// Why there is no answer.
@@ -63,12 +79,14 @@ pub struct SendFailure {
     pub kind: FailureKind,
     /// A sentence for the developer's delivery log.
     pub message: String,
+    /// How long each step took that was reached.
+    pub timing: Timing,
 }
 
 impl SendFailure {
     /// A failure with its sentence.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), timing: Timing::default() }
     }
 }
 

@@ -80,6 +80,7 @@ fn step(row: &Row) -> Option<Step> {
         content_encoding: named("content-encoding"),
         retry_after: named("retry-after"),
         body: Bytes::from(row.response.body.clone()?.replace("{{X-AITasker-Key}}", KEY)),
+        ..Reply::default()
     };
     Some(Step::Answer(Duration::from_millis(row.response.elapsed_ms), reply))
 }

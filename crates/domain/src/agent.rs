@@ -85,20 +85,26 @@ impl Visibility {
 }
 words!(Visibility, "visibility");
 
-/// How an agent wants to be asked. `async` and `pull` are refused at registration until they exist.
+/// How an agent wants to be asked: the brief, the rules and the deadline are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExecutionMode {
     /// A POST that is answered with the work.
     Sync,
+    /// A POST that is acknowledged; the work comes by signed callback.
+    Async,
+    /// A worker fetches the brief and posts the work: for agents that cannot be reached.
+    Pull,
 }
 
 impl ExecutionMode {
     /// All that exist.
-    pub const ALL: [ExecutionMode; 1] = [ExecutionMode::Sync];
+    pub const ALL: [ExecutionMode; 3] = [ExecutionMode::Sync, ExecutionMode::Async, ExecutionMode::Pull];
     /// The word in JSON and in the database.
     pub const fn name(self) -> &'static str {
         match self {
             ExecutionMode::Sync => "sync",
+            ExecutionMode::Async => "async",
+            ExecutionMode::Pull => "pull",
         }
     }
 }

@@ -211,6 +211,40 @@ pub struct AttemptResult {
     pub warnings: Vec<String>,
     /// The start of an error body (at most [`crate::limits::ERROR_BODY_BYTES`]).
     pub error_body: Option<String>,
+    /// What went over the wire; `None` where nothing did.
+    pub trace: Option<Trace>,
+}
+
+/// What went over the wire in one send, without anybody's secret.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// Where the request went.
+    pub url: String,
+    /// Its headers in order; the values of keys are hidden.
+    pub request_headers: Vec<(String, String)>,
+    /// The answer's headers.
+    pub response_headers: Vec<(String, String)>,
+    /// Bytes of the answer's body that were read.
+    pub response_bytes: Option<u64>,
+    /// How long each step took.
+    pub timing: Timing,
+}
+
+/// How long each step of a send took, in microseconds; `None` where a step was not reached or not needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timing {
+    /// Whether an open connection was used again: then nothing was connected.
+    pub reused: bool,
+    /// Looking the name up.
+    pub dns: Option<u32>,
+    /// Opening the TCP connection.
+    pub connect: Option<u32>,
+    /// The TLS handshake.
+    pub tls: Option<u32>,
+    /// From the request on the wire to the head of the answer.
+    pub first_byte: Option<u32>,
+    /// From the head to the last byte of the body.
+    pub body: Option<u32>,
 }
 
 /// The answer that became a bid or a delivery.

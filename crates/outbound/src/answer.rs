@@ -46,6 +46,7 @@ impl Answer {
             content_encoding: text_of(&self.headers, CONTENT_ENCODING).filter(|named| is_encoding(named)),
             retry_after: text_of(&self.headers, RETRY_AFTER),
             body: Bytes::new(),
+            ..Reply::default()
         };
         if reply.content_encoding.is_none() {
             reply.body = match reply.status {

@@ -5,7 +5,7 @@ use crate::claim::Lease;
 use crate::db::{Conn, sql};
 use crate::events::tell;
 use crate::rows::{number, to_json, word};
-use crate::{Claimed, Error, Guarded, Result, Store, answers};
+use crate::{Claimed, Error, Guarded, Result, Store, answers, trace};
 use gavel_domain::agent::Record;
 use gavel_domain::bid::Bid;
 use gavel_domain::event::{Actor, EventKind};
@@ -218,7 +218,7 @@ impl Store {
             c,
             fetch_all as AttemptRow,
             "SELECT id, invitation_id, mode, revision, number, started_at, ended_at, status, code, warnings,
-                 error_body FROM attempts WHERE invitation_id = $1 ORDER BY mode DESC, revision, number",
+                 error_body, trace FROM attempts WHERE invitation_id = $1 ORDER BY mode DESC, revision, number",
             invitation.uuid()
         )?;
         rows.into_iter().map(Attempt::try_from).collect()
@@ -238,6 +238,7 @@ struct AttemptRow {
     code: Option<String>,
     warnings: String,
     error_body: Option<String>,
+    trace: Option<String>,
 }
 
 impl TryFrom<AttemptRow> for Attempt {
@@ -251,6 +252,7 @@ impl TryFrom<AttemptRow> for Attempt {
                 code,
                 warnings: crate::rows::json(&row.warnings, T, "warnings")?,
                 error_body: row.error_body,
+                trace: row.trace.as_deref().map(trace::read).transpose()?,
             }),
             _ => None,
         };
@@ -285,7 +287,7 @@ pub(crate) async fn end_attempt(c: &mut Conn, attempt: AttemptId, result: &Attem
     sql!(
         c,
         execute,
-        "UPDATE attempts SET ended_at = $2, status = $3, code = $4, warnings = $5, error_body = $6
+        "UPDATE attempts SET ended_at = $2, status = $3, code = $4, warnings = $5, error_body = $6, trace = $7
          WHERE id = $1 AND ended_at IS NULL",
         attempt.uuid(),
         result.ended_at,
@@ -293,7 +295,8 @@ pub(crate) async fn end_attempt(c: &mut Conn, attempt: AttemptId, result: &Attem
         &result.code,
         to_json(&result.warnings, "attempts", "warnings")?,
         // PostgreSQL keeps no NUL in text.
-        result.error_body.as_ref().map(|body| body.replace('\0', "\u{FFFD}"))
+        result.error_body.as_ref().map(|body| body.replace('\0', "\u{FFFD}")),
+        result.trace.as_ref().map(trace::write).transpose()?
     )?;
     Ok(())
 }
@@ -455,8 +458,9 @@ pub(crate) async fn insert_attempt(c: &mut Conn, attempt: &Attempt) -> Result<()
     sql!(
         c,
         execute,
-        "INSERT INTO attempts (id, invitation_id, mode, revision, number, started_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO attempts (id, invitation_id, agent_id, mode, revision, number, started_at, agent_version)
+         SELECT $1, i.id, i.agent_id, $3, $4, $5, $6, a.version
+         FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $2",
         attempt.id.uuid(),
         attempt.invitation.uuid(),
         attempt.mode.name(),

@@ -8,6 +8,7 @@ mod db;
 mod error;
 mod hints;
 mod rows;
+mod trace;
 
 pub mod accounts;
 pub mod agents;

@@ -226,6 +226,7 @@ pub(crate) const CAP: usize = 10_000;
 /// A signed-looking POST that must be over in `millis`.
 pub(crate) fn request(url: &str, millis: u64) -> Request {
     Request {
+        method: gavel_dispatcher::transport::Method::Post,
         url: url.to_owned(),
         headers: vec![
             ("content-type".to_owned(), "application/json".to_owned()),

@@ -94,6 +94,7 @@ impl World {
             code: "ok".to_owned(),
             warnings: vec![],
             error_body: None,
+            trace: None,
         };
         let until = self.now() + TimeDelta::days(14);
         let ready = self

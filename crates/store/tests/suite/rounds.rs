@@ -36,6 +36,7 @@ on_both! {
             code: "status_503".to_owned(),
             warnings: vec!["w".to_owned()],
             error_body: Some("nul\0byte".to_owned()),
+            trace: None,
         };
         let again = attempt(2);
         world.store.end_attempt(first.id, &result).await.unwrap();
