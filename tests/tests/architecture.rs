@@ -15,7 +15,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gavel-dispatcher", &["gavel-domain", "gavel-contract"]),
     ("gavel-outbound", &["gavel-domain", "gavel-dispatcher"]),
     ("gavel-store", &["gavel-domain"]),
-    ("gavel-api", &["gavel-domain", "gavel-contract", "gavel-store", "gavel-triage", "gavel-vault"]),
+    (
+        "gavel-api",
+        &["gavel-domain", "gavel-contract", "gavel-dispatcher", "gavel-store", "gavel-triage", "gavel-vault"],
+    ),
     (
         "gavel-orchestrator",
         &[

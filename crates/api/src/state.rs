@@ -1,5 +1,6 @@
 //! What every handler may use; filled by the binary.
 
+use gavel_dispatcher::transport::Transport;
 use gavel_domain::catalog::Catalog;
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
@@ -19,6 +20,8 @@ pub struct AppState {
     pub settings: Arc<ApiSettings>,
     /// Seals what must be recovered.
     pub vault: Arc<Vault>,
+    /// What carries a replayed request to where its developer wants it.
+    pub transport: Arc<dyn Transport>,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
     /// Where ids and secrets come from.
@@ -40,6 +43,8 @@ pub struct ApiSettings {
     pub catalog: Arc<Catalog>,
     /// Which endpoints may be registered.
     pub guard: Guard,
+    /// The `User-Agent` of requests to agents.
+    pub user_agent: String,
     /// Real tasks after which an agent is no newcomer any more.
     pub newcomer_tasks: u32,
 }

@@ -2,9 +2,11 @@
 //! hand, through the store.
 
 use crate::{ApiSettings, AppState, router};
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use chrono::TimeDelta;
+use gavel_dispatcher::transport::{self, FailureKind, SendFailure, Transport};
 use gavel_domain::account::{ApiKey, Scope};
 use gavel_domain::bid::{Bid, BidStatus};
 use gavel_domain::catalog::{Catalog, Category, TaskType};
@@ -23,8 +25,8 @@ use gavel_vault::{Vault, hash_key, new_api_key};
 use http::{HeaderMap, Request, request::Builder};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -32,11 +34,30 @@ pub(crate) struct World {
     pub(crate) state: AppState,
     router: Router,
     pub(crate) clock: Arc<ManualClock>,
+    /// What was sent out, and what comes back.
+    #[allow(dead_code)]
+    pub(crate) network: Arc<Network>,
     accounts: AtomicU32,
     buyer: String,
     developer: String,
     admin: String,
     _dir: tempfile::TempDir,
+}
+
+/// A network that keeps what is sent and answers what it was told; without an answer nothing listens anywhere.
+#[derive(Default)]
+pub(crate) struct Network {
+    pub(crate) sent: Mutex<Vec<transport::Request>>,
+    pub(crate) answer: Mutex<Option<transport::Reply>>,
+}
+
+#[async_trait]
+impl Transport for Network {
+    async fn send(&self, request: transport::Request) -> Result<transport::Reply, SendFailure> {
+        self.sent.lock().unwrap().push(request);
+        let answer = self.answer.lock().unwrap().clone();
+        answer.ok_or_else(|| SendFailure::new(FailureKind::Connect, "nothing listens there"))
+    }
 }
 
 /// An answer, read to its end.
@@ -66,10 +87,12 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", dir.path().join("gavel.db").display())).await.unwrap();
         let clock = Arc::new(ManualClock::new());
+        let network = Arc::new(Network::default());
         let state = AppState {
             store,
             settings: Arc::new(settings()),
             vault: Arc::new(Vault::from_key([7; 32])),
+            transport: Arc::clone(&network) as Arc<dyn Transport>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             chance: Arc::new(SeededChance::new(3)),
             stop: CancellationToken::new(),
@@ -78,6 +101,7 @@ impl World {
             router: router(state.clone()),
             state,
             clock,
+            network,
             accounts: AtomicU32::new(0),
             buyer: String::new(),
             developer: String::new(),
@@ -446,6 +470,7 @@ pub(crate) fn settings() -> ApiSettings {
         },
         catalog: Arc::new(catalog()),
         guard: Guard::default(),
+        user_agent: "Gavel".to_owned(),
         newcomer_tasks: 10,
     }
 }

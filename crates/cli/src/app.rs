@@ -6,6 +6,7 @@ use crate::access::{KeyWish, create_key};
 use crate::settings::AppConfig;
 use anyhow::{Context as _, anyhow};
 use gavel_api::{ApiSettings, AppState, ServeLimits};
+use gavel_dispatcher::transport::Transport;
 use gavel_domain::clock::SystemClock;
 use gavel_domain::{Chance, Clock};
 use gavel_orchestrator::{Context, Settings};
@@ -45,8 +46,10 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
     let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) = (Arc::new(SystemClock), Arc::new(OsChance));
     let (store, vault) = open(&config, &*chance).await?;
     let vault = Arc::new(vault);
-    let outbound = Outbound::new(config.guard.clone(), Limits::default())
-        .context("the client towards agents cannot be set up")?;
+    let outbound: Arc<dyn Transport> = Arc::new(
+        Outbound::new(config.guard.clone(), Limits::default())
+            .context("the client towards agents cannot be set up")?,
+    );
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("{} cannot be listened on; choose another with --listen", config.listen))?;
@@ -57,6 +60,7 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         store: store.clone(),
         settings: Arc::new(api_settings(&config)),
         vault: Arc::clone(&vault),
+        transport: Arc::clone(&outbound),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
         stop: stop.clone(),
@@ -66,7 +70,7 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
         vault: Arc::clone(&vault),
-        transport: Arc::new(outbound),
+        transport: outbound,
         lanes: Arc::default(),
         judges: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get))),
         settings: loop_settings(config, &*chance),
@@ -165,6 +169,7 @@ fn api_settings(config: &AppConfig) -> ApiSettings {
         timers: config.timers.clone(),
         catalog: Arc::new(config.catalog.clone()),
         guard: config.guard.clone(),
+        user_agent: config.user_agent.clone(),
         newcomer_tasks: config.triage.newcomer_tasks,
     }
 }
