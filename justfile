@@ -18,6 +18,10 @@ lint:
 test:
     cargo test --workspace --locked
 
+# Our signatures, checked by the published libraries of Python and JavaScript (installed under target/)
+libraries:
+    eval "$(bash tests/libraries/install target/libraries)" && cargo test -p gavel-tests --test webhooks_libraries --locked
+
 # The documentation, with its warnings as errors
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
@@ -38,3 +42,7 @@ bench *ARGS:
 # How often each gate of the judge fires on texts that people preferred, and how well it agrees with them
 judge:
     cargo test --release -p gavel-judge --test human -- --nocapture
+
+# What strangers can cost the client: 20,000 hostile exchanges, 60,000 agents on one host, 100 endless streams at once
+endurance:
+    GAVEL_ENDURANCE=1 cargo test --release -p gavel-outbound --test resources -- --nocapture --test-threads=1

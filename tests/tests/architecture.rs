@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gavel-vault", &["gavel-domain"]),
     ("gavel-dispatcher", &["gavel-domain", "gavel-contract"]),
     ("gavel-outbound", &["gavel-domain", "gavel-dispatcher"]),
+    ("gavel-conformance", &["gavel-domain", "gavel-contract", "gavel-dispatcher"]),
     ("gavel-store", &["gavel-domain"]),
     (
         "gavel-api",
@@ -44,6 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gavel-store",
             "gavel-api",
             "gavel-orchestrator",
+            "gavel-conformance",
             "gavel-agentfarm",
         ],
     ),

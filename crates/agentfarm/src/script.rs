@@ -1,5 +1,8 @@
 //! Agents that do what a test says, byte by byte where needed.
 
+use crate::answers;
+use crate::record::Received;
+use crate::wire::{Answer, End, Piece, Wire, chunk, head, pair};
 use bytes::Bytes;
 use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use serde::{Deserialize, Serialize};
@@ -62,6 +65,62 @@ pub enum Action {
     Close,
     /// Keep the connection open without a byte.
     Hang,
+    /// The constant valid bid.
+    Bid,
+    /// Reset the connection, after these bytes.
+    Reset {
+        /// What goes out before; nothing: a reset instead of an answer.
+        #[serde(default)]
+        after: Payload,
+    },
+    /// A 200 whose Content-Length is a lie, then the connection is closed.
+    Lie {
+        /// What it says: more than the body has (the rest never comes) or less (the rest is too much).
+        content_length: u64,
+        /// The body.
+        body: Payload,
+    },
+    /// A well-formed answer in drops.
+    Drip {
+        /// The body.
+        body: Payload,
+        /// Bytes at a time, head included.
+        bytes: usize,
+        /// Milliseconds before each.
+        tick_ms: u64,
+    },
+    /// Something without end, as fast as the caller takes it.
+    Endless(Endless),
+    /// A redirect.
+    Redirect {
+        /// Where to.
+        to: String,
+        /// 301, 302, 303, 307 or 308.
+        #[serde(default = "temporary")]
+        status: u16,
+    },
+    /// Everything that came in the headers, the key included, in every text of the answer.
+    EchoHeaders {
+        /// 200: a bid. Anything else: an error body.
+        #[serde(default = "ok")]
+        status: u16,
+    },
+}
+
+/// What does not end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endless {
+    /// A body without a declared length.
+    Body,
+    /// A body in chunks.
+    Chunked,
+    /// One header's value.
+    Header,
+    /// Headers, one after the other.
+    Headers,
+    /// 103 Early Hints, one after the other.
+    Informational,
 }
 
 /// Bytes: in JSON a string, or a list of numbers where they are not UTF-8.
@@ -110,19 +169,96 @@ impl Reply {
 }
 
 impl Action {
-    fn fault(&self) -> Option<String> {
-        let Action::Answer { status, headers, .. } = self else { return None };
-        if !(200..=599).contains(status) {
+    /// What goes out for this call.
+    pub fn answer(&self, call: &Received) -> Answer {
+        match self {
+            Action::Hang => Answer::Wire(Wire::silent(End::Hold)),
+            Action::Close => Answer::Wire(Wire::silent(End::Close)),
+            Action::Bid => answers::bid(),
+            Action::Answer { status, headers, body } => {
+                Answer::Whole { status: *status, headers: headers.clone(), body: body.to_bytes() }
+            }
+            Action::Raw { pieces, pause_ms, endless, hold } => {
+                Answer::Wire(raw(pieces, *pause_ms, *endless, *hold))
+            }
+            Action::Reset { after } => Answer::Wire(Wire::new(after.to_bytes(), End::Reset)),
+            Action::Lie { content_length, body } => {
+                Answer::Wire(Wire::new(declaring(*content_length, &body.to_bytes()), End::Close))
+            }
+            Action::Drip { body, bytes, tick_ms } => Answer::Wire(drip(&body.to_bytes(), *bytes, *tick_ms)),
+            Action::Endless(what) => Answer::Wire(what.wire()),
+            Action::Redirect { to, status } => Answer::Whole {
+                status: *status,
+                headers: vec![pair("location", to.as_str())],
+                body: Bytes::new(),
+            },
+            Action::EchoHeaders { status } => answers::echoed(*status, call),
+        }
+    }
+
+    /// What no HTTP answer can carry.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let (status, headers) = match self {
+            Action::Answer { status, headers, .. } => (*status, headers.clone()),
+            Action::Redirect { to, status } => (*status, vec![pair("location", to.as_str())]),
+            Action::EchoHeaders { status } => (*status, Vec::new()),
+            Action::Drip { bytes: 0, .. } => return Some("a drip needs at least one byte".to_owned()),
+            _ => return None,
+        };
+        if !(200..=599).contains(&status) {
             return Some(format!("the status {status} is not in 200..=599; write it with `raw`"));
         }
         headers.iter().find_map(|(name, value)| match HeaderName::from_bytes(name.as_bytes()) {
             Ok(CONTENT_LENGTH | TRANSFER_ENCODING) => {
-                Some(format!("{name} is set by the server; lie about it with `raw`"))
+                Some(format!("{name} is set by the server; lie about it with `raw` or `lie`"))
             }
             Ok(_) if HeaderValue::from_str(value).is_ok() => None,
             _ => Some(format!("{name:?}: {value:?} is no HTTP header; write it with `raw`")),
         })
     }
+}
+
+impl Endless {
+    fn wire(self) -> Wire {
+        const TEXT: &[u8] = &[b'a'; 4096];
+        let json = pair("content-type", "application/json");
+        let (start, unit) = match self {
+            Endless::Body => (head(200, &[json]), Bytes::from_static(TEXT)),
+            Endless::Chunked => (head(200, &[json, pair("transfer-encoding", "chunked")]), chunk(TEXT)),
+            Endless::Header => ("HTTP/1.1 200 Chaos\r\nx-endless: ".to_owned(), Bytes::from_static(TEXT)),
+            Endless::Headers => {
+                ("HTTP/1.1 200 Chaos\r\n".to_owned(), Bytes::from_static(b"x-again: and again\r\n"))
+            }
+            Endless::Informational => {
+                (String::new(), Bytes::from_static(b"HTTP/1.1 103 Early Hints\r\n\r\n"))
+            }
+        };
+        Wire::new(start, End::Close).then(Piece::repeated(unit, None))
+    }
+}
+
+fn raw(pieces: &[Payload], pause_ms: u64, endless: bool, hold: bool) -> Wire {
+    let end = if hold { End::Hold } else { End::Close };
+    let each = |(number, piece): (usize, &Payload)| {
+        Piece::once(piece.to_bytes()).every_ms(if number > 0 { pause_ms } else { 0 })
+    };
+    let wire = Wire { pieces: pieces.iter().enumerate().map(each).collect(), end };
+    match pieces.last().filter(|_| endless) {
+        Some(last) => wire.then(Piece::repeated(last.to_bytes(), None).every_ms(pause_ms)),
+        None => wire,
+    }
+}
+
+fn drip(body: &[u8], bytes: usize, tick_ms: u64) -> Wire {
+    let whole = declaring(body.len() as u64, body);
+    let drops = whole.chunks(bytes.max(1)).map(|drop| Piece::once(drop.to_vec()).every_ms(tick_ms));
+    Wire { pieces: drops.collect(), end: End::Close }
+}
+
+/// A 200 that says its body is so long.
+fn declaring(length: u64, body: &[u8]) -> Vec<u8> {
+    let headers = [pair("content-type", "application/json"), pair("content-length", length.to_string())];
+    [head(200, &headers).as_bytes(), body].concat()
 }
 
 impl Payload {
@@ -150,6 +286,10 @@ const fn ok() -> u16 {
     200
 }
 
+const fn temporary() -> u16 {
+    307
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +310,17 @@ mod tests {
         };
         assert_eq!(pieces[1], Payload::Bytes(vec![255, 0]));
         assert_eq!(script.final_mode, [Reply::at_once(Action::Close)]);
+        for what in [
+            r#"{"reset": {}}"#,
+            r#""bid""#,
+            r#"{"endless": "headers"}"#,
+            r#"{"lie": {"content_length": 3, "body": "four"}}"#,
+            r#"{"drip": {"body": "abc", "bytes": 1, "tick_ms": 2}}"#,
+            r#"{"redirect": {"to": "http://127.0.0.1/"}}"#,
+            r#"{"echo_headers": {"status": 500}}"#,
+        ] {
+            serde_json::from_str::<Action>(what).unwrap_or_else(|e| panic!("{what}: {e}"));
+        }
         let again: Script = serde_json::from_str(&serde_json::to_string(&script).unwrap()).unwrap();
         assert_eq!((again, script.fault()), (script, None));
     }

@@ -4,18 +4,22 @@
 
 mod router;
 mod serve;
+mod shed;
 mod state;
 
 mod auth;
 mod extract;
 mod fields;
 mod idempotency;
+mod peer;
 mod problem;
 mod render;
 mod reply;
+mod spans;
 
 mod categories;
 mod developers;
+mod door;
 mod health;
 mod tasks;
 
@@ -23,5 +27,6 @@ mod tasks;
 mod testing;
 
 pub use router::{openapi, router};
-pub use serve::{ServeLimits, serve};
+pub use serve::{ServeLimits, listen, serve};
+pub use shed::RequestLimits;
 pub use state::{ApiSettings, AppState};

@@ -1,6 +1,7 @@
 //! Every error as problem+json (RFC 9457), those of axum and tower included.
 
 use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
 use gavel_contract::rest::{FieldError, ProblemBody};
 use gavel_domain::Chain;
 use gavel_store::choices::Refusal;
@@ -18,6 +19,8 @@ pub(crate) struct Problem {
     title: &'static str,
     detail: String,
     errors: Vec<FieldError>,
+    /// Seconds after which it may be tried again.
+    retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -27,7 +30,14 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Problem { status, code: Cow::Borrowed(code), title, detail: detail.into(), errors: Vec::new() }
+        Problem {
+            status,
+            code: Cow::Borrowed(code),
+            title,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+        }
     }
 
     /// 400: what came is no JSON, or no HTTP we can read.
@@ -55,6 +65,14 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, "The request does not fit the present state", detail)
     }
 
+    /// 429: the same request may be sent again once so much time has passed.
+    pub(crate) fn too_many(code: &'static str, detail: impl Into<String>, retry_after: TimeDelta) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, code, "Too many requests", detail);
+        // A part of a second counts as a whole one: whoever comes back then is not too early.
+        let seconds = u64::try_from(retry_after.num_milliseconds()).unwrap_or(0).div_ceil(1000);
+        Problem { retry_after: Some(seconds.max(1)), ..problem }
+    }
+
     /// 422 with everything that is wrong. One problem with a code of its own gives it to the whole.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
@@ -67,7 +85,7 @@ impl Problem {
             _ => Cow::Borrowed("validation"),
         };
         let title = "The request breaks a rule";
-        Problem { status: StatusCode::UNPROCESSABLE_ENTITY, code, title, detail, errors }
+        Problem { status: StatusCode::UNPROCESSABLE_ENTITY, code, title, detail, errors, retry_after: None }
     }
 
     /// 422 about one field.
@@ -90,7 +108,8 @@ impl Problem {
 
     /// 504.
     pub(crate) fn timeout() -> Self {
-        let detail = "The request took too long; try again.";
+        let detail = "The request took too long and may still be carried out; look before you send it again, or \
+            send it with the same Idempotency-Key.";
         Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "Too slow", detail)
     }
 
@@ -123,6 +142,9 @@ impl IntoResponse for Problem {
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

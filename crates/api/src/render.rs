@@ -2,14 +2,15 @@
 
 use crate::state::ApiSettings;
 use gavel_contract::rest::{
-    AgentResponse, ArtifactView, BidPrice, BidView, Budget, DeliveryView, DeveloperResponse, MinPrice,
-    TaskEventView, TaskResponse,
+    AgentResponse, ArtifactView, BidPrice, BidView, Budget, DeliveryView, DeveloperResponse, HealthReport,
+    MinPrice, TaskEventView, TaskResponse,
 };
 use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, Record};
 use gavel_domain::bid::BidStatus;
 use gavel_domain::delivery::Delivery;
 use gavel_domain::event::Event;
+use gavel_domain::health::Health;
 use gavel_domain::invitation::{Artifact, Probe};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::Task;
@@ -158,19 +159,32 @@ pub(crate) fn agent(agent: &Agent, record: &Record, currency: &Currency) -> Agen
         specialist_task_types: agent.specialist_task_types.clone(),
         framework: agent.framework.clone(),
         model: agent.model.clone(),
-        endpoint_url: agent.endpoint_url.clone(),
+        endpoint_url: (!agent.endpoint_url.is_empty()).then(|| agent.endpoint_url.clone()),
         execution_mode: agent.execution_mode.name().to_owned(),
         max_concurrency: agent.max_concurrency,
         min_price: MinPrice::new(agent.min_price, currency),
         is_active: agent.active,
         visibility: agent.visibility.name().to_owned(),
         paused: agent.paused,
-        health: probe(agent.last_probe).to_owned(),
+        health: probe(agent.health.last_probe).to_owned(),
+        health_report: health(&agent.health),
         real_tasks: record.real_tasks,
         reliability: reliability(record),
         test: agent.test,
         created_at: agent.created_at,
         activated_at: agent.activated_at,
+    }
+}
+
+pub(crate) fn health(health: &Health) -> HealthReport {
+    HealthReport {
+        status: probe(health.last_probe).to_owned(),
+        fails: health.fails,
+        probed_at: health.probed_at,
+        problem: health.problem.clone(),
+        failing_since: health.failing_since,
+        version: health.version.clone(),
+        drift: health.drift.clone(),
     }
 }
 

@@ -1,16 +1,18 @@
 //! Every route on one screen, with the layers each passes.
 
-use crate::{AppState, categories, developers, health, problem::Problem, reply, tasks};
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn};
+use crate::shed::{Lane, Lanes, pass};
+use crate::{
+    AppState, RequestLimits, categories, developers, door, health, problem::Problem, reply, spans, tasks,
+};
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::{Router, routing::get};
+use axum::{Extension, Router, routing::get};
 use gavel_contract::rest::follow_currency;
-use gavel_domain::{Currency, limits::REQUEST_BYTES};
+use gavel_domain::Currency;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use std::any::Any;
-use std::time::Duration;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -20,8 +22,6 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
-/// How long a request may take until its answer begins; no handler waits for agents.
-const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// Where everything but health and documentation lives.
 const PREFIX: &str = "/api/v1";
 /// Where developers' tools of protocol v1 look for theirs: the same handlers.
@@ -29,12 +29,32 @@ const OLDER_PREFIX: &str = "/api";
 const OPENAPI: &str = "/openapi.json";
 const DOCS: &str = "/docs";
 
-fn routes() -> OpenApiRouter<AppState> {
+/// Every group in its lane: how many requests of it are carried at once, and how long each may take.
+fn routes(lanes: &Lanes) -> OpenApiRouter<AppState> {
+    let ours = within(&lanes.requests, task_routes())
+        .merge(for_developers(lanes))
+        .merge(within(&lanes.streams, stream_routes()))
+        .merge(within(&lanes.long_polls, patient_routes()))
+        .merge(within(&lanes.callbacks, callback_routes()));
     OpenApiRouter::with_openapi(Description::openapi())
+        .merge(within(&lanes.health, health_routes()))
+        .nest(PREFIX, ours)
+}
+
+/// What is served at the older addresses, too.
+fn for_developers(lanes: &Lanes) -> OpenApiRouter<AppState> {
+    within(&lanes.requests, developer_routes()).merge(within(&lanes.long_polls, patient_developer_routes()))
+}
+
+fn within(lane: &Lane, group: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
+    group.layer(from_fn_with_state(lane.clone(), pass))
+}
+
+fn health_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(health::health))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
-        .nest(PREFIX, task_routes().merge(developer_routes()))
 }
 
 fn task_routes() -> OpenApiRouter<AppState> {
@@ -43,7 +63,6 @@ fn task_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tasks::get::get))
         .routes(routes!(tasks::gallery::gallery))
         .routes(routes!(tasks::bid::bid))
-        .routes(routes!(tasks::events::events))
         .routes(routes!(tasks::explain::explain))
         .routes(routes!(tasks::select::select))
         .routes(routes!(tasks::cancel::cancel))
@@ -53,6 +72,30 @@ fn task_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(categories::list))
 }
 
+/// Answers that go on and on.
+fn stream_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(tasks::events::events))
+}
+
+/// Developers' requests that wait: for an agent that is called again.
+fn patient_developer_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(developers::replay::replay))
+}
+
+/// Requests that wait for work to come.
+fn patient_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(door::pull_fetch::fetch))
+}
+
+/// Agents' results: buyers cannot keep them out, and they are as large as answers.
+fn callback_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(door::callback::callback))
+        .routes(routes!(door::pull_result::result))
+        .routes(routes!(door::pull_heartbeat::heartbeat))
+        .routes(routes!(door::pull_decline::decline))
+}
+
 fn developer_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(developers::register::register))
@@ -60,20 +103,28 @@ fn developer_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(developers::agent_create::create, developers::agent_list::list))
         .routes(routes!(developers::agent_get::get, developers::agent_patch::patch))
         .routes(routes!(developers::agent_stats::stats))
+        .routes(routes!(developers::deliveries::list))
+        .routes(routes!(developers::delivery_get::get))
+        .routes(routes!(developers::secret_rotate::rotate))
+        .routes(routes!(developers::secret_promote::promote))
+        .routes(routes!(developers::key_rotate::rotate))
 }
 
 /// The whole REST server as a service.
 pub fn router(state: AppState) -> Router {
     let description = openapi(&state.settings.currency).to_string();
     let documentation = get(move || async move { reply::text(StatusCode::OK, description) });
-    let (router, _) = routes().split_for_parts();
-    let (older, _) = developer_routes().split_for_parts();
+    let lanes = Lanes::new(&state.settings.limits);
+    let (router, _) = routes(&lanes).split_for_parts();
+    let (older, _) = for_developers(&lanes).split_for_parts();
     let router = router
         .nest(OLDER_PREFIX, older)
         .route(OPENAPI, documentation)
         .merge(SwaggerUi::new(DOCS).config(utoipa_swagger_ui::Config::from(OPENAPI)))
         .fallback(async || Problem::not_found("address"))
         .method_not_allowed_fallback(async || method_not_allowed())
+        .layer(Extension(developers::replay_limits::Replays::default()))
+        .layer(Extension(door::Failures::default()))
         .with_state(state);
     let fixed = |name: HeaderName, value| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
@@ -81,19 +132,18 @@ pub fn router(state: AppState) -> Router {
     router.layer(
         ServiceBuilder::new()
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-            .layer(TraceLayer::new_for_http()) // method, path, status, time; never headers, where keys are
+            .layer(TraceLayer::new_for_http().make_span_with(spans::of))
             .layer(PropagateRequestIdLayer::x_request_id())
             .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .layer(fixed(header::CACHE_CONTROL, "no-store"))
             .layer(CatchPanicLayer::custom(panicked))
-            .layer(from_fn(in_time))
-            .layer(DefaultBodyLimit::max(REQUEST_BYTES)),
+            .layer(DefaultBodyLimit::disable()), // every lane has its own
     )
 }
 
 /// The description of the REST API, with amounts named after the platform's currency.
 pub fn openapi(currency: &Currency) -> Value {
-    let (_, description) = routes().split_for_parts();
+    let (_, description) = routes(&Lanes::new(&RequestLimits::default())).split_for_parts();
     let mut description = serde_json::to_value(description).unwrap_or_else(|cause| {
         tracing::error!(%cause, "the description of the API could not be written");
         json!({})
@@ -109,6 +159,7 @@ pub fn openapi(currency: &Currency) -> Value {
         (name = "tasks", description = "Post a task and follow it"),
         (name = "bids", description = "Look at the bids and pick one"),
         (name = "deliveries", description = "Take the finished work, or ask for changes"),
+        (name = "agents", description = "Bring results by callback, or fetch work"),
         (name = "developers", description = "Register agents and read their numbers"),
         (name = "catalogue", description = "What may be asked for"),
         (name = "health", description = "Is the server well?"),
@@ -129,13 +180,6 @@ impl utoipa::Modify for Keys {
     }
 }
 
-async fn in_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_LIMIT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::timeout().into_response(),
-    }
-}
-
 fn method_not_allowed() -> Problem {
     let detail = "This address exists, but not for this method; see /docs.";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", detail)
@@ -151,7 +195,10 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::World;
+    use crate::{ApiSettings, testing::World};
+    use axum::{body::Body, extract::Request};
+    use std::sync::Arc;
+    use tower::ServiceExt;
 
     #[test]
     fn the_description_is_whole() {
@@ -165,7 +212,7 @@ mod tests {
                 methods.as_object().unwrap().keys().map(move |m| format!("{m} {path}"))
             })
             .collect();
-        assert_eq!(operations.len(), 23, "{operations:#?}");
+        assert_eq!(operations.len(), 34, "{operations:#?}");
         let text = description.to_string();
         assert!(text.contains("budget_aud") && !text.contains("_usd\""), "amounts follow the currency");
         for reference in
@@ -176,6 +223,27 @@ mod tests {
                 "{reference} is described"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn every_route_has_its_lane_and_health_is_never_turned_away() {
+        let none =
+            RequestLimits { requests: 0, callbacks: 0, long_polls: 0, streams: 0, ..Default::default() };
+        let mut state = World::new().await.state;
+        state.settings = Arc::new(ApiSettings { limits: none, ..(*state.settings).clone() });
+        let router = router(state.clone());
+        let description = openapi(&state.settings.currency);
+        for (path, methods) in description["paths"].as_object().unwrap() {
+            for method in methods.as_object().unwrap().keys() {
+                let request = Request::builder().method(method.to_uppercase().as_str()).uri(path);
+                let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+                let expected = if path.starts_with(PREFIX) { 503 } else { 200 };
+                assert_eq!(answer.status().as_u16(), expected, "{method} {path}");
+                assert_eq!(answer.headers().contains_key("retry-after"), expected == 503, "{method} {path}");
+            }
+        }
+        let older = Request::builder().uri("/api/developers/me").body(Body::empty()).unwrap();
+        assert_eq!(router.oneshot(older).await.unwrap().status(), 503);
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! What every handler may use; filled by the binary.
 
+use crate::RequestLimits;
+use chrono::TimeDelta;
 use gavel_dispatcher::transport::Transport;
 use gavel_domain::catalog::Catalog;
 use gavel_domain::network::Guard;
@@ -45,8 +47,14 @@ pub struct ApiSettings {
     pub guard: Guard,
     /// The `User-Agent` of requests to agents.
     pub user_agent: String,
+    /// Where agents reach us, such as `https://gavel.example.com`: callbacks come there.
+    pub public_url: String,
     /// Real tasks after which an agent is no newcomer any more.
     pub newcomer_tasks: u32,
+    /// How long a new signing secret is pending beside the current one.
+    pub secret_overlap: TimeDelta,
+    /// How many requests are carried at once.
+    pub limits: RequestLimits,
 }
 
 impl AppState {

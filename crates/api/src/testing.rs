@@ -6,14 +6,17 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use chrono::TimeDelta;
+use gavel_contract::agent::envelope::envelope;
 use gavel_dispatcher::transport::{self, FailureKind, SendFailure, Transport};
 use gavel_domain::account::{ApiKey, Scope};
 use gavel_domain::bid::{Bid, BidStatus};
 use gavel_domain::catalog::{Catalog, Category, TaskType};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
-use gavel_domain::invitation::{Answer, Attempt, AttemptResult, Ending, Invitation, Mode, Outcome, Probe};
+use gavel_domain::exchange::ExchangeKey;
+use gavel_domain::invitation::{Answer, Attempt, AttemptResult, Ending, Invitation, Mode, Outcome};
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Silence, Timers};
+use gavel_domain::task::Task;
 use gavel_domain::*;
 use gavel_store::invitations::Ended;
 use gavel_store::rounds::NewRound;
@@ -27,15 +30,19 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
+
+/// Sends to agents, and what came of them.
+mod asked;
+
+pub(crate) use asked::{Asked, came_back};
 
 pub(crate) struct World {
     pub(crate) state: AppState,
     router: Router,
     pub(crate) clock: Arc<ManualClock>,
     /// What was sent out, and what comes back.
-    #[allow(dead_code)]
     pub(crate) network: Arc<Network>,
     accounts: AtomicU32,
     buyer: String,
@@ -84,19 +91,25 @@ impl Reply {
 impl World {
     /// A buyer, an operator, and a developer with the agents `one`, `two` and `resting` (paused).
     pub(crate) async fn new() -> World {
+        World::with(|_| {}).await
+    }
+
+    /// The same with something else about it.
+    pub(crate) async fn with(change: impl FnOnce(&mut AppState)) -> World {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", dir.path().join("gavel.db").display())).await.unwrap();
         let clock = Arc::new(ManualClock::new());
         let network = Arc::new(Network::default());
-        let state = AppState {
+        let mut state = AppState {
             store,
             settings: Arc::new(settings()),
             vault: Arc::new(Vault::from_key([7; 32])),
             transport: Arc::clone(&network) as Arc<dyn Transport>,
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            clock: Arc::new(clock.steady()),
             chance: Arc::new(SeededChance::new(3)),
             stop: CancellationToken::new(),
         };
+        change(&mut state);
         let mut world = World {
             router: router(state.clone()),
             state,
@@ -147,6 +160,10 @@ impl World {
         self.key_of("buyer", Scope::TaskPoster, false, true).await
     }
 
+    pub(crate) async fn key_of_the_developer(&self, read_only: bool, test: bool) -> String {
+        self.key_of("developer", Scope::AgentManager, read_only, test).await
+    }
+
     async fn key_of(&self, account: &str, scope: Scope, read_only: bool, test: bool) -> String {
         let (now, chance) = (self.state.now(), self.state.chance.as_ref());
         let account =
@@ -161,6 +178,19 @@ impl World {
     pub(crate) fn request(&self, method: &str, path: &str, key: &str) -> Builder {
         let request = Request::builder().method(method).uri(path);
         if key.is_empty() { request } else { request.header("authorization", format!("Bearer {key}")) }
+    }
+
+    /// The whole server on a port of its own, for as long as the guard lives.
+    pub(crate) async fn listening(&self) -> (std::net::SocketAddr, DropGuard) {
+        let listener = crate::listen((std::net::Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        tokio::spawn(crate::serve(
+            listener,
+            self.router.clone(),
+            stop.clone(),
+            crate::ServeLimits::default(),
+        ));
+        (address, stop.drop_guard())
     }
 
     /// A body is sent as JSON, unless the request says otherwise.
@@ -205,23 +235,40 @@ impl World {
 
     /// A task in review, with a bid of `one` (scored 0.9) and one of `two` (scored 0.5).
     pub(crate) async fn in_review(&self) -> String {
-        let id = self.posted().await;
-        let store = &self.state.store;
-        done(store.start(self.claim(&id).await, self.state.now()).await.unwrap());
-        let invited = [self.invitation(&id, "one").await, self.invitation(&id, "two").await];
-        let round = NewRound {
-            decision: self.decision(&id).await,
-            invitations: invited.to_vec(),
-            phase_deadline: self.state.now() + TimeDelta::seconds(420),
-            under_supplied: true,
-        };
-        done(store.record_round(self.claim(&id).await, round, self.state.now()).await.unwrap());
-        let claimed = self.claim(&id).await;
+        let (claimed, invited) = self.prototyping(&["one", "two"]).await;
+        let id = claimed.task().id.to_string();
         for (invitation, score) in invited.iter().zip([900_000, 500_000]) {
             self.scored(&claimed, invitation, score).await;
         }
         self.close(claimed).await;
         id
+    }
+
+    /// A task that is being prototyped by these agents of the developer.
+    pub(crate) async fn prototyping(&self, slugs: &[&str]) -> (Claimed, Vec<Invitation>) {
+        let id = self.posted().await;
+        let (store, now) = (&self.state.store, self.state.now());
+        done(store.start(self.claim(&id).await, now).await.unwrap());
+        let mut invited = Vec::new();
+        for slug in slugs {
+            invited.push(self.invitation(&id, slug).await);
+        }
+        let claimed = self.claim(&id).await;
+        let round = NewRound {
+            decision: self.decision(&id).await,
+            invitations: invited.clone(),
+            letter: self.letter(claimed.task(), Mode::Prototype),
+            phase_deadline: now + TimeDelta::seconds(420),
+            under_supplied: true,
+        };
+        done(store.record_round(claimed, round, now).await.unwrap());
+        (self.claim(&id).await, invited)
+    }
+
+    fn letter(&self, task: &Task, mode: Mode) -> String {
+        let currency = &self.state.settings.currency;
+        let body = envelope(task.id, &task.brief, task.budget, currency, mode, None);
+        String::from_utf8(body.to_vec()).unwrap()
     }
 
     async fn close(&self, claimed: Claimed) {
@@ -252,9 +299,12 @@ impl World {
         let delivery = self.delivery(&id, &bid);
         done(store.hold_and_deliver(claimed, &delivery, settle.as_ref(), now).await.unwrap());
         let claimed = self.claim(&id).await;
-        let attempt =
-            self.attempt(store.selected_bid(id.parse().unwrap()).await.unwrap().unwrap().invitation);
-        done(store.begin_final_call(&claimed, &delivery, &attempt).await.unwrap());
+        let won = store.selected_bid(id.parse().unwrap()).await.unwrap().unwrap();
+        let key = ExchangeKey { invitation: won.invitation, mode: Mode::Final, revision: 0 };
+        let invitation = store.dispatch(key).await.unwrap().unwrap().invitation;
+        let (attempt, letter) = (self.attempt(won.invitation), self.letter(claimed.task(), Mode::Final));
+        let begun = store.begin_final_call(&claimed, &delivery, (&invitation, &letter), Some(&attempt)).await;
+        assert!(done(begun.unwrap()));
         let (ended, until) = ((attempt.id, &ended(now)), now + TimeDelta::days(14));
         let work = answer("The finished work, longer than its prototype.");
         done(store.delivery_ready(claimed, &delivery, &work, ended, until, now).await.unwrap());
@@ -306,7 +356,6 @@ impl World {
             invitation: invitation.id,
             agent: invitation.agent,
             agent_slug: "slug".to_owned(),
-            last_probe: Probe::Unknown,
             ending: Ending { outcome: Outcome::Valid, detail: None, at: now },
             bid: Some(bid.clone()),
             attempt: None,
@@ -466,12 +515,18 @@ pub(crate) fn settings() -> ApiSettings {
             review_window: TimeDelta::days(7),
             answer_window: TimeDelta::days(14),
             on_silence: Silence::Approve,
+            async_call: TimeDelta::seconds(600),
+            acknowledge: TimeDelta::seconds(30),
+            pull_lease: TimeDelta::seconds(60),
             revisions_max: 2,
         },
         catalog: Arc::new(catalog()),
         guard: Guard::default(),
         user_agent: "Gavel".to_owned(),
+        public_url: "https://gavel.example.com".to_owned(),
         newcomer_tasks: 10,
+        secret_overlap: TimeDelta::hours(24),
+        limits: crate::RequestLimits::default(),
     }
 }
 

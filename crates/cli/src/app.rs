@@ -5,18 +5,17 @@ use crate::Failure;
 use crate::access::{KeyWish, create_key};
 use crate::settings::AppConfig;
 use anyhow::{Context as _, anyhow};
-use gavel_api::{ApiSettings, AppState, ServeLimits};
-use gavel_dispatcher::transport::Transport;
-use gavel_domain::clock::SystemClock;
+use gavel_api::{ApiSettings, AppState};
+use gavel_dispatcher::{Lanes, transport::Transport};
+use gavel_domain::clock::SteadyClock;
 use gavel_domain::{Chance, Clock};
 use gavel_orchestrator::{Context, Settings};
-use gavel_outbound::{Limits, Outbound};
+use gavel_outbound::{Limits, Outbound, Surroundings};
 use gavel_store::Store;
 use gavel_vault::{OsChance, Secret, Vault};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +35,7 @@ pub struct Running {
     stop: CancellationToken,
     server: JoinHandle<bool>,
     pump: JoinHandle<()>,
+    probes: JoinHandle<()>,
 }
 
 /// Starts everything; when this returns, the API answers and tasks are taken up.
@@ -43,42 +43,45 @@ pub struct Running {
 /// # Errors
 /// What cannot be opened or bound, as a sentence.
 pub async fn start(config: AppConfig) -> Result<Running, Failure> {
-    let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) = (Arc::new(SystemClock), Arc::new(OsChance));
+    let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) =
+        (Arc::new(SteadyClock::of_the_machine()), Arc::new(OsChance));
     let (store, vault) = open(&config, &*chance).await?;
     let vault = Arc::new(vault);
+    let surroundings = Surroundings { roots: config.roots.clone(), ..Surroundings::default() };
     let outbound: Arc<dyn Transport> = Arc::new(
-        Outbound::new(config.guard.clone(), Limits::default())
+        Outbound::within(surroundings, config.guard.clone(), Limits::default())
             .context("the client towards agents cannot be set up")?,
     );
-    let listener = TcpListener::bind(config.listen)
-        .await
+    let listener = gavel_api::listen(config.listen)
         .with_context(|| format!("{} cannot be listened on; choose another with --listen", config.listen))?;
     let address = listener.local_addr().context("the listening address cannot be read")?;
 
-    let stop = CancellationToken::new();
+    let (stop, limits) = (CancellationToken::new(), config.serve);
     let state = AppState {
         store: store.clone(),
-        settings: Arc::new(api_settings(&config)),
+        settings: Arc::new(api_settings(&config, address)),
         vault: Arc::clone(&vault),
         transport: Arc::clone(&outbound),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
         stop: stop.clone(),
     };
-    let context = Context {
+    let context = Arc::new(Context {
         store: store.clone(),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
         vault: Arc::clone(&vault),
         transport: outbound,
-        lanes: Arc::default(),
+        lanes: Lanes::new(config.caps),
         judges: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get))),
-        settings: loop_settings(config, &*chance),
-    };
-    let pump = tokio::spawn(gavel_orchestrator::run(Arc::new(context), stop.clone()));
+        wanted: Arc::default(),
+        settings: loop_settings(config, address, &*chance),
+    });
+    let pump = tokio::spawn(gavel_orchestrator::run(Arc::clone(&context), stop.clone()));
+    let probes = tokio::spawn(gavel_orchestrator::probes::run(context, stop.clone()));
     let router = gavel_api::router(state);
-    let server = tokio::spawn(gavel_api::serve(listener, router, stop.clone(), ServeLimits::default()));
-    Ok(Running { base_url: base_url(address), store, vault, clock, chance, stop, server, pump })
+    let server = tokio::spawn(gavel_api::serve(listener, router, stop.clone(), limits));
+    Ok(Running { base_url: base_url(address), store, vault, clock, chance, stop, server, pump, probes })
 }
 
 impl Running {
@@ -96,6 +99,7 @@ impl Running {
         let what = tokio::select! {
             _ = &mut self.server => "the API server",
             _ = &mut self.pump => "the loop that works on tasks",
+            _ = &mut self.probes => "the loop that probes agents",
         };
         anyhow!("{what} ended by itself; the log says why").into()
     }
@@ -110,6 +114,9 @@ impl Running {
         }
         if let Err(error) = (&mut self.pump).await {
             tracing::error!(%error, "the loop failed");
+        }
+        if let Err(error) = (&mut self.probes).await {
+            tracing::error!(%error, "the loop that probes agents failed");
         }
         self.store.close().await;
     }
@@ -162,7 +169,7 @@ fn in_memory(chance: &dyn Chance) -> Vault {
     Vault::from_key(key)
 }
 
-fn api_settings(config: &AppConfig) -> ApiSettings {
+fn api_settings(config: &AppConfig, address: SocketAddr) -> ApiSettings {
     ApiSettings {
         currency: config.currency.clone(),
         money: config.money.clone(),
@@ -170,11 +177,14 @@ fn api_settings(config: &AppConfig) -> ApiSettings {
         catalog: Arc::new(config.catalog.clone()),
         guard: config.guard.clone(),
         user_agent: config.user_agent.clone(),
+        public_url: config.public_url.clone().unwrap_or_else(|| base_url(address)),
         newcomer_tasks: config.triage.newcomer_tasks,
+        secret_overlap: config.secret_overlap,
+        limits: config.requests,
     }
 }
 
-fn loop_settings(config: AppConfig, chance: &dyn Chance) -> Settings {
+fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) -> Settings {
     let mut name = [0; 8];
     chance.fill(&mut name);
     Settings {
@@ -189,6 +199,8 @@ fn loop_settings(config: AppConfig, chance: &dyn Chance) -> Settings {
         forced_seed: config.forced_seed,
         rubrics: config.rubrics,
         user_agent: config.user_agent,
+        health: config.health,
+        public_url: config.public_url.unwrap_or_else(|| base_url(address)),
     }
 }
 

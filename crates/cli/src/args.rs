@@ -27,6 +27,9 @@ pub enum Command {
     /// Send one task to your own agents, without a server
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
+    /// Test whether an agent keeps the contract, and hear how to mend what it does not
+    #[command(after_help = EXIT_CODES)]
+    Conformance(Box<ConformanceArgs>),
     /// Run the server
     #[command(after_help = EXIT_CODES)]
     Serve(ServeArgs),
@@ -94,6 +97,78 @@ pub struct RunArgs {
 pub enum Pick {
     /// The one with the highest score
     Best,
+}
+
+/// `gavel conformance`.
+#[derive(Debug, Args)]
+pub struct ConformanceArgs {
+    /// Where the agent takes POSTs; exactly this host may be dialled (with --mode pull it can be left out)
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
+    /// The ait_ key the agent expects
+    #[arg(long, value_name = "KEY", env = "GAVEL_AGENT_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// The whsec_ secret the agent expects calls to be signed with
+    #[arg(long, value_name = "SECRET", env = "GAVEL_AGENT_SECRET", hide_env_values = true)]
+    pub secret: Option<String>,
+    /// A second secret the agent accepts, as while secrets are changed
+    #[arg(long, value_name = "SECRET", env = "GAVEL_AGENT_NEXT_SECRET", hide_env_values = true)]
+    pub next_secret: Option<String>,
+    /// How work reaches the agent
+    #[arg(long, value_name = "MODE", default_value = "sync")]
+    pub mode: TransportChoice,
+    /// A category the agent works in
+    #[arg(long, value_name = "SLUG", default_value = "content-writing")]
+    pub category: String,
+    /// A task type it does; the category's first when left out
+    #[arg(long, value_name = "SLUG")]
+    pub task_type: Option<String>,
+    /// The platform's currency: it names the fields of money (AUD for agents of protocol version 1)
+    #[arg(long, value_name = "CODE", default_value = "USD")]
+    pub currency: String,
+    /// Calls the agent takes at once
+    #[arg(long, value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub concurrency: u8,
+    /// Only these cases, comma-separated
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Print one line per case and end
+    #[arg(long)]
+    pub list: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write a JUnit report, too
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// How long one call may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+    /// How long a worker is waited for that fetches its work
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub wait: u64,
+    /// Where callbacks and workers come in; a free port of this machine when left out
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// How the agent reaches that address, where it is told another way
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// The key workers show; a random one when left out
+    #[arg(long, value_name = "KEY", env = "GAVEL_WORKER_KEY", hide_env_values = true)]
+    pub worker_key: Option<String>,
+}
+
+/// How work reaches an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TransportChoice {
+    /// A POST, answered
+    Sync,
+    /// A POST, acknowledged; the answer comes by callback
+    Async,
+    /// The agent fetches
+    Pull,
+    /// One after the other
+    All,
 }
 
 /// `gavel serve`.

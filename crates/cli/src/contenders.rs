@@ -28,12 +28,20 @@ pub(crate) struct Contender {
 /// [`Failure::Usage`] with the first that is no URL with a host.
 pub(crate) fn read(urls: &[String]) -> Result<Vec<Contender>, Failure> {
     let mut taken = BTreeSet::new();
-    urls.iter().map(|url| contender(url.trim(), &mut taken)).collect()
+    urls.iter().map(|url| contender("--agents", url.trim(), &mut taken)).collect()
 }
 
-fn contender(text: &str, taken: &mut BTreeSet<String>) -> Result<Contender, Failure> {
+/// Reads one agent's URL, which the command line calls `argument`.
+///
+/// # Errors
+/// [`Failure::Usage`] where it is no URL with a host.
+pub(crate) fn read_one(argument: &str, url: &str) -> Result<Contender, Failure> {
+    contender(argument, url.trim(), &mut BTreeSet::new())
+}
+
+fn contender(argument: &str, text: &str, taken: &mut BTreeSet<String>) -> Result<Contender, Failure> {
     let refused =
-        || Failure::Usage(format!("--agents: {text:?} is no URL such as http://127.0.0.1:9001/execute"));
+        || Failure::Usage(format!("{argument}: {text:?} is no URL such as http://127.0.0.1:9001/execute"));
     let url = Url::parse(text).map_err(|_| refused())?;
     let (host, port) = url.host_str().zip(url.port_or_known_default()).ok_or_else(refused)?;
     let host = format!("{host}:{port}");

@@ -1,28 +1,25 @@
 //! One call: everything a fan-out needs to send, and what it writes down while sending.
 
-use crate::reply::Ended;
+use crate::lanes::{Ask, Place};
+use crate::reply::Said;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gavel_contract::agent::answer::Expectation;
-use gavel_domain::invitation::{AttemptResult, Mode};
-use gavel_domain::{AgentId, AttemptId, InvitationId, TaskId, Timestamp};
+use gavel_domain::exchange::ExchangeKey;
+use gavel_domain::invitation::AttemptResult;
+use gavel_domain::{AttemptId, TaskId, Timestamp};
 use std::fmt;
+use std::time::Duration;
 
-/// One agent to be called, with an attempt row already written for the first send.
+/// One agent to be called.
 #[derive(Clone)]
 pub struct Call {
-    /// What is being sent.
-    pub invitation: InvitationId,
-    /// Who is called.
-    pub agent: AgentId,
-    /// How many calls it takes at once.
-    pub max_concurrency: u32,
+    /// What is being sent; its text is the `webhook-id`.
+    pub key: ExchangeKey,
+    /// Who is called, for whom, and how many calls there may be at once.
+    pub ask: Ask,
     /// The task, for the headers.
     pub task: TaskId,
-    /// Prototype or final.
-    pub mode: Mode,
-    /// 0 for the prototype and the first final call, then one per revision.
-    pub revision: u32,
     /// The agent's endpoint.
     pub url: String,
     /// The envelope, serialised once: these bytes are signed and sent.
@@ -31,8 +28,8 @@ pub struct Call {
     pub deadline_at: Timestamp,
     /// Whether that is the call's own limit or the end of the phase.
     pub deadline_is_own_limit: bool,
-    /// The attempt row of the first send, number `sends_so_far + 1`.
-    pub first_attempt: AttemptId,
+    /// How long an asynchronous agent may take to say that it has the brief; `None` for one whose answer is the work.
+    pub acknowledge_within: Option<Duration>,
     /// Sends already made under this webhook-id, lost with an earlier process.
     pub sends_so_far: u32,
     /// What the request is signed with.
@@ -50,6 +47,8 @@ pub struct Credentials {
     pub key: String,
     /// The agent's `whsec_` secrets, the current one first.
     pub secrets: Vec<String>,
+    /// What an asynchronous agent signs its result with.
+    pub callback_secret: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -60,43 +59,48 @@ impl fmt::Debug for Credentials {
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("invitation", &self.invitation)
-            .field("mode", &self.mode)
-            .finish_non_exhaustive()
+        f.debug_struct("Call").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
-/// Where sends are written down: before a second one is made, its row exists.
+/// A send that may leave now: its row is written and its place is taken.
+#[derive(Debug)]
+pub struct Begun {
+    /// The row of this send.
+    pub attempt: AttemptId,
+    /// Held until the call is over.
+    pub place: Place,
+}
+
+/// Where sends are written down: before one leaves, its row exists.
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// Completes the row of a send that brought nothing back and is followed by another. The last send's row is
     /// completed by whoever takes the [`Settled`].
     async fn end(&self, attempt: AttemptId, result: &AttemptResult);
 
-    /// Writes the row of send `number` of `call`. The request leaves only after this has returned.
+    /// Writes the row of send `number` of `call`, and gives what to sign it with now. The request leaves only after
+    /// this has returned. `None`: the agent has as many calls under way as it takes, from another process or an
+    /// earlier one; ask again a little later.
     ///
     /// # Errors
-    /// [`Stop`] where no further send may be made: the invitation has ended, the lease is lost, the row could not be
-    /// written.
-    async fn begin(&self, call: &Call, number: u32) -> Result<AttemptId, Stop>;
+    /// [`Stop`] where no send may be made: the invitation has ended, the lease is lost, the row could not be written.
+    async fn begin(&self, call: &Call, number: u32) -> Result<Option<(AttemptId, Credentials)>, Stop>;
 }
 
-/// No further send may be made, and why.
+/// No send may be made, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no second send: {0}")]
+#[error("nothing more was sent: {0}")]
 pub struct Stop(pub String);
 
-/// A call that is over. The caller stores `result` with the attempt (storing it twice is harmless: it is the same) and
-/// `ended` with the invitation.
+/// A call that is over, as far as sending goes. The caller stores what came of the last send (storing it twice is
+/// harmless: it is the same) and what the agent said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settled {
     /// Whose call it was.
-    pub invitation: InvitationId,
-    /// The last send's row.
-    pub attempt: AttemptId,
-    /// What came of that send, for its row.
-    pub result: AttemptResult,
-    /// How the call ended.
-    pub ended: Ended,
+    pub key: ExchangeKey,
+    /// The last send's row and what came of it; `None` where nothing was sent.
+    pub last_send: Option<(AttemptId, AttemptResult)>,
+    /// What the agent said.
+    pub said: Said,
 }

@@ -4,18 +4,17 @@
 //! delays nobody, a panic is one call's `platform_fault`. Deadlines are wall-clock times that were stored before; each
 //! is turned into a time of this process once, when its call starts. Dropping the stream gives all open calls up.
 
-use crate::call::{Call, Journal, Settled, Stop};
-use crate::lanes::{Lanes, Place};
-use crate::reply::{self, Ended};
+use crate::call::{Begun, Call, Credentials, Journal, Settled, Stop};
+use crate::lanes::Lanes;
+use crate::reply::{self, Ended, Said};
 use crate::request;
 use crate::retry::pause_before_resend;
 use crate::transport::Transport;
 use futures::{FutureExt, Stream, stream};
-use gavel_domain::invitation::AttemptResult;
+use gavel_domain::invitation::{AttemptResult, Trace};
 use gavel_domain::limits::SENDS_MAX;
 use gavel_domain::{AttemptId, Clock, Timestamp};
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -29,20 +28,23 @@ pub struct Dispatcher {
     pub transport: Arc<dyn Transport>,
     /// Where sends are written down.
     pub journal: Arc<dyn Journal>,
-    /// How many calls each agent has under way; one for the whole process.
-    pub lanes: Arc<Lanes>,
+    /// The calls under way; one for the whole process.
+    pub lanes: Lanes,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Dispatcher {
-    /// Makes all calls at once and yields each as it ends. Each call runs as a task of its own: whoever takes the
-    /// results may be slow without moving anybody's deadline.
-    pub fn fan_out(&self, calls: Vec<Call>) -> impl Stream<Item = Settled> + Send + Unpin + use<> {
+    /// Makes all calls at once and yields each as it settles. Each call runs as a task of its own: whoever takes the
+    /// results may be slow without moving anybody's deadline. A call that is not begun waits for its turn.
+    pub fn fan_out(
+        &self,
+        calls: Vec<(Call, Option<Begun>)>,
+    ) -> impl Stream<Item = Settled> + Send + Unpin + use<> {
         let mut open = JoinSet::new();
-        for call in calls {
+        for (call, begun) in calls {
             let this = self.clone();
-            open.spawn(async move { this.exchange(&call).await });
+            open.spawn(async move { this.exchange(&call, begun).await });
         }
         // Dropping the stream drops the set, which aborts what is still open.
         Box::pin(stream::unfold(open, |mut open| async move {
@@ -55,70 +57,94 @@ impl Dispatcher {
         }))
     }
 
-    /// Makes one call, once the agent has a place for it.
-    pub async fn exchange(&self, call: &Call) -> Settled {
+    /// Makes one call, as soon as it is its turn.
+    pub async fn exchange(&self, call: &Call, begun: Option<Begun>) -> Settled {
         let deadline = self.instant_of(call.deadline_at);
-        let mut place = pin!(self.lanes.place(call.agent, call.max_concurrency));
-        if let Some(_place) = place.as_mut().now_or_never() {
-            return self.send(call, deadline).await;
+        if call.sends_so_far >= SENDS_MAX {
+            return unsent(call, Ended::sends_used_up());
         }
-        match timeout_at(deadline, place).await {
-            // Its own limit began before its turn did: a deadline that passes now is not the agent's fault.
-            Ok(_place) => self.send(&Call { deadline_is_own_limit: false, ..call.clone() }, deadline).await,
-            Err(_elapsed) => {
-                let ended = Ended::never_its_turn(call.deadline_is_own_limit);
-                self.settled(call, call.first_attempt, ended)
+        if Instant::now() >= deadline {
+            return unsent(call, Ended::away_at_deadline(call.deadline_is_own_limit));
+        }
+        if let Some(begun) = begun {
+            return self.send(call, begun, deadline).await;
+        }
+        match timeout_at(deadline, self.turn(call)).await {
+            Ok(Ok((begun, credentials))) => {
+                // Its own limit began before its turn did: a deadline that passes now is not the agent's fault.
+                let call = Call { deadline_is_own_limit: false, credentials, ..call.clone() };
+                self.send(&call, begun, deadline).await
             }
+            Ok(Err(stop)) => unsent(call, Ended::not_sent(stop.to_string())),
+            Err(_elapsed) => unsent(call, Ended::never_its_turn(call.deadline_is_own_limit)),
         }
     }
 
-    /// Makes a call for which the caller has waited: it holds the agent's place until the call is over.
-    pub async fn exchange_in(&self, _place: Place, call: &Call) -> Settled {
-        self.send(call, self.instant_of(call.deadline_at)).await
+    /// Waits until the call may be sent, and writes its row. Its developer may have changed its key meanwhile.
+    async fn turn(&self, call: &Call) -> Result<(Begun, Credentials), Stop> {
+        loop {
+            let place = self.lanes.place(&call.ask).await;
+            if let Some((attempt, credentials)) = self.journal.begin(call, call.sends_so_far + 1).await? {
+                return Ok((Begun { attempt, place }, credentials));
+            }
+            drop(place); // others need not wait behind an agent that is busy elsewhere
+            sleep(BUSY_ELSEWHERE).await;
+        }
     }
 
-    /// One send, and one more where the first brought no byte back.
-    async fn send(&self, call: &Call, deadline: Instant) -> Settled {
-        let mut attempt = call.first_attempt;
+    /// One send, and one more where the first brought no byte back. The place is held until the end.
+    async fn send(&self, call: &Call, begun: Begun, deadline: Instant) -> Settled {
+        let (Begun { mut attempt, place: _place }, mut call) = (begun, call.clone());
         let mut sends_made = call.sends_so_far;
         loop {
-            let ended = if sends_made >= SENDS_MAX {
-                Ended::sends_used_up()
-            } else if Instant::now() >= deadline && sends_made == call.sends_so_far {
-                Ended::away_at_deadline(call.deadline_is_own_limit)
-            } else if Instant::now() >= deadline {
-                Ended::out_of_time(call.deadline_is_own_limit)
-            } else {
-                sends_made += 1;
-                self.send_once(call, deadline).await
-            };
-            let settled = self.settled(call, attempt, ended);
+            sends_made += 1;
+            let settled = self.send_once(&call, attempt, deadline).await;
             let time_left = deadline.saturating_duration_since(Instant::now());
-            let Some(pause) = pause_before_resend(settled.ended.retry, sends_made, time_left) else {
+            let Some(pause) = pause_before_resend(settled.said.may_send_again(), sends_made, time_left)
+            else {
                 return settled;
             };
             sleep(pause).await;
-            match self.next_attempt(call, &settled, sends_made + 1, deadline).await {
-                Ok(next) => attempt = next,
-                Err(stop) => return stopped(settled, stop),
+            match self.next_attempt(&call, &settled, sends_made + 1, deadline).await {
+                Ok((next, credentials)) => {
+                    attempt = next;
+                    call.credentials = credentials;
+                }
+                Err(stop) => return stopped(settled, &stop),
             }
         }
     }
 
     /// One send, signed at this moment. The deadline holds even if the transport forgets it, and a panic on the way
     /// is ours, not the agent's.
-    async fn send_once(&self, call: &Call, deadline: Instant) -> Ended {
-        let sending = async {
-            let request = request::build(call, self.clock.now(), deadline);
-            reply::read(self.transport.send(request).await, call)
-        };
-        match timeout_at(deadline, AssertUnwindSafe(sending).catch_unwind()).await {
-            Ok(Ok(ended)) => ended,
-            Ok(Err(_panic)) => {
-                error!(invitation.id = %call.invitation, "a call was ended by a panic of ours");
-                Ended::panicked()
+    async fn send_once(&self, call: &Call, attempt: AttemptId, deadline: Instant) -> Settled {
+        let (until, too_late) = self.limit(call, deadline);
+        let request = request::build(call, self.clock.now(), until);
+        let mut trace = request::trace(&request);
+        let sending = AssertUnwindSafe(self.transport.send(request)).catch_unwind();
+        let said = match timeout_at(until, sending).await {
+            Ok(Ok(sent)) => {
+                reply::note(&sent, call, &mut trace);
+                AssertUnwindSafe(async { reply::read(sent, call, too_late) }).catch_unwind().await
             }
-            Err(_elapsed) => Ended::out_of_time(call.deadline_is_own_limit),
+            Ok(Err(panic)) => Err(panic),
+            Err(_elapsed) => Ok(Said::Ended(Box::new(too_late))),
+        };
+        let said = said.unwrap_or_else(|_panic| {
+            error!(exchange = %call.key, "a call was ended by a panic of ours");
+            Said::Ended(Box::new(Ended::panicked()))
+        });
+        let result = self.result(&said, trace);
+        Settled { key: call.key, last_send: Some((attempt, result)), said }
+    }
+
+    /// How long one send may take, and how the call ends when that passes.
+    fn limit(&self, call: &Call, deadline: Instant) -> (Instant, Ended) {
+        match call.acknowledge_within {
+            Some(within) if Instant::now() + within < deadline => {
+                (Instant::now() + within, Ended::not_acknowledged(within))
+            }
+            _ => (deadline, Ended::out_of_time(call.deadline_is_own_limit)),
         }
     }
 
@@ -129,28 +155,41 @@ impl Dispatcher {
         lost: &Settled,
         number: u32,
         deadline: Instant,
-    ) -> Result<AttemptId, Stop> {
+    ) -> Result<(AttemptId, Credentials), Stop> {
         let writing = async {
-            self.journal.end(lost.attempt, &lost.result).await;
+            if let Some((attempt, result)) = &lost.last_send {
+                self.journal.end(*attempt, result).await;
+            }
             self.journal.begin(call, number).await
         };
         match timeout_at(deadline, AssertUnwindSafe(writing).catch_unwind()).await {
-            Ok(Ok(written)) => written,
+            Ok(Ok(Ok(Some(next)))) => Ok(next),
+            Ok(Ok(Ok(None))) => Err(Stop("the agent takes fewer calls now".to_owned())),
+            Ok(Ok(Err(stop))) => Err(stop),
             Ok(Err(_panic)) => Err(Stop("writing it down failed".to_owned())),
             Err(_elapsed) => Err(Stop("the deadline passed while it was being written down".to_owned())),
         }
     }
 
-    fn settled(&self, call: &Call, attempt: AttemptId, ended: Ended) -> Settled {
+    fn result(&self, said: &Said, trace: Trace) -> AttemptResult {
         let result = AttemptResult {
             ended_at: self.clock.now(),
-            status: ended.status,
-            code: ended.code.clone(),
-            warnings: ended.warnings.clone(),
-            error_body: ended.error_body.clone(),
-            trace: None,
+            status: None,
+            code: ACKNOWLEDGED.to_owned(),
+            warnings: Vec::new(),
+            error_body: None,
+            trace: Some(trace),
         };
-        Settled { invitation: call.invitation, attempt, result, ended }
+        match said {
+            Said::Acknowledged { status } => AttemptResult { status: Some(*status), ..result },
+            Said::Ended(ended) => AttemptResult {
+                status: ended.status,
+                code: ended.code.clone(),
+                warnings: ended.warnings.clone(),
+                error_body: ended.error_body.clone(),
+                ..result
+            },
+        }
     }
 
     /// The one place where a stored time becomes a time of this process.
@@ -164,9 +203,23 @@ impl Dispatcher {
 /// Longer than any call may be configured to take.
 const CALL_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long before an agent that was busy elsewhere is asked for again. Whoever frees the place may be another process.
+const BUSY_ELSEWHERE: Duration = Duration::from_millis(500);
+
+/// The code of a send that an asynchronous agent acknowledged.
+const ACKNOWLEDGED: &str = "acknowledged";
+
+fn unsent(call: &Call, ended: Ended) -> Settled {
+    Settled { key: call.key, last_send: None, said: Said::Ended(Box::new(ended)) }
+}
+
 /// The failure before stands; the log says why there was no second send.
-fn stopped(mut settled: Settled, stop: Stop) -> Settled {
-    settled.ended.warnings.push(stop.to_string());
-    settled.result.warnings.push(stop.to_string());
+fn stopped(mut settled: Settled, stop: &Stop) -> Settled {
+    if let Said::Ended(ended) = &mut settled.said {
+        ended.warnings.push(stop.to_string());
+    }
+    if let Some((_, result)) = &mut settled.last_send {
+        result.warnings.push(stop.to_string());
+    }
     settled
 }

@@ -15,7 +15,7 @@ pub mod request;
 /// What is asked of the network, and how that can fail.
 pub mod transport;
 
-/// How many calls each agent has under way.
+/// Who may call now.
 pub mod lanes;
 
 /// What an answer or a failure means: the outcome.
@@ -29,7 +29,10 @@ pub mod retry;
 /// All calls at once, each under its own deadline.
 pub mod fan_out;
 
-pub use call::{Call, Credentials, Journal, Settled, Stop};
+/// Asking an agent whether it is well.
+pub mod probe;
+
+pub use call::{Begun, Call, Credentials, Journal, Settled, Stop};
 pub use fan_out::Dispatcher;
-pub use lanes::Lanes;
-pub use reply::Ended;
+pub use lanes::{Ask, Caps, Lanes, Place};
+pub use reply::{Ended, Said, read_result};

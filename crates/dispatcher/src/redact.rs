@@ -2,6 +2,7 @@
 
 use crate::call::Credentials;
 use gavel_domain::invitation::Answer;
+use std::borrow::Cow;
 
 const HIDDEN: &str = "[hidden]";
 
@@ -9,12 +10,13 @@ const HIDDEN: &str = "[hidden]";
 /// and `whsec_` themselves need to be readable.
 const TAIL_KEPT: usize = 6;
 
-/// What must not be shown.
-pub(crate) struct Secrets<'a>(Vec<&'a str>);
+/// What must not be shown, a whole secret before its parts.
+pub(crate) struct Secrets<'a>(Vec<Cow<'a, str>>);
 
 impl<'a> Secrets<'a> {
     pub(crate) fn of(credentials: &'a Credentials) -> Self {
-        let all = credentials.secrets.iter().chain([&credentials.key]).map(String::as_str);
+        let all = credentials.secrets.iter().chain([&credentials.key]).chain(&credentials.callback_secret);
+        let all = all.flat_map(|secret| forms(secret));
         Self(all.filter(|secret| !secret.is_empty()).collect())
     }
 
@@ -22,8 +24,8 @@ impl<'a> Secrets<'a> {
     pub(crate) fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
-            if text.contains(secret) {
-                text = text.replace(secret, HIDDEN);
+            if text.contains(secret.as_ref()) {
+                text = text.replace(secret.as_ref(), HIDDEN);
             }
             if let Some(cut) = cut_inside(&text, secret) {
                 text.truncate(cut);
@@ -38,10 +40,12 @@ impl<'a> Secrets<'a> {
         let texts = [&mut answer.full_text, &mut answer.summary].into_iter();
         let texts = texts.chain(&mut answer.message);
         let texts = texts.chain(answer.artifacts.iter_mut().flat_map(|a| [&mut a.filename, &mut a.content]));
+        let texts = texts.chain(answer.token_usage.iter_mut().filter_map(|usage| usage.model.as_mut()));
         let mut found = false;
         for text in texts {
-            if self.0.iter().any(|secret| text.contains(secret)) {
-                *text = self.hide(text);
+            let hidden = self.hide(text);
+            if hidden != *text {
+                *text = hidden;
                 found = true;
             }
         }
@@ -52,6 +56,16 @@ impl<'a> Secrets<'a> {
         }
         answer
     }
+}
+
+/// A secret as it may be echoed: whole, or without its prefix, as which it signs just as well; each as it is, or with its
+/// slashes escaped, as some write JSON.
+fn forms(secret: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let bare = secret.strip_prefix("whsec_");
+    [Some(secret), bare].into_iter().flatten().flat_map(|text| {
+        let escaped = text.contains('/').then(|| Cow::Owned(text.replace('/', "\\/")));
+        [Some(Cow::Borrowed(text)), escaped].into_iter().flatten()
+    })
 }
 
 /// Where the start of `secret` begins with which `text` ends.
@@ -69,7 +83,11 @@ mod tests {
     use gavel_domain::Money;
 
     fn credentials() -> Credentials {
-        Credentials { key: "ait_0123456789".to_owned(), secrets: vec!["whsec_abcdefghij".to_owned()] }
+        Credentials {
+            key: "ait_0123456789".to_owned(),
+            secrets: vec!["whsec_abcdefghij/k".to_owned()],
+            callback_secret: None,
+        }
     }
 
     #[test]
@@ -79,16 +97,19 @@ mod tests {
         };
         check("nothing to hide", "nothing to hide");
         check("your key is ait_0123456789!", "your key is [hidden]!");
-        check("ait_0123456789 whsec_abcdefghij ait_0123456789", "[hidden] [hidden] [hidden]");
+        check("ait_0123456789 whsec_abcdefghij/k ait_0123456789", "[hidden] [hidden] [hidden]");
         check("cut in the middle of ait_01234", "cut in the middle of [hidden]");
         check("cut in the middle of whsec_abc", "cut in the middle of [hidden]");
         check("a word that ends in ait_", "a word that ends in ait_");
+        check("the key alone: abcdefghij/k", "the key alone: [hidden]");
+        check(r#"{"secret":"whsec_abcdefghij\/k"}"#, r#"{"secret":"[hidden]"}"#);
+        check(r#"{"secret":"abcdefghij\/k"}"#, r#"{"secret":"[hidden]"}"#);
         check("", "");
     }
 
     #[test]
     fn an_empty_secret_hides_nothing() {
-        let none = Credentials { key: String::new(), secrets: vec![String::new()] };
+        let none = Credentials { key: String::new(), secrets: vec![String::new()], callback_secret: None };
         assert_eq!(Secrets::of(&none).hide("text"), "text");
     }
 
@@ -108,6 +129,7 @@ mod tests {
         assert_eq!(secrets.hide_in_answer(answer("clean ait_0"), &mut warnings), answer("clean ait_0"));
         assert!(warnings.is_empty());
         assert_eq!(secrets.hide_in_answer(answer("ait_0123456789"), &mut warnings), answer("[hidden]"));
-        assert_eq!(warnings.len(), 1);
+        assert_eq!(secrets.hide_in_answer(answer("cut ait_012345"), &mut warnings), answer("cut [hidden]"));
+        assert_eq!(warnings.len(), 2);
     }
 }

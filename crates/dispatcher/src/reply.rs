@@ -1,12 +1,16 @@
 //! What an answer or a failure means: the outcome, its code, and what the developer's log shows.
 
-use crate::call::Call;
+use crate::call::{Call, Credentials};
 use crate::redact::Secrets;
 use crate::retry::may_send_again;
 use crate::transport::{FailureKind, Reply, SendFailure};
-use gavel_contract::agent::{answer, outcome};
-use gavel_domain::invitation::{Answer, Outcome};
+use gavel_contract::agent::answer::{self, Expectation};
+use gavel_contract::agent::outcome::{StatusLine, classify, of_status};
+use gavel_contract::agent::result::{self, AtTheDoor};
+use gavel_domain::TaskId;
+use gavel_domain::invitation::{Answer, Outcome, Trace};
 use gavel_domain::limits::ERROR_BODY_BYTES;
+use std::time::Duration;
 
 /// How much of a header's value is told to the developer: any honest one is shorter.
 const HEADER_CHARS_MAX: usize = 100;
@@ -30,16 +34,59 @@ pub struct Ended {
     pub retry: bool,
 }
 
-/// What one send of `call` came to.
-pub fn read(sent: Result<Reply, SendFailure>, call: &Call) -> Ended {
+/// What an agent said to a send.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// An asynchronous agent has the brief; its work comes by callback.
+    Acknowledged {
+        /// 200 or 202.
+        status: u16,
+    },
+    /// The call is over.
+    Ended(Box<Ended>),
+}
+
+/// What one send of `call` came to; `too_late` is how it ends where its time ran out.
+pub fn read(sent: Result<Reply, SendFailure>, call: &Call, too_late: Ended) -> Said {
     let secrets = Secrets::of(&call.credentials);
     let ended = match sent {
-        Err(failure) => failed(failure, call),
-        Ok(reply) if reply.status != 200 => bad_status(&reply, &secrets),
-        Ok(Reply { content_encoding: Some(encoding), .. }) => encoded(&encoding),
-        Ok(reply) => judged(&reply, call, &secrets),
+        Err(failure) if failure.kind == FailureKind::Timeout => too_late,
+        Err(failure) => failed(failure),
+        Ok(reply) => {
+            match classify(reply.status, reply.content_encoding.as_deref(), call.acknowledge_within.is_some())
+            {
+                StatusLine::Acknowledged => return Said::Acknowledged { status: reply.status },
+                StatusLine::Answer => judged(&reply, call, &secrets),
+                StatusLine::Over(_) if reply.status == 200 => encoded(&reply),
+                StatusLine::Over(_) => bad_status(&reply, &secrets),
+            }
+        }
     };
-    Ended { warnings: ended.warnings.iter().map(|warning| secrets.hide(warning)).collect(), ..ended }
+    Said::Ended(Box::new(Ended {
+        warnings: ended.warnings.iter().map(|warning| secrets.hide(warning)).collect(),
+        ..ended
+    }))
+}
+
+impl Said {
+    /// Whether this leaves room for one more send.
+    pub(crate) fn may_send_again(&self) -> bool {
+        matches!(self, Said::Ended(ended) if ended.retry)
+    }
+}
+
+/// Completes the trace of a send with what came back. An agent may echo a secret in a header too.
+pub fn note(sent: &Result<Reply, SendFailure>, call: &Call, trace: &mut Trace) {
+    match sent {
+        Ok(reply) => {
+            let secrets = Secrets::of(&call.credentials);
+            let hidden = |(name, value): &(String, String)| (secrets.hide(name), secrets.hide(value));
+            trace.response_headers = reply.headers.iter().map(hidden).collect();
+            trace.response_bytes = Some(reply.body.len() as u64);
+            trace.timing = reply.timing;
+        }
+        Err(failure) => trace.timing = failure.timing,
+    }
 }
 
 impl Ended {
@@ -58,6 +105,17 @@ impl Ended {
                 "the phase closed before the call's own time limit",
             )
         }
+    }
+
+    /// An asynchronous agent did not say in time that it has the brief.
+    pub fn not_acknowledged(within: Duration) -> Self {
+        let why = format!("no acknowledgement (200 or 202) within {} s", within.as_secs());
+        Self::without_answer(Outcome::Timeout, "not_acknowledged", why)
+    }
+
+    /// Nothing was sent, for a reason of ours.
+    pub fn not_sent(why: String) -> Self {
+        Self::without_answer(Outcome::PlatformFault, "not_sent", why)
     }
 
     /// The agent was busy with other calls of ours until the deadline: nothing was sent, and nothing is its fault.
@@ -110,9 +168,9 @@ impl Ended {
     }
 }
 
-fn failed(failure: SendFailure, call: &Call) -> Ended {
+fn failed(failure: SendFailure) -> Ended {
     let (outcome, code) = match failure.kind {
-        FailureKind::Timeout => return Ended::out_of_time(call.deadline_is_own_limit),
+        FailureKind::Timeout => (Outcome::Timeout, "timeout"),
         FailureKind::Refused(code) => (Outcome::Unreachable, code),
         FailureKind::Connect => (Outcome::Unreachable, "connect_error"),
         FailureKind::Tls => (Outcome::Unreachable, "tls_error"),
@@ -126,8 +184,24 @@ fn failed(failure: SendFailure, call: &Call) -> Ended {
     Ended { retry: may_send_again(failure.kind), ..Ended::without_answer(outcome, code, failure.message) }
 }
 
+/// What a result comes to that an agent brought to our door: by callback, or from a worker.
+pub fn read_result(body: &[u8], task: TaskId, expectation: &Expectation, credentials: &Credentials) -> Ended {
+    let secrets = Secrets::of(credentials);
+    let ended = match result::read(body, task, expectation) {
+        AtTheDoor::Answer(read) => usable(read, None, &secrets),
+        AtTheDoor::Refused { code, why } => Ended {
+            error_body: kept(body, &secrets),
+            ..Ended::without_answer(Outcome::InvalidResponse, code, why)
+        },
+        AtTheDoor::GivenUp { outcome, why } => {
+            Ended { error_body: kept(body, &secrets), ..Ended::without_answer(outcome, "reported", why) }
+        }
+    };
+    Ended { warnings: ended.warnings.iter().map(|warning| secrets.hide(warning)).collect(), ..ended }
+}
+
 fn bad_status(reply: &Reply, secrets: &Secrets<'_>) -> Ended {
-    let (outcome, code) = outcome::of_status(reply.status);
+    let (outcome, code) = of_status(reply.status);
     let mut why = format!("the agent answered {}, only 200 is an answer", reply.status);
     if let Some(wait) = &reply.retry_after {
         let wait: String = wait.chars().take(HEADER_CHARS_MAX).collect();
@@ -140,7 +214,8 @@ fn bad_status(reply: &Reply, secrets: &Secrets<'_>) -> Ended {
     }
 }
 
-fn encoded(encoding: &str) -> Ended {
+fn encoded(reply: &Reply) -> Ended {
+    let encoding = reply.content_encoding.as_deref().unwrap_or_default();
     let encoding: String = encoding.chars().take(HEADER_CHARS_MAX).collect();
     let why = format!("the body is encoded ({encoding}) although only identity is accepted; it was not read");
     Ended { status: Some(200), ..Ended::without_answer(Outcome::InvalidResponse, "encoding_refused", why) }
@@ -148,25 +223,32 @@ fn encoded(encoding: &str) -> Ended {
 
 fn judged(reply: &Reply, call: &Call, secrets: &Secrets<'_>) -> Ended {
     match answer::read(&reply.body, &call.expectation) {
-        Ok(read) => {
-            let mut warnings = read.warnings;
-            let answer = secrets.hide_in_answer(read.answer, &mut warnings);
-            Ended {
-                outcome: Outcome::Valid,
-                code: "ok".to_owned(),
-                answer: Some(answer),
-                warnings,
-                error_body: None,
-                status: Some(200),
-                retry: false,
-            }
-        }
+        Ok(read) => usable(read, Some(200), secrets),
         Err(invalid) => Ended {
             status: Some(200),
             error_body: kept(&reply.body, secrets),
             ..Ended::without_answer(Outcome::InvalidResponse, invalid.code(), invalid.to_string())
         },
     }
+}
+
+fn usable(read: answer::Reading, status: Option<u16>, secrets: &Secrets<'_>) -> Ended {
+    let mut warnings = read.warnings;
+    let answer = secrets.hide_in_answer(read.answer, &mut warnings);
+    Ended {
+        outcome: Outcome::Valid,
+        code: "ok".to_owned(),
+        answer: Some(answer),
+        warnings,
+        error_body: None,
+        status,
+        retry: false,
+    }
+}
+
+/// The start of an answer's body, taken or not, without the developer's secrets.
+pub fn body_start(reply: &Reply, call: &Call) -> Option<String> {
+    kept(&reply.body, &Secrets::of(&call.credentials))
 }
 
 /// The start of a body as text that any database keeps, or `None` of an empty one.

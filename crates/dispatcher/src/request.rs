@@ -2,8 +2,9 @@
 
 use crate::call::Call;
 use crate::transport::{Method, Request};
-use gavel_contract::signature::{Dispatch, dispatch_headers, webhook_id};
+use gavel_contract::signature::{Dispatch, dispatch_headers};
 use gavel_domain::Timestamp;
+use gavel_domain::invitation::Trace;
 use gavel_domain::limits::{ANSWER_BYTES, ERROR_BODY_BYTES};
 use tokio::time::Instant;
 
@@ -14,7 +15,7 @@ pub fn build(call: &Call, now: Timestamp, deadline: Instant) -> Request {
         key: &call.credentials.key,
         secrets: &call.credentials.secrets,
         task: call.task,
-        webhook_id: &webhook_id(call.invitation, call.mode, call.revision),
+        webhook_id: &call.key.to_string(),
         now,
         deadline: call.deadline_at,
         user_agent: &call.user_agent,
@@ -29,4 +30,25 @@ pub fn build(call: &Call, now: Timestamp, deadline: Instant) -> Request {
         body_cap: ANSWER_BYTES,
         error_body_cap: ERROR_BODY_BYTES,
     }
+}
+
+/// What the developer's log shows of a request.
+pub fn trace(request: &Request) -> Trace {
+    Trace { url: request.url.clone(), request_headers: shown(&request.headers), ..Trace::default() }
+}
+
+/// The headers as the developer's log shows them: the key is no more than recognisable.
+fn shown(headers: &[(String, String)]) -> Vec<(String, String)> {
+    let shown = |(name, value): &(String, String)| {
+        let hide = name.eq_ignore_ascii_case("x-aitasker-key");
+        (name.clone(), if hide { hint(value) } else { value.clone() })
+    };
+    headers.iter().map(shown).collect()
+}
+
+/// The last characters of a key tell its owner which one it is, and nobody anything else.
+fn hint(key: &str) -> String {
+    const SHOWN: usize = 4;
+    let tail = key.char_indices().rev().nth(SHOWN - 1).map_or("", |(at, _)| &key[at..]);
+    if key.len() < 4 * SHOWN { "[hidden]".to_owned() } else { format!("[hidden]...{tail}") }
 }

@@ -22,7 +22,7 @@ pub trait Transport: Send + Sync {
 /// What a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// A health probe.
+    /// A health probe. It carries no body, whatever the request holds.
     Get,
     /// A brief.
     Post,
@@ -65,7 +65,8 @@ pub struct Reply {
     pub retry_after: Option<String>,
     /// The body: whole for a 200, the start of it for anything else.
     pub body: Bytes,
-    /// All headers as they came, for the developer's log; values that are no text are shown as such.
+    /// The headers as they came, for the developer's log; values that are no text are shown as such. Where there are
+    /// more than is kept, the last entry is named "…" and says how many are not shown.
     pub headers: Vec<(String, String)>,
     /// How long each step took.
     pub timing: Timing,

@@ -13,7 +13,7 @@ use gavel_domain::invitation::{Outcome, Probe, Reliability};
 use gavel_domain::{Currency, Money};
 use serde::Deserialize;
 use std::time::Duration;
-use support::{KEY, Mood, Step, bench, call, epoch};
+use support::{KEY, Mood, Step, bench, call, ended, epoch};
 
 #[derive(Deserialize)]
 struct Row {
@@ -101,15 +101,15 @@ fn planned(row: &Row) -> Call {
     let mut call = call(0, 0);
     call.deadline_at = epoch() + TimeDelta::milliseconds(phase.map_or(own, |phase| phase.min(own)));
     call.deadline_is_own_limit = phase.is_none_or(|phase| own <= phase);
-    call.mode = row.context.mode.parse().unwrap();
+    call.key.mode = row.context.mode.parse().unwrap();
     let cents = row.context.budget.replace('.', "").parse().unwrap();
     let currency = Currency::new(&row.context.currency).unwrap();
-    call.expectation = Expectation { mode: call.mode, budget: Money::from_minor(cents), currency };
+    call.expectation = Expectation { mode: call.key.mode, budget: Money::from_minor(cents), currency };
     call
 }
 
 fn hold(row: &Row, settled: &Settled, sends: usize) {
-    let (id, ended) = (&row.id, &settled.ended);
+    let (id, ended) = (&row.id, ended(settled));
     assert_ne!(ended.outcome, Outcome::PlatformFault, "{id}: {}", ended.code);
     if !row.expected.any_of.is_empty() {
         return;
@@ -154,7 +154,8 @@ async fn every_row_ends_as_it_should() {
         let Some(step) = step(row) else { continue };
         // A second send, where one is made, meets the same.
         let bench = bench(&[&[step.clone(), step]], Mood::Willing);
-        let settled = bench.dispatcher.exchange(&planned(row)).await;
+        let (call, begun) = bench.begun(planned(row));
+        let settled = bench.dispatcher.exchange(&call, begun).await;
         hold(row, &settled, bench.network.sent().len());
         ran += 1;
     }

@@ -5,11 +5,19 @@
 mod support;
 
 use bytes::Bytes;
-use gavel_dispatcher::reply::read;
+use gavel_dispatcher::Call;
+use gavel_dispatcher::reply::{self, Ended, Said};
 use gavel_dispatcher::transport::{FailureKind, Reply, SendFailure};
 use gavel_domain::invitation::Outcome;
 use gavel_domain::limits::ERROR_BODY_BYTES;
 use support::{KEY, call, good, status};
+
+fn read(sent: Result<Reply, SendFailure>, call: &Call) -> Ended {
+    match reply::read(sent, call, Ended::out_of_time(call.deadline_is_own_limit)) {
+        Said::Ended(ended) => *ended,
+        Said::Acknowledged { status } => panic!("{status} was taken for an acknowledgement"),
+    }
+}
 
 #[test]
 fn a_status_decides_before_the_body_is_looked_at() {

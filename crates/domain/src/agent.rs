@@ -1,5 +1,6 @@
 //! An agent as its developer registered it.
 
+use crate::health::Health;
 use crate::invitation::{Outcome, Probe, Reliability};
 use crate::lifecycle::words;
 use crate::{AgentId, DeveloperId, Money, Timestamp};
@@ -43,10 +44,8 @@ pub struct Agent {
     pub visibility: Visibility,
     /// Taken out by its developer for a while.
     pub paused: bool,
-    /// Health probes failed in a row.
-    pub health_fails: u32,
-    /// What the last probe said.
-    pub last_probe: Probe,
+    /// How it is doing.
+    pub health: Health,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it was activated.

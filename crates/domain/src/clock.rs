@@ -1,6 +1,8 @@
 //! Time is read in one place and handed on as an argument, so that every decision can be repeated.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// An absolute time in UTC, whole microseconds (what PostgreSQL keeps).
 pub type Timestamp = DateTime<Utc>;
@@ -11,7 +13,7 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock.
+/// The machine's clock, whatever it is set to.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -25,4 +27,112 @@ impl Clock for SystemClock {
 /// Cuts a time to whole microseconds: both databases then give back what was stored.
 pub fn whole_micros(at: Timestamp) -> Timestamp {
     DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
+}
+
+/// How much time has passed since some moment, whatever the clocks on the wall are set to.
+pub trait Stopwatch: Send + Sync {
+    /// Since that moment.
+    fn elapsed(&self) -> Duration;
+}
+
+impl Stopwatch for Instant {
+    fn elapsed(&self) -> Duration {
+        Instant::elapsed(self)
+    }
+}
+
+/// A clock that never goes back. When the clock on the wall is set back, time goes on from where it was: deadlines are
+/// not extended, and what is signed with the time of others still arrives in time. When it is set forward again, the
+/// difference is taken back. Small corrections are followed.
+pub struct SteadyClock {
+    wall: Box<dyn Clock>,
+    stopwatch: Box<dyn Stopwatch>,
+    last: Mutex<Last>,
+}
+
+/// What was said last.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    said: Timestamp,
+    elapsed: Duration,
+    /// How far the wall is behind.
+    behind: TimeDelta,
+}
+
+/// A wall that falls behind by more than this was set back; less is a correction, which time waits out.
+const STEP: TimeDelta = TimeDelta::seconds(1);
+
+impl SteadyClock {
+    /// Goes on from what `wall` shows now.
+    pub fn new(wall: Box<dyn Clock>, stopwatch: Box<dyn Stopwatch>) -> Self {
+        let last = Last { said: wall.now(), elapsed: stopwatch.elapsed(), behind: TimeDelta::zero() };
+        Self { wall, stopwatch, last: Mutex::new(last) }
+    }
+
+    /// The machine's clock.
+    pub fn of_the_machine() -> Self {
+        Self::new(Box::new(SystemClock), Box::new(Instant::now()))
+    }
+}
+
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        // Numbers stay whole whatever happened to the thread that held them.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = last.after(self.wall.now(), self.stopwatch.elapsed());
+        last.said
+    }
+}
+
+impl Last {
+    fn after(self, wall: Timestamp, elapsed: Duration) -> Last {
+        let passed = TimeDelta::from_std(elapsed.saturating_sub(self.elapsed)).unwrap_or(TimeDelta::zero());
+        let steady = self.said + passed;
+        let shown = wall + self.behind;
+        let behind = if steady - shown > STEP {
+            steady - wall // set back
+        } else if shown - steady > STEP {
+            (steady - wall).max(TimeDelta::zero()) // set forward: perhaps to what it was
+        } else {
+            self.behind
+        };
+        Last { said: whole_micros((wall + behind).max(self.said)), elapsed, behind }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        DateTime::from_timestamp_millis(1_790_000_000_000 + millis).unwrap()
+    }
+
+    #[test]
+    fn time_goes_on_whatever_the_wall_is_set_to() {
+        let mut last = Last { said: at(0), elapsed: Duration::ZERO, behind: TimeDelta::zero() };
+        let mut check = |elapsed: u64, wall: i64, expected: i64| {
+            last = last.after(at(wall), Duration::from_millis(elapsed));
+            assert_eq!(last.said, at(expected), "after {elapsed} ms the wall shows {wall}");
+        };
+        check(10_000, 10_000, 10_000);
+        check(20_000, 19_900, 19_900); // a small correction is followed
+        check(20_050, 19_890, 19_900); // but time does not go back for it
+        check(21_000, 20_900, 20_900);
+        check(22_000, 21_900 - 3_600_000, 21_900); // set back by an hour
+        check(23_000, 22_900 - 3_600_000, 22_900);
+        check(24_000, 23_900, 23_900); // and forward again
+        check(25_000, 24_900, 24_900);
+        check(26_000, 25_900 + 3_600_000, 25_900 + 3_600_000); // set forward: that is what time it is
+        check(27_000, 26_900 + 3_600_000, 26_900 + 3_600_000);
+    }
+
+    #[test]
+    fn the_machines_clock_is_followed() {
+        let steady = SteadyClock::of_the_machine();
+        let before = SystemClock.now();
+        let said = steady.now();
+        assert!(said >= before - STEP && said <= SystemClock.now() + STEP);
+        assert!(steady.now() >= said);
+    }
 }

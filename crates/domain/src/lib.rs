@@ -12,6 +12,8 @@ pub mod chance;
 pub mod clock;
 pub mod delivery;
 pub mod event;
+pub mod exchange;
+pub mod health;
 pub mod ids;
 pub mod invitation;
 pub mod ledger;

@@ -6,6 +6,8 @@ pub const ANSWER_BYTES: usize = 4 * 1024 * 1024;
 pub const ERROR_BODY_BYTES: usize = 64 * 1024;
 /// Sends per webhook-id: one, and one more only when no byte of an answer arrived.
 pub const SENDS_MAX: u32 = 2;
+/// How often the worker of an agent may fetch one brief again: one that loses it every time is broken.
+pub const FETCHES_MAX: u32 = 20;
 /// Fewest agents a buyer may ask for.
 pub const AGENTS_MIN: u8 = 3;
 /// Most agents a buyer may ask for.

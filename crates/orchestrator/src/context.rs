@@ -1,5 +1,6 @@
 //! Everything a step needs, built whole by the binary.
 
+use crate::probes::{self, Wanted};
 use chrono::TimeDelta;
 use gavel_dispatcher::{Lanes, transport::Transport};
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
@@ -21,10 +22,12 @@ pub struct Context {
     pub vault: Arc<Vault>,
     /// What carries requests to agents.
     pub transport: Arc<dyn Transport>,
-    /// How many calls each agent has under way.
-    pub lanes: Arc<Lanes>,
+    /// The calls under way, and who waits for a turn.
+    pub lanes: Lanes,
     /// How many bids may be judged side by side.
     pub judges: Arc<Semaphore>,
+    /// Whose health must be looked at beside a dispatch.
+    pub wanted: Arc<Wanted>,
     /// How things are to be done.
     pub settings: Settings,
 }
@@ -54,6 +57,10 @@ pub struct Settings {
     pub rubrics: gavel_judge::Rubrics,
     /// The `User-Agent` of requests to agents.
     pub user_agent: String,
+    /// How agents are probed.
+    pub health: probes::Settings,
+    /// Where agents reach us, such as `https://gavel.example.com`: callbacks come there.
+    pub public_url: String,
 }
 
 impl Context {

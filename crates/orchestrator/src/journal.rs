@@ -1,11 +1,13 @@
-//! A second send is written down before it leaves, under the claim of the step that makes it.
+//! A send is written down before it leaves, under the claim of the step that makes it.
 
 use crate::Context;
+use crate::call::credentials;
 use async_trait::async_trait;
-use gavel_dispatcher::{Call, Dispatcher, Journal, Stop};
+use gavel_dispatcher::{Call, Credentials, Dispatcher, Journal, Stop};
 use gavel_domain::invitation::{Attempt, AttemptResult};
 use gavel_domain::{AttemptId, Chance, Clock};
 use gavel_store::{Claimed, Guarded, Lease, Store};
+use gavel_vault::Vault;
 use std::sync::Arc;
 
 /// Writes the sends of one step.
@@ -14,21 +16,23 @@ pub(crate) struct StepJournal {
     lease: Lease,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
+    vault: Arc<Vault>,
 }
 
 impl StepJournal {
-    /// The dispatcher of one step: its second sends are written under the step's claim.
+    /// The dispatcher of one step: its sends are written under the step's claim.
     pub(crate) fn dispatcher(context: &Context, claimed: &Claimed) -> Dispatcher {
         let journal = StepJournal {
             store: context.store.clone(),
             lease: claimed.lease(),
             clock: Arc::clone(&context.clock),
             chance: Arc::clone(&context.chance),
+            vault: Arc::clone(&context.vault),
         };
         Dispatcher {
             transport: Arc::clone(&context.transport),
             journal: Arc::new(journal),
-            lanes: Arc::clone(&context.lanes),
+            lanes: context.lanes.clone(),
             clock: Arc::clone(&context.clock),
         }
     }
@@ -43,21 +47,33 @@ impl Journal for StepJournal {
         }
     }
 
-    async fn begin(&self, call: &Call, number: u32) -> Result<AttemptId, Stop> {
+    async fn begin(&self, call: &Call, number: u32) -> Result<Option<(AttemptId, Credentials)>, Stop> {
+        let credentials = self.credentials(call).await?;
         let now = self.clock.now();
         let next = Attempt {
             id: AttemptId::new(now, &*self.chance),
-            invitation: call.invitation,
-            mode: call.mode,
-            revision: call.revision,
+            invitation: call.key.invitation,
+            mode: call.key.mode,
+            revision: call.key.revision,
             number,
             started_at: now,
             result: None,
         };
         match self.store.begin_attempts(self.lease, std::slice::from_ref(&next)).await {
-            Ok(Guarded::Done(())) => Ok(next.id),
+            Ok(Guarded::Done(begun)) => Ok(begun.first().map(|attempt| (*attempt, credentials))),
             Ok(Guarded::Lost) => Err(Stop("the task has moved on".to_owned())),
             Err(error) => Err(Stop(error.to_string())),
         }
+    }
+}
+
+impl StepJournal {
+    /// What the call is signed with now, whatever it was when it was planned.
+    async fn credentials(&self, call: &Call) -> Result<Credentials, Stop> {
+        let dispatch = self.store.dispatch(call.key).await.map_err(|error| Stop(error.to_string()))?;
+        let dispatch = dispatch.ok_or_else(|| Stop("the invitation is gone".to_owned()))?;
+        let callback_secret = call.credentials.callback_secret.clone();
+        credentials(&self.vault, &dispatch, callback_secret, self.clock.now())
+            .map_err(|error| Stop(error.to_string()))
     }
 }

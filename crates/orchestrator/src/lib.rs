@@ -7,6 +7,7 @@ mod call;
 pub mod context;
 mod error;
 mod journal;
+pub mod probes;
 pub mod pump;
 pub mod steps;
 

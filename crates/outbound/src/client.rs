@@ -1,13 +1,14 @@
 //! One request out, one answer or one named failure back.
 
 use crate::answer::Answer;
-use crate::connector::Connector;
+use crate::connector::{Connector, Dial, SystemDial};
 use crate::failure::before_the_head;
 use crate::limits::{HEAD_BYTES_LEAST, Limits};
 use crate::meter::Tally;
-use crate::request::{Outgoing, headers, post};
-use crate::resolver::{CHECKED, Lookup, SystemLookup};
-use crate::tls::NoTrust;
+use crate::request::{Outgoing, outgoing};
+use crate::resolver::{CHECKED, Checked, Lookup, SystemLookup};
+use crate::steps::Step;
+use crate::tls::{ExtraRoots, NoTrust};
 use async_trait::async_trait;
 use gavel_dispatcher::transport::{FailureKind, Reply, Request, SendFailure, Transport};
 use gavel_domain::network::{Allow, Guard, Refused};
@@ -29,22 +30,40 @@ pub struct Outbound {
     lookup: Arc<dyn Lookup>,
 }
 
+/// What the client finds around it: the machine's own name service, network and roots, unless it is told others.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Where the addresses of names come from.
+    pub lookup: Arc<dyn Lookup>,
+    /// How a connection to a checked address is opened.
+    pub dial: Arc<dyn Dial>,
+    /// Who is trusted beside the machine's roots.
+    pub roots: ExtraRoots,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { lookup: Arc::new(SystemLookup), dial: Arc::new(SystemDial), roots: ExtraRoots::default() }
+    }
+}
+
 impl Outbound {
-    /// A client that resolves names as the machine does.
+    /// The client of a machine.
     ///
     /// # Errors
     /// When no agent could be reached: the machine has no root certificates, and nothing is opened that would do
     /// without. Where something is, only sends over https fail.
     pub fn new(guard: Guard, limits: Limits) -> Result<Self, NoTrust> {
-        Self::with_lookup(guard, limits, Arc::new(SystemLookup))
+        Self::within(Surroundings::default(), guard, limits)
     }
 
-    /// A client with another source of addresses.
+    /// A client with other surroundings.
     ///
     /// # Errors
     /// As [`Outbound::new`].
-    pub fn with_lookup(guard: Guard, limits: Limits, lookup: Arc<dyn Lookup>) -> Result<Self, NoTrust> {
-        let connector = Connector::new(&limits);
+    pub fn within(surroundings: Surroundings, guard: Guard, limits: Limits) -> Result<Self, NoTrust> {
+        let Surroundings { lookup, dial, roots } = surroundings;
+        let connector = Connector::new(&limits, dial, &roots);
         if guard.allow == Allow::default() {
             connector.trust()?;
         }
@@ -52,22 +71,22 @@ impl Outbound {
     }
 
     /// Looks up, checks, connects, sends and reads; the caller puts the deadline around it.
-    async fn exchange(&self, request: Request) -> Result<Reply, SendFailure> {
+    async fn exchange(&self, request: Request, tally: &Arc<Tally>) -> Result<Reply, SendFailure> {
         let url = self.guard.check_url(&request.url).map_err(refused)?;
-        let (uri, headers) = (uri(&url, &request)?, headers(&request.headers)?);
-        let checked = self.checked_addresses(&url).await?;
-        let tally = Tally::new(self.limits.before_the_body as u64);
-        let (post, connection) = post(uri, headers, request.body.clone(), &tally);
-        let sent = CHECKED.scope(checked, self.http.request(post)).await;
-        let response = sent.map_err(|error| before_the_head(&error, &tally))?;
+        let (outgoing, connection) = outgoing(&request, uri(&url, &request)?, tally)?;
+        let addresses = self.checked_addresses(&url, tally).await?;
+        let checked = Checked { addresses, tally: Arc::clone(tally) };
+        let sent = CHECKED.scope(checked, self.http.request(outgoing)).await;
+        tally.steps.end(Step::FirstByte);
+        let response = sent.map_err(|error| before_the_head(&error, tally))?;
         Answer::new(response, tally, connection).read(&request, self.limits.error_body_wait).await
     }
 
     /// Every address of the URL's host, once all have passed the guard; a literal is judged like an answer.
-    async fn checked_addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, SendFailure> {
+    async fn checked_addresses(&self, url: &Url, tally: &Tally) -> Result<Vec<SocketAddr>, SendFailure> {
         let port = url.port_or_known_default().unwrap_or_default();
         let (host, answers) = match url.host() {
-            Some(Host::Domain(host)) => (host, self.look_up(host).await?),
+            Some(Host::Domain(host)) => (host, tally.steps.measure(Step::Dns, self.look_up(host)).await?),
             Some(Host::Ipv4(ip)) => (url.host_str().unwrap_or_default(), vec![ip.into()]),
             Some(Host::Ipv6(ip)) => (url.host_str().unwrap_or_default(), vec![ip.into()]),
             None => return Err(SendFailure::new(FailureKind::Refused("no_host"), "the URL has no host")),
@@ -92,9 +111,12 @@ impl Outbound {
 impl Transport for Outbound {
     async fn send(&self, request: Request) -> Result<Reply, SendFailure> {
         let deadline = request.deadline;
-        timeout_at(deadline, self.exchange(request)).await.unwrap_or_else(|_| {
+        let tally = Tally::new(self.limits.before_the_body as u64);
+        let sent = timeout_at(deadline, self.exchange(request, &tally)).await.unwrap_or_else(|_| {
             Err(SendFailure::new(FailureKind::Timeout, "the deadline passed before the answer was complete"))
-        })
+        });
+        let timing = tally.steps.timing();
+        sent.map(|reply| Reply { timing, ..reply }).map_err(|failure| SendFailure { timing, ..failure })
     }
 }
 

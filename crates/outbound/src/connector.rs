@@ -2,8 +2,10 @@
 
 use crate::limits::Limits;
 use crate::meter::Metered;
-use crate::resolver::CHECKED;
-use crate::tls::{NoTrust, trust_of_the_machine};
+use crate::resolver::{CHECKED, Checked};
+use crate::steps::Step;
+use crate::tls::{ExtraRoots, NoTrust, trust};
+use async_trait::async_trait;
 use futures::stream::{FuturesUnordered, StreamExt};
 use gavel_dispatcher::transport::FailureKind;
 use http::Uri;
@@ -11,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -30,10 +33,32 @@ const ADDRESSES_TRIED: usize = 6;
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
+/// Opens one TCP connection. It is given only addresses that were checked.
+#[async_trait]
+pub trait Dial: Send + Sync {
+    /// A connection to `address` and no other.
+    ///
+    /// # Errors
+    /// When none can be made.
+    async fn dial(&self, address: SocketAddr) -> io::Result<TcpStream>;
+}
+
+/// The machine's own network.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemDial;
+
+#[async_trait]
+impl Dial for SystemDial {
+    async fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(address).await
+    }
+}
+
 /// Opens connections to the checked addresses of the present send, and to no others.
 #[derive(Clone)]
 pub(crate) struct Connector {
     tls: Result<TlsConnector, NoTrust>,
+    dial: Arc<dyn Dial>,
     connect: Duration,
     allowance: u64,
 }
@@ -68,12 +93,8 @@ impl Unconnected {
 }
 
 impl Connector {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
-            tls: trust_of_the_machine(),
-            connect: limits.connect,
-            allowance: limits.before_the_body as u64,
-        }
+    pub(crate) fn new(limits: &Limits, dial: Arc<dyn Dial>, roots: &ExtraRoots) -> Self {
+        Self { tls: trust(roots), dial, connect: limits.connect, allowance: limits.before_the_body as u64 }
     }
 
     /// Whether agents can be reached over https.
@@ -81,15 +102,18 @@ impl Connector {
         self.tls.as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
-    async fn open(self, uri: Uri, checked: Vec<SocketAddr>) -> Result<Box<dyn Wire>, Unconnected> {
+    async fn open(&self, uri: &Uri, checked: &Checked) -> Result<Box<dyn Wire>, Unconnected> {
+        let steps = &checked.tally.steps;
+        let dialled = steps.measure(Step::Connect, first_to_answer(&*self.dial, &checked.addresses));
         if uri.scheme_str() != Some("https") {
-            return Ok(Box::new(dial(&checked).await?));
+            return Ok(Box::new(dialled.await?));
         }
-        let tls = self.tls?;
+        let tls = self.tls.as_ref().map_err(Clone::clone)?;
         let host = uri.host().unwrap_or_default();
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
-        let stream = dial(&checked).await?;
-        Ok(Box::new(tls.connect(name, stream).await.map_err(Unconnected::Tls)?))
+        let stream = dialled.await?;
+        let secured = steps.measure(Step::Tls, tls.connect(name, stream)).await;
+        Ok(Box::new(secured.map_err(Unconnected::Tls)?))
     }
 }
 
@@ -104,27 +128,25 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         // Read at once, while the send's own task is being polled; the future may be finished elsewhere.
-        let checked = CHECKED.try_with(Vec::clone).unwrap_or_default();
+        let checked = CHECKED.try_with(Checked::clone);
         let connector = self.clone();
         Box::pin(async move {
-            if checked.is_empty() {
-                return Err(Unconnected::Unchecked(uri));
-            }
-            let (limit, allowance) = (connector.connect, connector.allowance);
-            let opened = timeout(limit, connector.open(uri, checked)).await;
+            let Ok(checked) = checked else { return Err(Unconnected::Unchecked(uri)) };
+            let limit = connector.connect;
+            let opened = timeout(limit, connector.open(&uri, &checked)).await;
             let stream = opened.unwrap_or(Err(Unconnected::TooSlow(limit)))?;
-            Ok(TokioIo::new(Metered::new(stream, allowance)))
+            Ok(TokioIo::new(Metered::new(stream, connector.allowance, checked.tally)))
         })
     }
 }
 
 /// The first of these addresses that answers. Each gets a head start; one that fails makes way at once.
-async fn dial(checked: &[SocketAddr]) -> Result<TcpStream, Unconnected> {
+async fn first_to_answer(dial: &dyn Dial, checked: &[SocketAddr]) -> Result<TcpStream, Unconnected> {
     let mut waiting = by_turns(checked).into_iter();
     let mut dialled = FuturesUnordered::new();
     let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
     loop {
-        dialled.extend(waiting.next().map(TcpStream::connect));
+        dialled.extend(waiting.next().map(|address| dial.dial(address)));
         tokio::select! {
             answered = dialled.next() => match answered {
                 Some(Ok(stream)) => {
@@ -169,7 +191,8 @@ mod tests {
 
     #[tokio::test]
     async fn outside_a_send_nothing_is_dialled() {
-        let mut connector = Connector::new(&Limits::default());
+        let dial = Arc::new(SystemDial);
+        let mut connector = Connector::new(&Limits::default(), dial, &ExtraRoots::default());
         let opened = connector.call(Uri::from_static("http://127.0.0.1:9/")).await;
         assert!(matches!(opened, Err(Unconnected::Unchecked(_))));
     }

@@ -5,6 +5,12 @@ use std::time::Duration;
 /// Bytes on the wire for one byte of a body, at worst: an agent that streams byte by byte sends `1\r\nx\r\n`. What
 /// costs more is padding, not an answer.
 pub(crate) const FRAMING: u64 = 6;
+/// Headers of an answer that are kept for the developer's log. Real answers have about ten, behind proxies thirty.
+pub(crate) const HEADERS_TOLD: usize = 64;
+/// Bytes of one value that are kept: a policy or a cookie that is longer says nothing more to a reader.
+pub(crate) const HEADER_VALUE_BYTES_TOLD: usize = 1024;
+/// Bytes of all names and values that are kept, as much as most servers take themselves.
+pub(crate) const HEADER_BYTES_TOLD: usize = 8 * 1024;
 /// The parser works with no less.
 pub(crate) const HEAD_BYTES_LEAST: usize = 8 * 1024;
 

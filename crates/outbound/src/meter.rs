@@ -4,6 +4,7 @@
 //! The parser above takes informational heads without end and asks nobody. So the bytes are counted below it, where
 //! nothing passes uncounted: interim heads, headers, chunk sizes, bodies.
 
+use crate::steps::Steps;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,9 +17,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 /// answer of a usual size comes in one turn.
 const TURN: u64 = 16 * 1024;
 
-/// What one request has read and what it may read.
+/// What one request has read, what it may read, and how long its steps took.
 #[derive(Debug)]
 pub(crate) struct Tally {
+    pub(crate) steps: Steps,
     read: AtomicU64,
     allowance: AtomicU64,
 }
@@ -29,7 +31,8 @@ struct Flooded(u64);
 
 impl Tally {
     pub(crate) fn new(allowance: u64) -> Arc<Self> {
-        Arc::new(Self { read: AtomicU64::new(0), allowance: AtomicU64::new(allowance) })
+        let (read, allowance) = (AtomicU64::new(0), AtomicU64::new(allowance));
+        Arc::new(Self { steps: Steps::start(), read, allowance })
     }
 
     /// Whether any byte arrived since the request began to be written.
@@ -59,16 +62,25 @@ impl Tally {
 /// Whose request the bytes of a connection are counted for. A handle: the request finds it through the connection it
 /// was given.
 #[derive(Debug, Clone)]
-pub(crate) struct Meter(Arc<Mutex<Arc<Tally>>>);
+pub(crate) struct Meter(Arc<Mutex<Counted>>);
+
+#[derive(Debug)]
+struct Counted {
+    tally: Arc<Tally>,
+    /// The request the connection was opened for, until the first one is sent on it.
+    opener: Option<Arc<Tally>>,
+}
 
 impl Meter {
-    /// From here on everything is read for this request.
-    pub(crate) fn begin(&self, tally: Arc<Tally>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = tally;
+    /// From here on everything is read for this request. Tells whether the connection was opened for another one.
+    pub(crate) fn begin(&self, tally: &Arc<Tally>) -> bool {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.tally = Arc::clone(tally);
+        !counted.opener.take().is_some_and(|opener| Arc::ptr_eq(&opener, tally))
     }
 
     fn count(&self, bytes: usize) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).count(bytes)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).tally.count(bytes)
     }
 }
 
@@ -80,9 +92,10 @@ pub(crate) struct Metered<S> {
 }
 
 impl<S: AsyncRead> Metered<S> {
-    /// Until its first request a connection may read `allowance` bytes.
-    pub(crate) fn new(stream: S, allowance: u64) -> Self {
-        Self { stream: stream.take(TURN), meter: Meter(Arc::new(Mutex::new(Tally::new(allowance)))) }
+    /// A connection opened for the request of `opener`. Until its first request it may read `allowance` bytes.
+    pub(crate) fn new(stream: S, allowance: u64, opener: Arc<Tally>) -> Self {
+        let counted = Counted { tally: Tally::new(allowance), opener: Some(opener) };
+        Self { stream: stream.take(TURN), meter: Meter(Arc::new(Mutex::new(counted))) }
     }
 }
 
@@ -144,6 +157,10 @@ mod tests {
     use super::*;
     use std::task::Waker;
 
+    fn endless(allowance: u64) -> Metered<tokio::io::Repeat> {
+        Metered::new(tokio::io::repeat(b'x'), allowance, Tally::new(allowance))
+    }
+
     /// Polls once for up to 64 KiB. An endless source is always ready.
     fn poll(metered: &mut Metered<tokio::io::Repeat>) -> Poll<io::Result<usize>> {
         let mut space = vec![0; 64 * 1024];
@@ -154,7 +171,7 @@ mod tests {
 
     #[test]
     fn after_its_turn_a_connection_lets_others_run() {
-        let mut metered = Metered::new(tokio::io::repeat(b'x'), u64::MAX);
+        let mut metered = endless(u64::MAX);
         for _ in 0..3 {
             assert!(matches!(poll(&mut metered), Poll::Ready(Ok(read)) if read as u64 == TURN));
             assert!(poll(&mut metered).is_pending(), "although more is there");
@@ -163,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_gave_up_its_turn_is_woken() {
-        let mut metered = Metered::new(tokio::io::repeat(b'x'), u64::MAX);
+        let mut metered = endless(u64::MAX);
         let mut space = vec![0; 10 * TURN as usize];
         metered.read_exact(&mut space).await.unwrap();
         assert!(space.iter().all(|&byte| byte == b'x'));
@@ -171,7 +188,7 @@ mod tests {
 
     #[test]
     fn one_byte_over_the_allowance_breaks_the_connection_off() {
-        let mut metered = Metered::new(tokio::io::repeat(b'x'), TURN);
+        let mut metered = endless(TURN);
         assert!(matches!(poll(&mut metered), Poll::Ready(Ok(_))));
         assert!(poll(&mut metered).is_pending());
         let error = match poll(&mut metered) {
@@ -183,11 +200,11 @@ mod tests {
 
     #[test]
     fn each_request_counts_for_itself() {
-        let mut metered = Metered::new(tokio::io::repeat(b'x'), TURN);
+        let mut metered = endless(TURN);
         let meter = metered.meter.clone();
         assert!(poll(&mut metered).is_ready());
         let tally = Tally::new(TURN - 1);
-        meter.begin(Arc::clone(&tally));
+        meter.begin(&tally);
         assert!(!tally.heard(), "what came before it was not for it");
         assert!(poll(&mut metered).is_pending());
         tally.allow(1);
@@ -196,5 +213,15 @@ mod tests {
         assert!(poll(&mut metered).is_pending());
         assert!(matches!(poll(&mut metered), Poll::Ready(Err(_))));
         assert!(tally.is_over());
+    }
+
+    #[test]
+    fn a_connection_is_used_again_by_all_but_the_first_request_of_its_opener() {
+        let (opener, other) = (Tally::new(1), Tally::new(1));
+        let meter = || Metered::new(tokio::io::empty(), 1, Arc::clone(&opener)).meter;
+        let own = meter();
+        assert_eq!([own.begin(&opener), own.begin(&other), own.begin(&opener)], [false, true, true]);
+        let left_over = meter();
+        assert_eq!([left_over.begin(&other), left_over.begin(&opener)], [true, true]);
     }
 }

@@ -4,9 +4,11 @@
 //! The look-up happens for every request, also where an open connection could be used again: a name that meanwhile
 //! points into a private network is refused at once, whoever opened that connection.
 
+use crate::meter::Tally;
 use async_trait::async_trait;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// Where the addresses of a name come from.
 #[async_trait]
@@ -30,7 +32,14 @@ impl Lookup for SystemLookup {
     }
 }
 
+/// What the send whose task this is may dial, and the account it keeps.
+#[derive(Clone)]
+pub(crate) struct Checked {
+    /// The addresses that passed the guard, with the URL's port.
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) tally: Arc<Tally>,
+}
+
 tokio::task_local! {
-    /// The addresses that were checked for the request this task is sending, with the URL's port.
-    pub(crate) static CHECKED: Vec<SocketAddr>;
+    pub(crate) static CHECKED: Checked;
 }

@@ -4,13 +4,13 @@
 
 mod support;
 
-use gavel_dispatcher::transport::{FailureKind, Transport};
+use gavel_dispatcher::transport::{FailureKind, Method, Request, Transport};
 use gavel_outbound::Outbound;
 use std::time::{Duration, Instant};
 use support::{CAP, Names, Play, Server, limits, ok, post, request};
 
 fn client() -> Outbound {
-    Outbound::with_lookup(support::guard(&[443]), limits(), Names::new(&[&["127.0.0.2"]])).unwrap()
+    support::client(support::guard(&[443]), limits(), Names::new(&[&["127.0.0.2"]]))
 }
 
 /// What a server that plays this gets out of us.
@@ -18,7 +18,7 @@ async fn kind(play: Play) -> Result<u16, FailureKind> {
     let server = Server::start("127.0.0.2", play).await;
     let started = Instant::now();
     let sent = client().send(request(&server.url(), 700)).await;
-    assert!(started.elapsed() < Duration::from_millis(1_200), "took {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_millis(1_700), "its deadline and a second");
     sent.map(|reply| reply.status).map_err(|failure| failure.kind)
 }
 
@@ -49,6 +49,49 @@ async fn the_exact_bytes_and_headers_arrive_and_nothing_else() {
         "x-aitasker-key: ait_key",
     ];
     assert_eq!(lines, expected);
+}
+
+#[tokio::test]
+async fn a_probe_is_a_get_without_a_body_and_its_answer_is_counted_like_any() {
+    let server = Server::start("127.0.0.2", Play::Write(ok("{\"status\": \"ok\"}"))).await;
+    let client = client();
+    for sent in 1..=3 {
+        let headers = vec![("X-AITasker-Key".to_owned(), "ait_key".to_owned())];
+        let probe = Request { method: Method::Get, headers, ..request(&server.url(), 2_000) };
+        let reply = client.send(probe).await.unwrap();
+        assert_eq!((reply.status, reply.timing.reused), (200, sent > 1));
+    }
+    let requests = server.requests();
+    let request = requests[2].to_ascii_lowercase();
+    assert!(request.starts_with("get /execute http/1.1\r\n") && request.ends_with("\r\n\r\n"), "{request}");
+    assert!(!request.contains("content-"), "{request}");
+
+    let flooded = Server::start("127.0.0.2", flood()).await;
+    let probe = Request { method: Method::Get, ..self::request(&flooded.url(), 30_000) };
+    let failure = client.send(probe).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::BrokenHead);
+    assert!(failure.message.contains("more than 131072 bytes"), "{failure}");
+}
+
+/// Interim heads without end.
+fn flood() -> Play {
+    let unit = b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100);
+    Play::Repeat { head: Vec::new(), unit, pause: Duration::ZERO }
+}
+
+#[tokio::test]
+async fn every_header_of_an_answer_is_told_whatever_its_status() {
+    for status in [200, 302, 500] {
+        let wire = format!(
+            "HTTP/1.1 {status} X\r\nServer: a\r\nset-cookie: b=c\r\nSet-Cookie: d=e\r\ncontent-length: 2\r\n\r\n{{}}"
+        );
+        let server = Server::start("127.0.0.2", Play::Write(wire.into_bytes())).await;
+        let told = post(&client(), &server.url()).await.unwrap().headers;
+        let told: Vec<_> = told.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let expected =
+            [("server", "a"), ("set-cookie", "b=c"), ("set-cookie", "d=e"), ("content-length", "2")];
+        assert_eq!(told, expected);
+    }
 }
 
 #[tokio::test]
@@ -189,7 +232,7 @@ async fn a_bad_status_stands_whatever_its_body_does() {
     let started = Instant::now();
     let reply = post(&client(), &server.url()).await.unwrap();
     assert_eq!((reply.status, &reply.body[..]), (503, &b"back soon"[..]));
-    assert!(started.elapsed() < Duration::from_secs(1), "its body is not waited for until the deadline");
+    assert!(started.elapsed() < Duration::from_secs(2), "its body is not waited for until the deadline");
     check("HTTP/1.1 404 No\r\ncontent-length: 50\r\n\r\nbroken off", Ok(404)).await;
 }
 

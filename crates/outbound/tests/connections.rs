@@ -11,18 +11,13 @@ use gavel_outbound::{Limits, Outbound};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use support::{CAP, Names, Play, Server, limits, ok, post, request};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 fn client() -> Outbound {
-    Outbound::with_lookup(support::guard(&[443]), limits(), Names::new(&[&["127.0.0.2"]])).unwrap()
+    support::client(support::guard(&[443]), limits(), Names::new(&[&["127.0.0.2"]]))
 }
 
 /// Long enough for a slow machine; nothing here takes as long.
@@ -96,7 +91,7 @@ async fn a_flood_of_interim_heads_is_cut_and_others_are_answered_meanwhile() {
 async fn a_flood_that_may_go_on_keeps_nobody_waiting() {
     let unbounded = Limits { before_the_body: usize::MAX, ..limits() };
     let names = Names::new(&[&["127.0.0.2"]]);
-    let client = Outbound::with_lookup(support::guard(&[443]), unbounded, names).unwrap();
+    let client = support::client(support::guard(&[443]), unbounded, names);
     let good = Server::start("127.0.0.2", Play::Write(ok("{}"))).await;
     let (url, agent) = flood(b"", INTERIM);
     let flooded = {
@@ -176,7 +171,10 @@ async fn a_kept_connection_that_was_closed_meanwhile_is_stale_not_broken() {
     for sent in 1..=20 {
         match post(&client, &server.url()).await {
             Ok(reply) => assert_eq!(reply.status, 200),
-            Err(failure) => assert!(may_send_again(failure.kind), "{sent}: {failure}"),
+            Err(failure) => {
+                assert!(may_send_again(failure.kind), "{sent}: {failure}");
+                assert!(failure.timing.reused && failure.timing.connect.is_none(), "{sent}: {failure:?}");
+            }
         }
     }
     assert_eq!(server.connections(), server.requests().len(), "no connection was used twice");
@@ -239,32 +237,6 @@ async fn the_host_header_names_a_literal_as_the_url_does() {
     assert!(server.requests()[0].to_ascii_lowercase().contains(&host), "{:?}", server.requests());
 }
 
-#[tokio::test]
-async fn a_certificate_nobody_vouches_for_is_refused_before_a_byte_is_sent() {
-    let made = rcgen::generate_simple_self_signed(["stranger.example.com".to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let listener = tokio::net::TcpListener::bind(("127.0.0.2", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let accepted = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        TlsAcceptor::from(Arc::new(config)).accept(stream).await.map(|_| ())
-    });
-    let names = Names::new(&[&["127.0.0.2"]]);
-    let patient = Limits { connect: Duration::from_millis(PATIENCE_MS), ..limits() };
-    let client = Outbound::with_lookup(support::guard(&[port]), patient, names).unwrap();
-    let url = format!("https://stranger.example.com:{port}/execute");
-    let failure = client.send(request(&url, PATIENCE_MS)).await.unwrap_err();
-    assert_eq!((failure.kind, may_send_again(failure.kind)), (FailureKind::Tls, false));
-    assert!(failure.message.contains("UnknownIssuer"), "{failure}");
-    assert!(accepted.await.unwrap().is_err(), "the handshake never came to its end");
-}
-
 /// The roots are found through the environment, which only a process of its own may change.
 #[tokio::test]
 async fn a_machine_without_roots_still_reaches_what_is_opened_for_http() {
@@ -287,7 +259,7 @@ async fn a_machine_without_roots_still_reaches_what_is_opened_for_http() {
 
     let server = Server::start("127.0.0.2", Play::Write(ok("{}"))).await;
     let names = Names::new(&[&["127.0.0.2"]]);
-    let client = Outbound::with_lookup(support::guard(&[server.address.port()]), limits(), names).unwrap();
+    let client = support::client(support::guard(&[server.address.port()]), limits(), names);
     assert_eq!(post(&client, &server.url()).await.unwrap().status, 200);
     let failure = post(&client, &server.url_of_a_stranger()).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Ours);

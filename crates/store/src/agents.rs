@@ -1,6 +1,7 @@
 //! Agents, what they can do, and what triage needs to know of them.
 
 use crate::db::{Conn, sql};
+use crate::health::HealthRow;
 use crate::rows::{json, number, to_json, word};
 use crate::{Error, Result, Store};
 use gavel_domain::agent::{Agent, Record};
@@ -15,8 +16,9 @@ macro_rules! columns {
     () => {
         "a.id, a.draw_number, a.developer_id, a.test, a.name, a.slug, a.description, a.capabilities,
          a.specialist_types, a.framework, a.model, a.endpoint_url, a.execution_mode, a.max_concurrency,
-         a.min_price, a.active, a.visibility, a.paused, a.health_fails, a.last_probe, a.created_at,
-         a.activated_at, a.real_tasks, a.recent, a.last_active_at"
+         a.min_price, a.active, a.visibility, a.paused, a.health_fails, a.last_probe, a.probed_at,
+         a.failing_since, a.probe_problem, a.version, a.drift, a.created_at, a.activated_at, a.real_tasks,
+         a.recent, a.last_active_at"
     };
 }
 
@@ -40,8 +42,8 @@ struct AgentRow {
     active: bool,
     visibility: String,
     paused: bool,
-    health_fails: i64,
-    last_probe: String,
+    #[sqlx(flatten)]
+    health: HealthRow,
     created_at: Timestamp,
     activated_at: Option<Timestamp>,
     real_tasks: i64,
@@ -76,8 +78,7 @@ impl TryFrom<AgentRow> for (Agent, Record) {
             active: row.active,
             visibility: word(&row.visibility, T, "visibility")?,
             paused: row.paused,
-            health_fails: number(row.health_fails, T, "health_fails")?,
-            last_probe: probe(&row.last_probe),
+            health: row.health.try_into()?,
             created_at: row.created_at,
             activated_at: row.activated_at,
         };
@@ -119,8 +120,10 @@ impl Store {
             execute,
             "INSERT INTO agents (id, draw_number, developer_id, test, name, slug, description, capabilities,
                  specialist_types, framework, model, endpoint_url, execution_mode, max_concurrency, min_price,
-                 active, visibility, paused, sealed_secret, created_at, activated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+                 active, visibility, paused, sealed_secret, created_at, activated_at,
+                 next_probe_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                 $20)
              ON CONFLICT (slug) DO NOTHING",
             agent.id.uuid(),
             agent.draw_number.cast_signed(),
@@ -151,7 +154,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// Writes what a developer may change of its agent.
+    /// Writes what a developer may change of its agent. What was hidden meanwhile stays so: that is not its to change.
+    /// A new address is probed at once.
     pub async fn update_agent(&self, agent: &Agent) -> Result<()> {
         let mut tx = self.begin().await?;
         sql!(
@@ -159,7 +163,9 @@ impl Store {
             execute,
             "UPDATE agents SET name = $2, description = $3, capabilities = $4, specialist_types = $5,
                  framework = $6, model = $7, endpoint_url = $8, max_concurrency = $9, min_price = $10,
-                 visibility = $11, paused = $12
+                 visibility = CASE WHEN visibility = 'hidden' THEN visibility ELSE $11 END, paused = $12,
+                 probed_at = CASE WHEN endpoint_url = $8 THEN probed_at END, -- of another address nothing is known
+                 next_probe_at = CASE WHEN endpoint_url = $8 THEN next_probe_at ELSE created_at END
              WHERE id = $1",
             agent.id.uuid(),
             &agent.name,
@@ -286,7 +292,7 @@ async fn in_flight(c: &mut Conn) -> Result<BTreeMap<Uuid, u32>> {
     let rows = sql!(
         c,
         fetch_all as (Uuid, i64),
-        "SELECT agent_id, COUNT(*) FROM invitations WHERE outcome IS NULL GROUP BY agent_id"
+        "SELECT agent_id, COUNT(*) FROM exchanges WHERE ended_at IS NULL GROUP BY agent_id"
     )?;
     Ok(rows.into_iter().map(|(agent, n)| (agent, u32::try_from(n).unwrap_or(u32::MAX))).collect())
 }

@@ -149,6 +149,27 @@ impl Store {
         Ok(())
     }
 
+    /// Lets a task go until `ready_at`, unless anything has happened to it since its events stood at `seen`: then the
+    /// loop looks again at once.
+    pub async fn park(&self, lease: Lease, seen: i64, ready_at: Timestamp, now: Timestamp) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sql!(
+            tx,
+            execute,
+            "UPDATE tasks SET lease_owner = NULL, lease_until = NULL,
+                 ready_at = CASE WHEN event_seq = $3 THEN $4 ELSE $5 END
+             WHERE id = $1 AND fence = $2",
+            lease.task.uuid(),
+            lease.fence,
+            seen,
+            ready_at,
+            now
+        )?;
+        tx.commit().await?;
+        self.hints().changed(lease.task);
+        Ok(())
+    }
+
     /// Ends the leases that a killed process left behind. Only SQLite: there its file lock proves that nobody
     /// else works; on PostgreSQL other replicas may, and leases end by time.
     pub async fn reclaim_after_restart(&self) -> Result<u64> {

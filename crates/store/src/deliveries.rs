@@ -2,16 +2,17 @@
 
 use crate::db::{Conn, sql};
 use crate::events::tell;
-use crate::invitations::{end_attempt, holds, insert_attempt, keep_final_record};
+use crate::invitations::{holds, keep_final_record};
 use crate::ledger::{self, Settlement};
 use crate::rounds::tx_change;
 use crate::rows::{number, word};
-use crate::{Claimed, Error, Guarded, Result, Store, answers, choices};
+use crate::{Claimed, Error, Guarded, Result, Store, answers, attempts, choices, exchanges, letters};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::event::{Actor, EventKind};
-use gavel_domain::invitation::{Answer, Attempt, AttemptResult, Outcome};
+use gavel_domain::exchange::ExchangeKey;
+use gavel_domain::invitation::{Answer, Attempt, AttemptResult, Ending, Invitation, Mode, Outcome};
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
-use gavel_domain::{AttemptId, BidId, DeliveryId, Money, TaskId, Timestamp};
+use gavel_domain::{AttemptId, BidId, DeliveryId, InvitationId, Money, TaskId, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -57,13 +58,15 @@ impl Store {
         latest(&mut c, task).await
     }
 
-    /// The absolute deadline and first attempt of a final call, written before it is sent.
+    /// The absolute deadline of a final call and, unless a worker fetches it, its first attempt, written before it is
+    /// sent. `false`: the agent has no place free, nothing was written.
     pub async fn begin_final_call(
         &self,
         claimed: &Claimed,
         delivery: &Delivery,
-        attempt: &Attempt,
-    ) -> Result<Guarded<()>> {
+        (invitation, letter): (&Invitation, &str),
+        attempt: Option<&Attempt>,
+    ) -> Result<Guarded<bool>> {
         let mut tx = self.begin().await?;
         if !holds(&mut tx, claimed.lease()).await? {
             return Ok(Guarded::Lost);
@@ -75,9 +78,20 @@ impl Store {
             delivery.id.uuid(),
             delivery.deadline_at
         )?;
-        insert_attempt(&mut tx, attempt).await?;
+        let (task, round) = (claimed.task().id, claimed.task().round);
+        let key = ExchangeKey { invitation: invitation.id, mode: Mode::Final, revision: delivery.revision };
+        letters::insert(&mut tx, (task, round, key.mode, key.revision), letter).await?;
+        exchanges::insert_key(&mut tx, key, (delivery.deadline_at, true)).await?;
+        if let Some(attempt) = attempt {
+            exchanges::lock_agents(&mut tx, task).await?;
+            if !exchanges::take_place(&mut tx, key, attempt.started_at).await? {
+                return Ok(Guarded::Done(false));
+            }
+            attempts::insert(&mut tx, attempt).await?;
+        }
         tx.commit().await?;
-        Ok(Guarded::Done(()))
+        self.hints().invited(invitation.agent);
+        Ok(Guarded::Done(true))
     }
 
     /// The finished work is in: the task waits for the buyer's answer until `answer_until`.
@@ -91,27 +105,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
-        end_attempt(&mut tx, attempt.0, attempt.1).await?;
-        let data = json!({ "status": "ready", "revision": delivery.revision, "expires_at": answer_until });
-        let told = tell(&mut tx, claimed.guard(), EventKind::Delivery, Actor::Gavel, data, now).await?;
-        sql!(
-            tx,
-            execute,
-            "UPDATE deliveries SET status = 'ready', ready_at = $2 WHERE id = $1 AND status = 'pending'",
-            delivery.id.uuid(),
-            now
-        )?;
-        answers::insert(&mut tx, delivery.id.uuid(), answer).await?;
-        keep_final_record(&mut tx, delivery.bid, Outcome::Valid).await?;
-        sql!(
-            tx,
-            execute,
-            "UPDATE tasks SET ready_at = $2, expires_at = $2, lease_owner = NULL, lease_until = NULL
-             WHERE id = $1",
-            claimed.task().id.uuid(),
-            answer_until
-        )?;
-        self.conclude(told, tx, &claimed).await
+        attempts::end(&mut tx, attempt.0, attempt.1).await?;
+        let ready = ready(&mut tx, claimed.guard(), delivery, answer, answer_until, now).await?;
+        self.conclude(ready, tx, &claimed).await
     }
 
     /// No usable work came after all sends: delivering -> expired, the money goes back.
@@ -125,6 +121,7 @@ impl Store {
     ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
         set_status(&mut tx, delivery.id, DeliveryStatus::Failed).await?;
+        end_exchange(&mut tx, delivery, outcome, now).await?;
         keep_final_record(&mut tx, delivery.bid, outcome).await?;
         let data = json!({ "status": "failed", "revision": delivery.revision, "outcome": outcome.name() });
         let told = tell(&mut tx, claimed.guard(), EventKind::Delivery, Actor::Gavel, data, now).await?;
@@ -177,6 +174,56 @@ impl Store {
         }
         self.conclude(changed, tx, &claimed).await
     }
+}
+
+/// The finished work is stored and the task waits for the buyer's answer.
+pub(crate) async fn ready(
+    c: &mut Conn,
+    guard: (TaskId, TaskState, Option<i64>),
+    delivery: &Delivery,
+    answer: &Answer,
+    answer_until: Timestamp,
+    now: Timestamp,
+) -> Result<Guarded<()>> {
+    let data = json!({ "status": "ready", "revision": delivery.revision, "expires_at": answer_until });
+    if let Guarded::Lost = tell(c, guard, EventKind::Delivery, Actor::Gavel, data, now).await? {
+        return Ok(Guarded::Lost);
+    }
+    sql!(
+        c,
+        execute,
+        "UPDATE deliveries SET status = 'ready', ready_at = $2 WHERE id = $1 AND status = 'pending'",
+        delivery.id.uuid(),
+        now
+    )?;
+    answers::insert(c, delivery.id.uuid(), answer).await?;
+    end_exchange(c, delivery, Outcome::Valid, now).await?;
+    keep_final_record(c, delivery.bid, Outcome::Valid).await?;
+    // The fence moves: a step that still waits for this call is dropped.
+    sql!(
+        c,
+        execute,
+        "UPDATE tasks SET ready_at = $2, expires_at = $2, lease_owner = NULL, lease_until = NULL, fence = fence + 1
+         WHERE id = $1",
+        delivery.task.uuid(),
+        answer_until
+    )?;
+    Ok(Guarded::Done(()))
+}
+
+async fn end_exchange(c: &mut Conn, delivery: &Delivery, outcome: Outcome, at: Timestamp) -> Result<()> {
+    let row = sql!(
+        c,
+        fetch_optional as (Uuid,),
+        "SELECT invitation_id FROM bids WHERE id = $1",
+        delivery.bid.uuid()
+    )?;
+    if let Some((invitation,)) = row {
+        let ending = Ending { outcome, detail: None, at };
+        exchanges::end_all(c, InvitationId::from_uuid(invitation), &ending).await?;
+        attempts::abandon(c, InvitationId::from_uuid(invitation), &ending).await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn latest(c: &mut Conn, task: TaskId) -> Result<Option<Delivery>> {

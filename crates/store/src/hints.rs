@@ -1,7 +1,7 @@
 //! "Look again": wake-ups after a commit. A hint carries no data and may be lost; every listener reads the
 //! database and polls as the fallback.
 
-use gavel_domain::TaskId;
+use gavel_domain::{AgentId, TaskId};
 use tokio::sync::{Notify, broadcast};
 
 /// Wake-ups for the loop (something is ready), for watchers (something happened to a task) and for steps under way
@@ -11,6 +11,7 @@ pub struct Hints {
     ready: Notify,
     told: broadcast::Sender<TaskId>,
     decided: broadcast::Sender<TaskId>,
+    invited: broadcast::Sender<AgentId>,
 }
 
 /// How many hints a slow watcher may fall behind before it is told to look at everything.
@@ -19,7 +20,12 @@ const BACKLOG: usize = 1024;
 impl Default for Hints {
     fn default() -> Self {
         let channel = || broadcast::Sender::new(BACKLOG);
-        Self { ready: Notify::new(), told: channel(), decided: channel() }
+        Self {
+            ready: Notify::new(),
+            told: channel(),
+            decided: channel(),
+            invited: broadcast::Sender::new(BACKLOG),
+        }
     }
 }
 
@@ -41,6 +47,11 @@ impl Hints {
         self.changed(task);
     }
 
+    /// An agent was asked for something: its worker may fetch it.
+    pub(crate) fn invited(&self, agent: AgentId) {
+        let _ = self.invited.send(agent); // no worker waiting is fine
+    }
+
     /// Waits until something may be ready. A hint given just before is not lost.
     pub async fn ready(&self) {
         self.ready.notified().await;
@@ -49,6 +60,11 @@ impl Hints {
     /// A listener for the events of one task. Subscribe before the first read, or one can fall between.
     pub fn watch(&self, task: TaskId) -> Watch {
         Watch { task, hints: self.told.subscribe() }
+    }
+
+    /// A listener for invitations of some agents. Subscribe before the first look, or one can fall between.
+    pub fn watch_invitations(&self, agents: Vec<AgentId>) -> InvitationWatch {
+        InvitationWatch { agents, hints: self.invited.subscribe() }
     }
 
     /// A listener for decisions on one task, which are few: its own events do not wake a step.
@@ -70,6 +86,27 @@ impl Watch {
         loop {
             match self.hints.recv().await {
                 Ok(task) if task == self.task => return,
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Lagged(_)) => return,
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+}
+
+/// A listener for some agents' invitations.
+#[derive(Debug)]
+pub struct InvitationWatch {
+    agents: Vec<AgentId>,
+    hints: broadcast::Receiver<AgentId>,
+}
+
+impl InvitationWatch {
+    /// Waits until one of the agents may have been invited.
+    pub async fn changed(&mut self) {
+        loop {
+            match self.hints.recv().await {
+                Ok(agent) if self.agents.contains(&agent) => return,
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(_)) => return,
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,

@@ -8,29 +8,38 @@ mod db;
 mod error;
 mod hints;
 mod rows;
+mod exchanges;
+mod letters;
 mod trace;
 
 pub mod accounts;
 pub mod agents;
 pub mod answers;
+pub mod attempts;
 pub mod choices;
 pub mod claim;
 pub mod deliveries;
+pub mod delivery_log;
+pub mod dispatches;
 pub mod events;
 pub mod gallery;
+pub mod health;
 pub mod idempotency;
 pub mod invitations;
 pub mod ledger;
 pub mod meta;
+pub mod pull;
+pub mod results;
 pub mod rounds;
 pub mod scores;
+pub mod secrets;
 pub mod stats;
 pub mod tasks;
 
 pub use claim::{Claimed, Lease};
 pub use db::{Engine, Store};
 pub use error::{Error, Result};
-pub use hints::{Hints, Watch};
+pub use hints::{Hints, InvitationWatch, Watch};
 pub use idempotency::{IdempotencyKey, Once};
 
 /// The answer of a write that is guarded by what the caller read before.

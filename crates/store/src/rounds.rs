@@ -2,9 +2,9 @@
 
 use crate::db::sql;
 use crate::events::{Change, change_state, tell};
-use crate::{Claimed, Guarded, Result, Store};
+use crate::{Claimed, Guarded, Result, Store, exchanges, letters};
 use gavel_domain::event::{Actor, EventKind};
-use gavel_domain::invitation::Invitation;
+use gavel_domain::invitation::{Invitation, Mode};
 use gavel_domain::lifecycle::TaskEvent;
 use gavel_domain::{TaskId, Timestamp};
 use serde_json::json;
@@ -16,6 +16,8 @@ pub struct NewRound {
     pub decision: String,
     /// One per agent picked.
     pub invitations: Vec<Invitation>,
+    /// What every agent is sent, serialised once.
+    pub letter: String,
     /// When the phase ends at the latest.
     pub phase_deadline: Timestamp,
     /// Fewer could be asked than were wanted.
@@ -52,8 +54,10 @@ impl Store {
             task.id.uuid(),
             round.under_supplied
         )?;
+        letters::insert(&mut tx, (task.id, task.round, Mode::Prototype, 0), &round.letter).await?;
         for invitation in &round.invitations {
             insert_invitation(&mut tx, invitation).await?;
+            exchanges::insert(&mut tx, invitation).await?;
         }
         let (id, _, _) = claimed.guard();
         let prototyping = (id, gavel_domain::lifecycle::TaskState::Prototyping, None);
@@ -65,6 +69,7 @@ impl Store {
         }
         tx.commit().await?;
         self.hints().changed(id);
+        round.invitations.iter().for_each(|invitation| self.hints().invited(invitation.agent));
         Ok(Guarded::Done(()))
     }
 

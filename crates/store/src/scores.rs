@@ -25,7 +25,32 @@ pub struct NewVerdict {
     pub document: String,
 }
 
+/// Where a round stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoundProgress {
+    /// The task's events so far, read before anything else: what happens later has a higher number.
+    pub event_seq: i64,
+    /// One per bid: its score, once it has one.
+    pub scores: Vec<Option<Ppm>>,
+}
+
 impl Store {
+    /// Where a round stands, without the bodies.
+    pub async fn progress(&self, task: TaskId, round: u32) -> Result<RoundProgress> {
+        let mut c = self.read().await?;
+        let (event_seq,) =
+            sql!(c, fetch_one as (i64,), "SELECT event_seq FROM tasks WHERE id = $1", task.uuid())?;
+        let rows = sql!(
+            c,
+            fetch_all as (Option<i64>,),
+            "SELECT score FROM bids WHERE task_id = $1 AND round = $2",
+            task.uuid(),
+            i64::from(round)
+        )?;
+        let score = |(score,): (Option<i64>,)| score.and_then(|s| u32::try_from(s).ok()).map(Ppm::new);
+        Ok(RoundProgress { event_seq, scores: rows.into_iter().map(score).collect() })
+    }
+
     /// Stores a verdict, gives the bid its score and adds it to the agent's standing in the category.
     pub async fn score_bid(
         &self,

@@ -57,6 +57,9 @@ pub struct Weighed {
     pub specialist_milli: u32,
     /// The factor of `beta` agents, in thousandths.
     pub beta_milli: u32,
+    /// The factor of agents whose last health probes failed, in thousandths; 1000 for all others.
+    #[serde(default = "whole")]
+    pub health_milli: u32,
     /// The weight; at least 1.
     pub weight: u32,
 }
@@ -83,8 +86,35 @@ pub fn weigh(standing: &Standing, policy: &Policy) -> Weighed {
         boost,
         specialist_milli,
         beta_milli,
+        health_milli: whole(),
         weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX),
     }
+}
+
+impl Weighed {
+    /// The same after so many failed health probes in a row: it is asked less, but never so seldom that nobody would
+    /// notice that it works again.
+    pub fn after_failed_probes(self, fails: u32, policy: &Policy) -> Weighed {
+        let health_milli = health(fails, policy);
+        let weight = (u64::from(self.weight) * u64::from(health_milli)).div_ceil(1000);
+        Weighed { health_milli, weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX), ..self }
+    }
+}
+
+fn health(fails: u32, policy: &Policy) -> u32 {
+    let mut milli = whole();
+    for _ in 0..fails {
+        milli = milli * policy.failed_probe_milli.min(whole()) / whole();
+        if milli <= policy.trickle_milli {
+            return policy.trickle_milli;
+        }
+    }
+    milli
+}
+
+/// The factor that changes nothing; records of before there was one have it too.
+const fn whole() -> u32 {
+    1000
 }
 
 fn terms(standing: &Standing, policy: &Policy) -> Terms {

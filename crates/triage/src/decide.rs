@@ -45,7 +45,9 @@ struct Judged<'a> {
 
 fn judge<'a>(candidate: &'a Candidate, input: &Input, policy: &Policy) -> Judged<'a> {
     let gate = gate(candidate, &input.task, policy);
-    let weighed = gate.is_none().then(|| weigh(&candidate.standing, policy));
+    let weighed = gate
+        .is_none()
+        .then(|| weigh(&candidate.standing, policy).after_failed_probes(candidate.health_fails, policy));
     Judged { candidate, gate, weighed }
 }
 

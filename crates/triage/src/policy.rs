@@ -45,7 +45,14 @@ pub struct Policy {
     pub mixed_milli: u16,
     /// Failed health probes in a row that take an agent out.
     pub health_fails_max: u32,
+    /// What each failed probe in a row leaves of the weight before that, in thousandths.
+    pub failed_probe_milli: u32,
+    /// What failed probes leave at least, in thousandths: one that is never asked could not show that it is back.
+    pub trickle_milli: u32,
 }
+
+/// The least that `trickle_milli` may be.
+const TRICKLE_LEAST_MILLI: u32 = 100;
 
 impl Default for Policy {
     fn default() -> Self {
@@ -68,6 +75,8 @@ impl Default for Policy {
             budget_per_agent: 2500,
             mixed_milli: 300,
             health_fails_max: 3,
+            failed_probe_milli: 500,
+            trickle_milli: 100,
         }
     }
 }
@@ -90,6 +99,9 @@ pub enum PolicyError {
     /// A share is above one.
     #[error("{0} is a share in thousandths: it must be at most 1000")]
     Share(&'static str),
+    /// Failing agents would starve.
+    #[error("trickle_milli must be at least {TRICKLE_LEAST_MILLI} (thousandths)")]
+    Trickle,
     /// A score is above one.
     #[error("benchmark_unknown_ppm must be at most 1000000")]
     Score,
@@ -125,9 +137,14 @@ impl Policy {
             ("beta_milli", self.beta_milli),
             ("reliability_prior_milli", self.reliability_prior_milli),
             ("mixed_milli", u32::from(self.mixed_milli)),
+            ("failed_probe_milli", self.failed_probe_milli),
+            ("trickle_milli", self.trickle_milli),
         ];
         if let Some((name, _)) = shares.into_iter().find(|(_, value)| *value > 1000) {
             return Err(PolicyError::Share(name));
+        }
+        if self.trickle_milli < TRICKLE_LEAST_MILLI {
+            return Err(PolicyError::Trickle);
         }
         if self.benchmark_unknown_ppm > 1_000_000 { Err(PolicyError::Score) } else { Ok(()) }
     }

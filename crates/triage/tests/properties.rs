@@ -112,6 +112,21 @@ proptest! {
     }
 
     #[test]
+    fn failed_probes_only_lower_a_weight_and_leave_a_tenth(
+        score in 1_u32..1_000_000, fails in 0_u32..40, step in 0_u32..=1000, trickle in 100_u32..=1000,
+    ) {
+        let policy = Policy { failed_probe_milli: step, trickle_milli: trickle, ..Policy::default() };
+        prop_assert_eq!(policy.check(), Ok(()));
+        let standing = Standing { scores: vec![score], real_tasks: 20, ..Standing::default() };
+        let well = weigh(&standing, &policy);
+        prop_assert_eq!(well.after_failed_probes(0, &policy), well, "who is well weighs what it weighed");
+        let [now, next] = [fails, fails + 1].map(|fails| well.after_failed_probes(fails, &policy));
+        prop_assert!(next.weight <= now.weight && now.weight <= well.weight);
+        prop_assert!(u64::from(now.weight) * 10 >= u64::from(well.weight) && now.weight >= 1);
+        prop_assert!((trickle..=1000).contains(&now.health_milli));
+    }
+
+    #[test]
     fn a_record_holds_enough_to_draw_again(pool in pools(), seed: u64, money_on: bool) {
         let mut input = input(pool, seed, 6);
         input.task.money_on = money_on;
@@ -265,6 +280,31 @@ fn newcomers_are_boosted_and_beta_weighs_half() {
     assert_eq!(Tier::without_history(10, &policy), Tier::Challenger);
 }
 
+#[test]
+fn each_failed_probe_halves_the_weight_and_the_record_says_so() {
+    let check = |health_fails: u32, expected: Option<(u32, u32)>| {
+        let failing = Candidate { health_fails, ..candidate(1, Tier::Challenger, 1, 600_000) };
+        let record = decide(&input(vec![failing], 7, 3), &Policy::default());
+        let weighed = record.candidates[0].weighed.map(|w| (w.health_milli, w.weight));
+        assert_eq!(weighed, expected, "{health_fails}");
+    };
+    check(0, Some((1000, 541_200)));
+    check(1, Some((500, 270_600)));
+    check(2, Some((250, 135_300)));
+    check(3, None);
+    let patient = Policy { health_fails_max: 9, ..Policy::default() };
+    let much = weigh(&Standing::default(), &patient).after_failed_probes(8, &patient);
+    assert_eq!((much.health_milli, much.weight), (100, 189_420));
+}
+
+#[test]
+fn a_record_of_before_there_was_a_factor_of_health_reads_back() {
+    let weighed = weigh(&Standing::default(), &Policy::default());
+    let mut old = serde_json::to_value(weighed).unwrap();
+    old.as_object_mut().unwrap().remove("health_milli");
+    assert_eq!(serde_json::from_value::<Weighed>(old).unwrap(), weighed);
+}
+
 /// Whole hours count; half a part per million is rounded up (at 2352 hours the value is exactly 7812.5).
 #[test]
 fn recency_halves_in_a_fortnight() {
@@ -298,6 +338,8 @@ fn impossible_policies_are_refused() {
     check(Policy { agents_max: 200, ..shipped() }, Err(PolicyError::Agents));
     check(Policy { budget_per_agent: 0, ..shipped() }, Err(PolicyError::Zero("budget_per_agent")));
     check(Policy { mixed_milli: 1001, ..shipped() }, Err(PolicyError::Share("mixed_milli")));
+    check(Policy { failed_probe_milli: 1001, ..shipped() }, Err(PolicyError::Share("failed_probe_milli")));
+    check(Policy { trickle_milli: 99, ..shipped() }, Err(PolicyError::Trickle));
     check(Policy { benchmark_unknown_ppm: 1_000_001, ..shipped() }, Err(PolicyError::Score));
     assert!(serde_json::from_str::<Policy>(r#"{"newcomer_boots": 3}"#).is_err());
     assert_eq!(serde_json::from_str::<Policy>("{}").unwrap(), shipped());

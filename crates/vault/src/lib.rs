@@ -1,6 +1,7 @@
 //! Secrets: what must be recovered is sealed under one key file, what need not be stored is derived from it, and
 //! keys are made here.
 
+mod callback;
 mod keys;
 mod seal;
 

@@ -9,7 +9,7 @@ use axum::{extract::State, response::Response};
 use gavel_contract::rest::{AgentCreated, NewAgent, ProblemBody};
 use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode, Record, Visibility};
-use gavel_domain::invitation::Probe;
+use gavel_domain::health::Health;
 use gavel_domain::{AgentId, Chance, Money, Timestamp};
 use gavel_vault::{agent_secret_context, new_signing_secret};
 use http::StatusCode;
@@ -22,6 +22,7 @@ const READ_ONLY: &[&str] = &[
     "id",
     "is_active",
     "health",
+    "health_report",
     "real_tasks",
     "reliability",
     "test",
@@ -54,9 +55,8 @@ pub(crate) async fn create(
 }
 
 fn fill(agent: &mut Agent, mut fields: Fields, state: &AppState) -> Result<(), Problem> {
-    fields.require(&["name", "slug", "capabilities", "endpoint_url"]);
+    fields.require(&["name", "slug", "capabilities"]);
     agent.slug = slug(&mut fields).unwrap_or_default();
-    execution_mode(&mut fields);
     let said = agent_fields::read(&mut fields, &state.settings);
     said.apply(agent, &mut fields, &state.settings.catalog);
     fields.finish(READ_ONLY)
@@ -85,8 +85,7 @@ fn blank(developer: &Developer, test: bool, now: Timestamp, chance: &dyn Chance)
         active: true,
         visibility: Visibility::Live,
         paused: false,
-        health_fails: 0,
-        last_probe: Probe::Unknown,
+        health: Health::default(),
         created_at: now,
         activated_at: Some(now),
     }
@@ -100,14 +99,6 @@ fn slug(f: &mut Fields) -> Option<String> {
         f.problem("slug", "must be lowercase letters and digits, words joined by single hyphens");
     }
     Some(slug)
-}
-
-fn execution_mode(f: &mut Fields) {
-    match f.text("execution_mode", 1..=20).as_deref() {
-        None | Some("sync") => {}
-        Some("async" | "pull") => f.problem("execution_mode", "is not available yet; \"sync\" is"),
-        Some(_) => f.problem("execution_mode", "must be \"sync\""),
-    }
 }
 
 #[cfg(test)]
@@ -132,6 +123,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_worker_needs_no_address_until_it_wants_to_be_called() {
+        let world = World::new().await;
+        let mut body = new_agent("atlas");
+        (body["execution_mode"], body["endpoint_url"]) = (json!("pull"), Value::Null);
+        let answer = world.post(world.developer(), PATH, &body).await;
+        assert_eq!((answer.status, &answer.body["endpoint_url"]), (201, &Value::Null), "{}", answer.body);
+        let path = format!("{PATH}/{}", answer.id());
+        let alone = world.patch(world.developer(), &path, &json!({ "execution_mode": "async" })).await;
+        assert_eq!((alone.status, &alone.body["errors"][0]["field"]), (422, &json!("endpoint_url")));
+        let change = json!({ "execution_mode": "async", "endpoint_url": "https://agents.example.com/a" });
+        let changed = world.patch(world.developer(), &path, &change).await;
+        assert_eq!((changed.status, &changed.body["execution_mode"]), (200, &json!("async")));
+    }
+
+    #[tokio::test]
     async fn what_is_refused() {
         let world = World::new().await;
         let check = async |change: Value, field: &str| {
@@ -150,7 +156,8 @@ mod tests {
         check(json!({ "capabilities": [] }), "capabilities").await;
         check(json!({ "capabilities": ["cooking"] }), "capabilities").await;
         check(json!({ "specialist_task_types": ["csv-cleanup-of-nothing"] }), "specialist_task_types").await;
-        check(json!({ "execution_mode": "pull" }), "execution_mode").await;
+        check(json!({ "endpoint_url": null }), "endpoint_url").await;
+        check(json!({ "endpoint_url": null, "execution_mode": "async" }), "endpoint_url").await;
         check(json!({ "execution_mode": "telepathy" }), "execution_mode").await;
         check(json!({ "max_concurrency": 0 }), "max_concurrency").await;
         check(json!({ "min_price_usd": -1 }), "min_price_usd").await;

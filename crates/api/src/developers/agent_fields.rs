@@ -4,7 +4,7 @@ use crate::fields::Fields;
 use crate::state::ApiSettings;
 use gavel_contract::rest::amount::of;
 use gavel_domain::Money;
-use gavel_domain::agent::{Agent, Visibility};
+use gavel_domain::agent::{Agent, ExecutionMode, Visibility};
 use gavel_domain::catalog::Catalog;
 use gavel_domain::limits::SPECIALIST_TYPES_PER_CATEGORY;
 
@@ -29,6 +29,7 @@ pub(super) struct Said {
     pub(super) framework: Option<String>,
     pub(super) model: Option<String>,
     pub(super) endpoint_url: Option<String>,
+    pub(super) execution_mode: Option<ExecutionMode>,
     pub(super) max_concurrency: Option<u32>,
     pub(super) min_price: Option<Money>,
     pub(super) visibility: Option<Visibility>,
@@ -46,6 +47,7 @@ pub(super) fn read(f: &mut Fields, settings: &ApiSettings) -> Said {
         framework: f.text("framework", 1..=WORD_MAX),
         model: f.text("model", 1..=WORD_MAX),
         endpoint_url: endpoint_url(f, settings),
+        execution_mode: execution_mode(f),
         max_concurrency: f.whole("max_concurrency", 1..=CONCURRENCY_MAX),
         min_price: f
             .money_or_plain::<of::MinPrice>(&settings.currency, Money::ZERO..=settings.money.budget_max),
@@ -62,13 +64,20 @@ impl Said {
         set(&mut agent.capabilities, self.capabilities);
         set(&mut agent.specialist_task_types, self.specialist_task_types);
         set(&mut agent.endpoint_url, self.endpoint_url);
+        set(&mut agent.execution_mode, self.execution_mode);
         set(&mut agent.max_concurrency, self.max_concurrency);
         set(&mut agent.min_price, self.min_price);
+        if agent.visibility == Visibility::Hidden && self.visibility.is_some() {
+            f.problem("visibility", "is hidden by the platform; ask its operator to move it back");
+        }
         set(&mut agent.visibility, self.visibility);
         set(&mut agent.paused, self.paused);
         agent.framework = self.framework.or(agent.framework.take());
         agent.model = self.model.or(agent.model.take());
         check_specialist(agent, f, catalog);
+        if agent.endpoint_url.is_empty() && agent.execution_mode != ExecutionMode::Pull {
+            f.require(&["endpoint_url"]);
+        }
     }
 }
 
@@ -104,6 +113,18 @@ fn endpoint_url(f: &mut Fields, settings: &ApiSettings) -> Option<String> {
         f.coded_problem("endpoint_url", refused.code(), refused.to_string());
     }
     Some(url)
+}
+
+fn execution_mode(f: &mut Fields) -> Option<ExecutionMode> {
+    let word = f.text("execution_mode", 1..=WORD_MAX)?;
+    let known = ExecutionMode::ALL.into_iter().find(|mode| mode.name() == word);
+    if known.is_none() {
+        f.problem(
+            "execution_mode",
+            format!("must be one of: {}", ExecutionMode::ALL.map(ExecutionMode::name).join(", ")),
+        );
+    }
+    known
 }
 
 fn visibility(f: &mut Fields) -> Option<Visibility> {

@@ -11,9 +11,9 @@ use gavel_contract::rest::{AgentChanges, AgentResponse, ProblemBody};
 const READ_ONLY: &[&str] = &[
     "id",
     "slug",
-    "execution_mode",
     "is_active",
     "health",
+    "health_report",
     "real_tasks",
     "reliability",
     "test",
@@ -72,6 +72,7 @@ mod tests {
             assert_eq!((answer.status, &answer.body["errors"][0]["field"]), (422, &json!(field)), "{change}");
         };
         check(json!({ "slug": "two", "paused": true }), "slug").await;
+        check(json!({ "health_report": {}, "paused": true }), "health_report").await;
         check(json!({ "endpoint_url": "http://10.0.0.1/", "paused": true }), "endpoint_url").await;
         check(json!({ "paused": "yes" }), "paused").await;
         check(json!({ "specialist_task_types": ["nothing"] }), "specialist_task_types").await;

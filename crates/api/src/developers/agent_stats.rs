@@ -28,6 +28,7 @@ pub(crate) async fn stats(
     Ok(Json(AgentStats {
         agent_id: id.to_string(),
         slug: agent.slug,
+        health_report: render::health(&agent.health),
         totals: totals(&stats, &record),
         scores: stats.scores.iter().map(|(slug, ring)| (slug.clone(), scores(ring))).collect(),
         recent_bids: stats.recent.iter().map(|recent| view(recent, currency)).collect(),
@@ -125,6 +126,7 @@ mod tests {
         let answer = world.get(world.developer(), &path).await;
         assert_eq!((answer.status, &answer.body["totals"]["win_rate"]), (200, &json!(null)));
         assert_eq!(answer.body["recent_bids"], json!([]));
+        assert_eq!(answer.body["health_report"]["status"], "unknown");
         let other = world.key("agent_manager", false, false).await;
         assert_eq!(world.get(&other, &path).await.status, 404);
     }

@@ -1,5 +1,6 @@
 //! Developers and their agents, one endpoint per file.
 
+pub(crate) mod key_rotate;
 pub(crate) mod me;
 pub(crate) mod register;
 
@@ -9,6 +10,13 @@ pub(crate) mod agent_get;
 pub(crate) mod agent_list;
 pub(crate) mod agent_patch;
 pub(crate) mod agent_stats;
+pub(crate) mod deliveries;
+pub(crate) mod delivery_get;
+pub(crate) mod replay;
+pub(crate) mod replay_limits;
+mod stored_call;
+pub(crate) mod secret_promote;
+pub(crate) mod secret_rotate;
 
 use crate::{AppState, auth, problem::Problem};
 use gavel_domain::AgentId;

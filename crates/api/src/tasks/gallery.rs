@@ -6,7 +6,7 @@ use crate::{AppState, extract::TaskPath, problem::Problem, render, reply::Json};
 use axum::extract::State;
 use gavel_contract::rest::{GalleryResponse, InvitationView, ProblemBody, RemixFee};
 use gavel_domain::Money;
-use gavel_store::invitations::Dispatch;
+use gavel_store::dispatches::Dispatch;
 
 /// A task's bids, best first, and how far the agents are
 #[utoipa::path(get, path = "/tasks/{task_id}/bids", tag = "bids",

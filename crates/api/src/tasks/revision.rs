@@ -8,6 +8,7 @@ use crate::{AppState, problem::Problem, render, reply::Json};
 use axum::extract::State;
 use gavel_contract::rest::{ProblemBody, RevisionRequest, TaskDelivery};
 use gavel_domain::DeliveryId;
+use gavel_domain::agent::ExecutionMode;
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::invitation::Mode;
 use gavel_store::choices::Refusal;
@@ -34,7 +35,7 @@ pub(crate) async fn revision(
         revision: latest.revision + 1,
         status: DeliveryStatus::Pending,
         notes: Some(notes),
-        deadline_at: now + settings.timers.call_limit(Mode::Final, &task.brief.category),
+        deadline_at: now + settings.timers.call_limit(ExecutionMode::Sync, Mode::Final, &task.brief.category),
         answer: None,
         ready_at: None,
         ..latest

@@ -1,6 +1,7 @@
 //! One file per command; what they share stands here.
 
 mod check_config;
+mod conformance;
 mod demo;
 mod keys;
 mod ledger;
@@ -24,6 +25,7 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => demo::demo(args).await,
         Command::Run(args) => run::run(args).await,
+        Command::Conformance(args) => conformance::conformance(*args).await,
         Command::Serve(args) => serve::serve(args).await,
         Command::Keys(KeysCommand::Create(args)) => keys::create(args).await,
         Command::Keys(KeysCommand::List(args)) => keys::list(&args).await,

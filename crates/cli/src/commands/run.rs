@@ -15,7 +15,7 @@ use gavel_domain::account::{Developer, Scope};
 use gavel_domain::limits::{AGENTS_MAX, AGENTS_MIN};
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{MoneyMode, Timers};
-use gavel_domain::{DeveloperId, invitation::Mode};
+use gavel_domain::{DeveloperId, agent::ExecutionMode, invitation::Mode};
 use gavel_vault::{Secret, developer_key_context, new_developer_key};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -74,7 +74,9 @@ async fn pick(buyer: &Buyer, wish: &Wish<'_>) -> Result<(), Failure> {
     }
     let Some(Pick::Best) = wish.args.pick else { return Ok(()) };
     let category = wish.task["category"].as_str().unwrap_or_default();
-    let delivery = buyer.finish_best(&gallery, wish.timers.call_limit(Mode::Final, category)).await?;
+    let delivery = buyer
+        .finish_best(&gallery, wish.timers.call_limit(ExecutionMode::Sync, Mode::Final, category))
+        .await?;
     if !wish.args.json {
         report::delivery(&delivery, usize::MAX);
     }

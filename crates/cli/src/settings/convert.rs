@@ -1,31 +1,43 @@
 //! From what is written to what is used.
 
-use super::file::{Activation, LogFormat, MoneyMode, Network, Silence, Timers, Written};
+use super::file::{Activation, Health, LogFormat, MoneyMode, Network, Silence, Timers, Written};
 use super::known::Places;
 use super::{SettingsError, file};
 use crate::catalog;
 use ::config::{Config, File, FileFormat};
 use chrono::TimeDelta;
+use gavel_api::{RequestLimits, ServeLimits};
+use gavel_dispatcher::Caps;
 use gavel_domain::catalog::Catalog;
+use gavel_domain::health::Rules;
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::{BasisPoints, Currency, Money};
+use gavel_orchestrator::probes;
+use gavel_outbound::ExtraRoots;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Everything a running Gavel is told, as plain values. It does not print: the database's URL may hold a password.
 #[derive(Clone)]
 pub struct AppConfig {
     /// Where the API listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// What connections may cost.
+    pub serve: ServeLimits,
+    /// How many requests are carried at once.
+    pub requests: RequestLimits,
     /// The address others know us by; the listening address when absent.
     pub public_url: Option<String>,
     /// The database's URL.
     pub database_url: String,
     /// The file whose key seals secrets; in memory alone when absent (a database in memory has no use for a file).
     pub key_file: Option<PathBuf>,
+    /// How long requests carry the signatures of an agent's old and new secret.
+    pub secret_overlap: TimeDelta,
     /// The one currency.
     pub currency: Currency,
     /// The caller's name in requests to agents.
@@ -34,10 +46,16 @@ pub struct AppConfig {
     pub money: MoneyPolicy,
     /// How long things may take.
     pub timers: policy::Timers,
+    /// The most calls at once.
+    pub caps: Caps,
     /// Which addresses may be dialled.
     pub guard: Guard,
+    /// Who may vouch for agents beside the machine's own authorities.
+    pub roots: ExtraRoots,
     /// What may be asked for.
     pub catalog: Catalog,
+    /// How agents are probed.
+    pub health: probes::Settings,
     /// Whom to ask.
     pub triage: gavel_triage::Policy,
     /// What counts how much when a bid is judged.
@@ -68,6 +86,8 @@ impl AppConfig {
 const USER_AGENT_BYTES: usize = 200;
 /// The longest window a buyer's timer may have, ten years: beyond it a date is more likely a mistake.
 const WINDOW_MINUTES_MAX: u32 = 10 * 366 * 24 * 60;
+/// The longest overlap of two signing secrets, a year: a secret that is not revoked by then was not meant to be.
+const OVERLAP_HOURS_MAX: u16 = 366 * 24;
 /// The longest call or phase, a day: every call holds a connection and memory.
 const CALL_SECONDS_MAX: u32 = 24 * 60 * 60;
 
@@ -76,16 +96,28 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
     let catalog = catalog::shipped()?;
     activation(written.agents.activation, places)?;
+    let triage = triage_policy(&written.triage.policy_file)?;
+    let requests = request_limits(&written.server);
     Ok(AppConfig {
         listen: written.server.listen,
+        serve: serve_limits(&written.server, &requests),
+        requests,
         public_url: public_url(written.server.public_url, places)?,
         key_file: key_file(&written.secrets.key_file, &written.database.url),
+        secret_overlap: secret_overlap(written.secrets.overlap_hours, places)?,
         database_url: database_url(written.database.url, places)?,
         user_agent: user_agent(written.platform.user_agent, places)?,
         money: money(&written.money, &written.budget, &currency, places)?,
         timers: timers(written.timers, &catalog, places)?,
+        caps: Caps {
+            developer: written.dispatch.developer_max.get(),
+            host: written.dispatch.host_max.get(),
+            global: written.dispatch.global_max.get(),
+        },
         guard: guard(&written.network, places)?,
-        triage: triage_policy(&written.triage.policy_file)?,
+        roots: roots(&written.network.ca_file)?,
+        health: health(&written.health, triage.health_fails_max, places)?,
+        triage,
         rubrics: policy_file("judge.policy_file", &written.judge.policy_file, RUBRICS)?,
         agents_min: usize::from(written.triage.agents_min),
         forced_seed: forced_seed(&written.triage.forced_seed, places)?,
@@ -106,6 +138,38 @@ fn activation(activation: Activation, places: &Places) -> Result<(), SettingsErr
             Err(places.value("agents.activation", problem))
         }
     }
+}
+
+fn serve_limits(server: &file::Server, requests: &RequestLimits) -> ServeLimits {
+    ServeLimits {
+        connections: many(server.connections_max),
+        connections_per_address: many(server.connections_per_address_max),
+        header_timeout: span(server.header_seconds),
+        idle: span(server.idle_seconds),
+        stall: span(server.stall_seconds),
+        lifetime: span(server.lifetime_seconds),
+        farewell: requests.longest(),
+        drain: span(server.drain_seconds),
+        ..ServeLimits::default()
+    }
+}
+
+fn request_limits(server: &file::Server) -> RequestLimits {
+    RequestLimits {
+        requests: many(server.requests_max),
+        callbacks: many(server.callbacks_max),
+        long_polls: many(server.long_polls_max),
+        streams: many(server.streams_max),
+        body: span(server.body_seconds),
+    }
+}
+
+fn many(count: NonZeroU32) -> usize {
+    usize::try_from(count.get()).unwrap_or(usize::MAX)
+}
+
+fn span(seconds: impl Into<NonZeroU32>) -> Duration {
+    Duration::from_secs(seconds.into().get().into())
 }
 
 fn public_url(text: String, places: &Places) -> Result<Option<String>, SettingsError> {
@@ -140,6 +204,13 @@ pub(crate) fn key_file(named: &str, database_url: &str) -> Option<PathBuf> {
     let Some(path) = database_url.strip_prefix("sqlite:") else { return Some(PathBuf::from(NAME)) };
     let path = path.trim_start_matches("//");
     (path != ":memory:").then(|| PathBuf::from(path).with_file_name(NAME))
+}
+
+fn secret_overlap(hours: NonZeroU16, places: &Places) -> Result<TimeDelta, SettingsError> {
+    if hours.get() > OVERLAP_HOURS_MAX {
+        return Err(places.value("secrets.overlap_hours", "it must be at most 8784 (a year)"));
+    }
+    Ok(TimeDelta::hours(hours.get().into()))
 }
 
 fn user_agent(text: String, places: &Places) -> Result<String, SettingsError> {
@@ -201,6 +272,9 @@ fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::
             "timers.final_call_seconds_by_category",
             timers.final_call_seconds_by_category,
         )?,
+        async_call: call("timers.async_call_seconds", timers.async_call_seconds)?,
+        acknowledge: call("timers.acknowledge_seconds", timers.acknowledge_seconds)?,
+        pull_lease: call("timers.pull_lease_seconds", timers.pull_lease_seconds)?,
         review_window: window("timers.review_window_minutes", timers.review_window_minutes)?,
         answer_window: window("timers.answer_window_minutes", timers.answer_window_minutes)?,
         on_silence: match timers.on_silence {
@@ -241,6 +315,32 @@ fn guard(network: &Network, places: &Places) -> Result<Guard, SettingsError> {
         ports: network.ports.iter().map(|port| port.get()).collect(),
         own_hosts: own.map(str::to_owned).collect(),
     })
+}
+
+fn health(health: &Health, fails_max: u32, places: &Places) -> Result<probes::Settings, SettingsError> {
+    let every_while_out =
+        seconds("health.recovery_interval_seconds", health.recovery_interval_seconds, places)?;
+    let limit = seconds("health.timeout_seconds", health.timeout_seconds, places)?;
+    Ok(probes::Settings {
+        rules: Rules {
+            fails_max,
+            every: seconds("health.interval_seconds", health.interval_seconds, places)?,
+            every_while_out,
+            hide_after: (health.hide_after_hours > 0)
+                .then(|| TimeDelta::hours(health.hide_after_hours.into())),
+        },
+        limit: limit.to_std().unwrap_or(Duration::MAX), // it is above 0
+        at_once: health.probes_at_once.get().into(),
+    })
+}
+
+fn roots(path: &str) -> Result<ExtraRoots, SettingsError> {
+    if path.is_empty() {
+        return Ok(ExtraRoots::default());
+    }
+    let wrong = |problem: &dyn std::fmt::Display| named("network.ca_file", path, problem);
+    let text = std::fs::read(path).map_err(|e| wrong(&e))?;
+    ExtraRoots::from_pem(&text).map_err(|e| wrong(&e))
 }
 
 fn forced_seed(text: &str, places: &Places) -> Result<Option<u64>, SettingsError> {

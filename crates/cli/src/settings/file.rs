@@ -14,9 +14,11 @@ pub(super) struct Written {
     pub(super) budget: Budget,
     pub(super) money: Money,
     pub(super) timers: Timers,
+    pub(super) dispatch: Dispatch,
     pub(super) network: Network,
     pub(super) secrets: Secrets,
     pub(super) agents: Agents,
+    pub(super) health: Health,
     pub(super) triage: Triage,
     pub(super) judge: Judge,
     pub(super) work: Work,
@@ -28,6 +30,18 @@ pub(super) struct Written {
 pub(super) struct Server {
     pub(super) listen: SocketAddr,
     pub(super) public_url: String,
+    pub(super) connections_max: NonZeroU32,
+    pub(super) connections_per_address_max: NonZeroU32,
+    pub(super) header_seconds: NonZeroU16,
+    pub(super) body_seconds: NonZeroU16,
+    pub(super) idle_seconds: NonZeroU16,
+    pub(super) stall_seconds: NonZeroU16,
+    pub(super) lifetime_seconds: NonZeroU32,
+    pub(super) drain_seconds: NonZeroU16,
+    pub(super) requests_max: NonZeroU32,
+    pub(super) callbacks_max: NonZeroU32,
+    pub(super) long_polls_max: NonZeroU32,
+    pub(super) streams_max: NonZeroU32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,6 +85,9 @@ pub(super) struct Timers {
     pub(super) phase_seconds: NonZeroU32,
     pub(super) prototype_call_seconds: NonZeroU32,
     pub(super) final_call_seconds: NonZeroU32,
+    pub(super) async_call_seconds: NonZeroU32,
+    pub(super) acknowledge_seconds: NonZeroU32,
+    pub(super) pull_lease_seconds: NonZeroU32,
     pub(super) review_window_minutes: NonZeroU32,
     pub(super) answer_window_minutes: NonZeroU32,
     pub(super) on_silence: Silence,
@@ -88,16 +105,26 @@ pub(super) enum Silence {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Dispatch {
+    pub(super) developer_max: NonZeroU32,
+    pub(super) host_max: NonZeroU32,
+    pub(super) global_max: NonZeroU32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Network {
     pub(super) allow: String,
     pub(super) ports: Vec<NonZeroU16>,
     pub(super) own_hosts: String,
+    pub(super) ca_file: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Secrets {
     pub(super) key_file: String,
+    pub(super) overlap_hours: NonZeroU16,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,6 +139,16 @@ pub(super) enum Activation {
     Immediate,
     /// Known, so that whoever asks for it is told more than that the word is wrong.
     Benchmark,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Health {
+    pub(super) interval_seconds: NonZeroU32,
+    pub(super) recovery_interval_seconds: NonZeroU32,
+    pub(super) timeout_seconds: NonZeroU32,
+    pub(super) hide_after_hours: u16,
+    pub(super) probes_at_once: NonZeroU16,
 }
 
 #[derive(Debug, Deserialize)]

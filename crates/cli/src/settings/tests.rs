@@ -1,9 +1,11 @@
 use super::*;
 use chrono::TimeDelta;
+use gavel_domain::agent::ExecutionMode;
 use gavel_domain::invitation::Mode;
 use gavel_domain::policy::{MoneyMode, Silence};
 use gavel_domain::score::Dimension;
 use gavel_domain::{BasisPoints, Money};
+use gavel_outbound::ExtraRoots;
 
 fn with_env(pairs: &[(&str, &str)]) -> Result<AppConfig, SettingsError> {
     let environment = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -25,7 +27,7 @@ fn the_defaults_are_what_the_documentation_says() {
     assert_eq!(config.key_file.unwrap().to_str().unwrap(), "gavel.key");
     assert_eq!((config.money.mode, config.money.fee), (MoneyMode::Off, BasisPoints(1500)));
     assert_eq!(config.money.budget_max, Money::from_minor(50_000));
-    let limit = |mode, category| config.timers.call_limit(mode, category).num_seconds();
+    let limit = |mode, category| config.timers.call_limit(ExecutionMode::Sync, mode, category).num_seconds();
     assert_eq!(limit(Mode::Prototype, "content-writing"), 120);
     assert_eq!(limit(Mode::Prototype, "research-analysis"), 180);
     assert_eq!(limit(Mode::Prototype, "data-spreadsheets"), 180);
@@ -33,6 +35,7 @@ fn the_defaults_are_what_the_documentation_says() {
     assert_eq!(config.timers.review_window, TimeDelta::days(7));
     assert_eq!(config.timers.answer_window, TimeDelta::days(14));
     assert_eq!(config.guard.ports, [443, 8443]);
+    assert_eq!(config.health, gavel_orchestrator::probes::Settings::default());
     assert_eq!((config.forced_seed, config.agents_min), (None, 1));
 }
 
@@ -46,6 +49,8 @@ fn every_key_of_the_defaults_has_a_comment() {
 fn the_shipped_parameters_are_the_crates_own() {
     assert_eq!(defaults().unwrap().triage, gavel_triage::Policy::default());
     assert_eq!(defaults().unwrap().rubrics, gavel_judge::Rubrics::default());
+    assert_eq!(defaults().unwrap().serve, gavel_api::ServeLimits::default());
+    assert_eq!(defaults().unwrap().requests, gavel_api::RequestLimits::default());
 }
 
 #[test]
@@ -85,6 +90,9 @@ fn each_setting_can_be_set_in_the_environment() {
     let rubrics = dir.path().join("judge.toml");
     std::fs::write(&rubrics, ONE_RUBRIC).unwrap();
     let rubrics = rubrics.to_str().unwrap();
+    let authority = dir.path().join("ca.pem");
+    std::fs::write(&authority, ONE_AUTHORITY).unwrap();
+    let authority = authority.to_str().unwrap();
     let mut untested: std::collections::BTreeSet<String> = keys_of_the_defaults();
     let mut check = |key: &str, value: &str, holds: fn(AppConfig) -> bool| {
         let name = format!("GAVEL__{}", key.to_uppercase().replace('.', "__"));
@@ -96,6 +104,20 @@ fn each_setting_can_be_set_in_the_environment() {
     check("server.public_url", "https://g.example/", |c| {
         c.public_url.as_deref() == Some("https://g.example")
     });
+    check("server.connections_max", "9", |c| c.serve.connections == 9);
+    check("server.connections_per_address_max", "9", |c| c.serve.connections_per_address == 9);
+    check("server.header_seconds", "9", |c| c.serve.header_timeout.as_secs() == 9);
+    check("server.body_seconds", "9", |c| {
+        c.requests.body.as_secs() == 9 && c.serve.farewell.as_secs() == 159
+    });
+    check("server.idle_seconds", "9", |c| c.serve.idle.as_secs() == 9);
+    check("server.stall_seconds", "9", |c| c.serve.stall.as_secs() == 9);
+    check("server.lifetime_seconds", "9", |c| c.serve.lifetime.as_secs() == 9);
+    check("server.drain_seconds", "9", |c| c.serve.drain.as_secs() == 9);
+    check("server.requests_max", "9", |c| c.requests.requests == 9);
+    check("server.callbacks_max", "9", |c| c.requests.callbacks == 9);
+    check("server.long_polls_max", "9", |c| c.requests.long_polls == 9);
+    check("server.streams_max", "9", |c| c.requests.streams == 9);
     check("database.url", "postgres://u:p@h/n", |c| c.database_url == "postgres://u:p@h/n");
     check("platform.currency", "AUD", |c| c.currency.suffix() == "aud");
     check("platform.user_agent", "Gavel/2", |c| c.user_agent == "Gavel/2");
@@ -107,24 +129,41 @@ fn each_setting_can_be_set_in_the_environment() {
     check("timers.phase_seconds", "8", |c| c.timers.phase == TimeDelta::seconds(8));
     check("timers.prototype_call_seconds", "5", |c| c.timers.prototype_call == TimeDelta::seconds(5));
     check("timers.final_call_seconds", "6", |c| c.timers.final_call == TimeDelta::seconds(6));
+    check("timers.async_call_seconds", "7", |c| c.timers.async_call == TimeDelta::seconds(7));
+    check("timers.acknowledge_seconds", "2", |c| c.timers.acknowledge == TimeDelta::seconds(2));
+    check("timers.pull_lease_seconds", "3", |c| c.timers.pull_lease == TimeDelta::seconds(3));
+    check("dispatch.developer_max", "5", |c| c.caps.developer == 5);
+    check("dispatch.host_max", "6", |c| c.caps.host == 6);
+    check("dispatch.global_max", "7", |c| c.caps.global == 7);
     check("timers.review_window_minutes", "1", |c| c.timers.review_window == TimeDelta::minutes(1));
     check("timers.answer_window_minutes", "2", |c| c.timers.answer_window == TimeDelta::minutes(2));
     check("timers.on_silence", "expire", |c| c.timers.on_silence == Silence::Expire);
     check("timers.revisions_max", "0", |c| c.timers.revisions_max == 0);
     check("timers.prototype_call_seconds_by_category.research-analysis", "9", |c| {
-        c.timers.call_limit(Mode::Prototype, "research-analysis") == TimeDelta::seconds(9)
+        c.timers.call_limit(ExecutionMode::Sync, Mode::Prototype, "research-analysis")
+            == TimeDelta::seconds(9)
     });
     check("timers.prototype_call_seconds_by_category.data-spreadsheets", "9", |c| {
-        c.timers.call_limit(Mode::Prototype, "data-spreadsheets") == TimeDelta::seconds(9)
+        c.timers.call_limit(ExecutionMode::Sync, Mode::Prototype, "data-spreadsheets")
+            == TimeDelta::seconds(9)
     });
     check("timers.final_call_seconds_by_category.translation", "9", |c| {
-        c.timers.call_limit(Mode::Final, "translation") == TimeDelta::seconds(9)
+        c.timers.call_limit(ExecutionMode::Sync, Mode::Final, "translation") == TimeDelta::seconds(9)
     });
     check("network.allow", "127.0.0.0/8,a.internal:90", |c| c.guard.check_url("http://127.0.0.1:7/").is_ok());
     check("network.ports", "443,9443", |c| c.guard.ports == [443, 9443]);
     check("network.own_hosts", "a.example, b.example", |c| c.guard.own_hosts == ["a.example", "b.example"]);
+    check("network.ca_file", authority, |c| c.roots != ExtraRoots::default());
     check("secrets.key_file", "/k/key", |c| c.key_file.unwrap().to_str() == Some("/k/key"));
+    check("secrets.overlap_hours", "1", |c| c.secret_overlap == TimeDelta::hours(1));
     check("agents.activation", "immediate", |_| true);
+    check("health.interval_seconds", "9", |c| c.health.rules.every == TimeDelta::seconds(9));
+    check("health.recovery_interval_seconds", "8", |c| {
+        c.health.rules.every_while_out == TimeDelta::seconds(8)
+    });
+    check("health.timeout_seconds", "2", |c| c.health.limit.as_secs() == 2);
+    check("health.hide_after_hours", "0", |c| c.health.rules.hide_after.is_none());
+    check("health.probes_at_once", "3", |c| c.health.at_once == 3);
     check("triage.agents_min", "3", |c| c.agents_min == 3);
     check("triage.forced_seed", "18446744073709551615", |c| c.forced_seed == Some(u64::MAX));
     check("triage.policy_file", policy, |c| c.triage.newcomer_boost == 5);
@@ -137,6 +176,18 @@ fn each_setting_can_be_set_in_the_environment() {
     });
     assert_eq!(untested, std::collections::BTreeSet::new(), "settings without a line here");
 }
+
+/// An authority, made for this test; nobody has its key.
+const ONE_AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\n\
+    MIIBbjCCARWgAwIBAgIUdzj4Ha5U3LOE9GiNDRdtwg9zjWswCgYIKoZIzj0EAwIw\n\
+    DDEKMAgGA1UEAwwBVDAgFw0yNjExMjUwNDU0NTVaGA8yMTI2MTEwMTA0NTQ1NVow\n\
+    DDEKMAgGA1UEAwwBVDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABGrOgRJtgvIW\n\
+    gMBHvIgijtu8dZme1OSldDE6EAa+5kQh511q+67/72/8lZerNWdQxQ2gHwTsUrnG\n\
+    CEslQ6X+jvqjUzBRMB0GA1UdDgQWBBTvVsScP0NdzJbfbgaqwq5blmcsYTAfBgNV\n\
+    HSMEGDAWgBTvVsScP0NdzJbfbgaqwq5blmcsYTAPBgNVHRMBAf8EBTADAQH/MAoG\n\
+    CCqGSM49BAMCA0cAMEQCIBBGeYLJjfQ3MgC68EugA+O/X8//9MQNbU5MKjpLmvNE\n\
+    AiBGK7F7QOZQ5+/tAEoi9ehV9K1T2TyZFe5b3dNZ+AijrA==\n\
+    -----END CERTIFICATE-----\n";
 
 /// A table in which originality is everything.
 const ONE_RUBRIC: &str = "[default]\norigin = \"ours\"\ntask_completion = 0\nfactual_accuracy = 0\n\
@@ -182,10 +233,14 @@ fn mistakes_name_the_setting_and_the_place() {
     check("[timers]\nphase_seconds = 0", &["timers.phase_seconds"]);
     check("[timers]\nphase_seconds = -1", &["timers.phase_seconds"]);
     check("[timers]\nphase_seconds = 86401", &["timers.phase_seconds", "at most a day"]);
+    check("[secrets]\noverlap_hours = 8785", &["secrets.overlap_hours", "a year"]);
+    check("[secrets]\noverlap_hours = 0", &["secrets.overlap_hours"]);
     check("[timers]\nreview_window_minutes = 99999999", &["review_window_minutes", "ten years"]);
     check("[timers.prototype_call_seconds_by_category]\nmagic = 3", &["by_category.magic", "no category"]);
     check("[timers.prototype_call_seconds_by_category]\nmarketing = true", &["marketing", "whole number"]);
     check("[timers]\non_silence = \"maybe\"", &["timers.on_silence", "maybe"]);
+    check("[health]\nprobes_at_once = 0", &["health.probes_at_once"]);
+    check("[health]\ntimeout_seconds = 90000", &["health.timeout_seconds", "at most a day"]);
     check("[server]\nlisten = \"here\"", &["server.listen"]);
     check("[server]\nlisten = { port = 3 }", &["server.listen.port"]);
     check("[network]\nports = 443", &["network.ports", "list"]);
@@ -216,6 +271,9 @@ fn mistakes_in_the_environment_are_told_as_such() {
     check("GAVEL__NETWORK__ALLOW", "a b", &["network.allow", "environment"]);
     check("GAVEL__TRIAGE__POLICY_FILE", "/no/such/file", &["triage.policy_file", "/no/such/file"]);
     check("GAVEL__JUDGE__POLICY_FILE", "/no/such/file", &["judge.policy_file", "/no/such/file"]);
+    check("GAVEL__NETWORK__CA_FILE", "/no/such/file", &["network.ca_file", "/no/such/file"]);
+    let no_pem = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    check("GAVEL__NETWORK__CA_FILE", no_pem, &["network.ca_file", "no certificate"]);
     assert!(with_env(&[("GAVEL_OTHER", "x"), ("HOME", "/")]).is_ok(), "other variables are not ours");
 }
 

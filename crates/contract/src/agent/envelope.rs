@@ -7,6 +7,7 @@ use gavel_domain::invitation::Mode;
 use gavel_domain::money::{Currency, Money};
 use gavel_domain::task::{Attachment, Brief};
 use serde_json::{Map, Value, json};
+use std::fmt;
 
 /// Fewest characters of a title that agents are promised.
 pub const TITLE_CHARS_MIN: usize = 5;
@@ -50,6 +51,35 @@ pub fn envelope(
     body.insert("mode".to_owned(), json!(mode.name()));
     body.insert("user_first_name".to_owned(), json!(brief.user_first_name));
     body.insert("output_spec".to_owned(), json!(brief.output_spec));
+    Bytes::from(Value::Object(body).to_string())
+}
+
+/// Where an asynchronous agent's result is to come, and what it is to be signed with.
+#[derive(Clone)]
+pub struct Callback {
+    /// Opaque to the agent.
+    pub url: String,
+    /// A `whsec_` secret for this call alone.
+    pub secret: String,
+    /// Time for the whole exchange, in seconds.
+    pub timeout_seconds: i64,
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Callback(..)")
+    }
+}
+
+/// The three keys that asynchronous agents get beside the twelve.
+pub const CALLBACK_KEYS: [&str; 3] = ["callback_url", "callback_secret", "execution_timeout_seconds"];
+
+/// The envelope of an asynchronous agent: the same, with the three keys of its callback.
+pub fn with_callback(envelope: &[u8], callback: &Callback) -> Bytes {
+    // Ours, so it is an object.
+    let mut body: Map<String, Value> = serde_json::from_slice(envelope).unwrap_or_default();
+    let values = [json!(callback.url), json!(callback.secret), json!(callback.timeout_seconds)];
+    body.extend(CALLBACK_KEYS.map(str::to_owned).into_iter().zip(values));
     Bytes::from(Value::Object(body).to_string())
 }
 
@@ -135,6 +165,21 @@ mod tests {
         let currency = Currency::new(currency).unwrap();
         serde_json::from_slice(&envelope(task, brief, Money::from_minor(2500), &currency, mode, notes))
             .unwrap()
+    }
+
+    #[test]
+    fn asynchronous_agents_get_three_more_keys() {
+        let task = "01890000-0000-7000-8000-000000000001".parse().unwrap();
+        let (currency, price) = (Currency::new("USD").unwrap(), Money::from_minor(2500));
+        let plain = envelope(task, &brief(), price, &currency, Mode::Prototype, None);
+        let (url, secret) = ("https://gavel.example.com/c/1".to_owned(), "whsec_x".to_owned());
+        let callback = Callback { url, secret, timeout_seconds: 600 };
+        assert_eq!(format!("{callback:?}"), "Callback(..)");
+        let mut body: Value = serde_json::from_slice(&with_callback(&plain, &callback)).unwrap();
+        assert_eq!(body.as_object().unwrap().len(), 15);
+        let values = CALLBACK_KEYS.map(|key| body.as_object_mut().unwrap().remove(key).unwrap());
+        assert_eq!(values, [json!("https://gavel.example.com/c/1"), json!("whsec_x"), json!(600)]);
+        assert_eq!(body, serde_json::from_slice::<Value>(&plain).unwrap(), "the twelve are as for everyone");
     }
 
     #[test]

@@ -91,10 +91,12 @@ pub struct NewAgent {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 100)]
     pub model: Option<String>,
-    /// Where its POSTs go.
+    /// Where its POSTs go; needless for an agent whose worker fetches.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
-    pub endpoint_url: String,
-    /// `sync`.
+    pub endpoint_url: Option<String>,
+    /// `sync` (a POST is answered with the work), `async` (it is acknowledged, the work comes by callback) or `pull` (a
+    /// worker fetches); `sync` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_mode: Option<String>,
     /// How many calls it takes at once; 8 when absent.
@@ -141,6 +143,9 @@ pub struct AgentChanges {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub endpoint_url: Option<String>,
+    /// `sync`, `async` or `pull`; calls that are open stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_mode: Option<String>,
     /// How many calls it takes at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1000)]
@@ -176,9 +181,9 @@ pub struct AgentResponse {
     pub framework: Option<String>,
     /// The model behind it.
     pub model: Option<String>,
-    /// Where its POSTs go.
-    pub endpoint_url: String,
-    /// `sync`.
+    /// Where its POSTs go; null for an agent whose worker fetches.
+    pub endpoint_url: Option<String>,
+    /// `sync`, `async` or `pull`.
     pub execution_mode: String,
     /// How many calls it takes at once.
     pub max_concurrency: u32,
@@ -193,6 +198,8 @@ pub struct AgentResponse {
     pub paused: bool,
     /// `passing`, `failing` or `unknown`.
     pub health: String,
+    /// How it is doing, as far as the last probe tells.
+    pub health_report: HealthReport,
     /// Dispatches that count as real tasks.
     pub real_tasks: u32,
     /// Of the last 50 dispatches that count, the share that succeeded; null before the first.
@@ -205,6 +212,25 @@ pub struct AgentResponse {
     pub activated_at: Option<DateTime<Utc>>,
 }
 
+/// How an agent is doing, as far as the last probe tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HealthReport {
+    /// `passing`, `failing` or `unknown`.
+    pub status: String,
+    /// Failed probes in a row; from three on (unless configured otherwise) it is not asked until one passes.
+    pub fails: u32,
+    /// When the last probe began.
+    pub probed_at: Option<DateTime<Utc>>,
+    /// What is wrong, in words.
+    pub problem: Option<String>,
+    /// When the first of the failed probes in a row began.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// The version it last gave itself.
+    pub version: Option<String>,
+    /// In what it describes itself otherwise than it is registered, in words.
+    pub drift: Option<String>,
+}
+
 /// A new agent with the secret that is shown once.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AgentCreated {
@@ -213,6 +239,39 @@ pub struct AgentCreated {
     pub agent: AgentResponse,
     /// `whsec_...`: what its requests are signed with. Shown once.
     pub signing_secret: String,
+}
+
+/// A new signing secret, shown once, that becomes the current one by itself.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SecretRotated {
+    /// The agent.
+    #[schema(format = Uuid)]
+    pub agent_id: String,
+    /// `whsec_...`: the pending secret. Shown once.
+    pub signing_secret: String,
+    /// When it becomes the current one and the old one is revoked; until then requests carry both signatures.
+    pub promotes_at: DateTime<Utc>,
+    /// What to do with it.
+    pub message: String,
+}
+
+/// A pending secret is the current one.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SecretPromoted {
+    /// The agent.
+    #[schema(format = Uuid)]
+    pub agent_id: String,
+    /// Since when; the secret before it is revoked.
+    pub promoted_at: DateTime<Utc>,
+}
+
+/// A new developer key, shown once.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct KeyRotated {
+    /// `ait_...`: what Gavel shows your agents from now on. Shown once; no credential here.
+    pub api_key: String,
+    /// What to do with the key.
+    pub message: String,
 }
 
 /// A developer's agents, oldest first.
@@ -230,6 +289,8 @@ pub struct AgentStats {
     pub agent_id: String,
     /// Its short name.
     pub slug: String,
+    /// How it is doing, as far as the last probe tells.
+    pub health_report: HealthReport,
     /// How its invitations ended, and what they led to.
     pub totals: Totals,
     /// The last judged scores per category.

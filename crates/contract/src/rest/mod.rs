@@ -5,7 +5,9 @@
 pub mod amount;
 mod catalogue;
 mod delivery;
+mod delivery_log;
 mod developer;
+mod door;
 mod event;
 mod explain;
 mod gallery;
@@ -17,10 +19,16 @@ pub use amount::{
 };
 pub use catalogue::{CategoriesResponse, CategoryView, TaskTypeView};
 pub use delivery::{DeliveryView, RevisionRequest, TaskDelivery};
+pub use delivery_log::{
+    DeliveryDetail, DeliveryLog, Fetch, HeaderView, LoggedDelivery, PhaseTimes, ReceivedResponse,
+    ReceivedResult, ReliabilityEffect, ReplayRequest, ReplayResult, SentRequest, TakenAnswer,
+};
 pub use developer::{
     AgentChanges, AgentCreated, AgentList, AgentResponse, AgentStats, CategoryScores, DeveloperRegistered,
-    DeveloperResponse, Earnings, MeResponse, NewAgent, NewDeveloper, RecentBidView, Totals,
+    DeveloperResponse, Earnings, HealthReport, KeyRotated, MeResponse, NewAgent, NewDeveloper, RecentBidView,
+    SecretPromoted, SecretRotated, Totals,
 };
+pub use door::{DeclineWish, FetchedInvitation, FetchedInvitations, LeaseHeld, LeaseWish, ResultTaken};
 pub use event::TaskEventView;
 pub use explain::{CandidateView, ExplainResponse, RoundView};
 pub use gallery::{ArtifactView, BidView, GalleryResponse, InvitationView, Selected};

@@ -7,9 +7,14 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use gavel_contract::agent::answer::Expectation;
 use gavel_dispatcher::transport::{FailureKind, Reply, Request, SendFailure, Transport};
-use gavel_dispatcher::{Call, Credentials, Dispatcher, Journal, Stop};
+use gavel_dispatcher::{
+    Ask, Begun, Call, Credentials, Dispatcher, Ended, Journal, Lanes, Said, Settled, Stop,
+};
+use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{AttemptResult, Mode};
-use gavel_domain::{AgentId, AttemptId, Clock, Currency, InvitationId, Money, TaskId, Timestamp};
+use gavel_domain::{
+    AccountId, AgentId, AttemptId, Clock, Currency, DeveloperId, InvitationId, Money, TaskId, Timestamp,
+};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -121,6 +126,8 @@ pub(crate) fn epoch() -> Timestamp {
 /// Writes second sends down, unless it is told to refuse, to hang or to panic.
 pub(crate) struct Notebook {
     pub(crate) mood: Mood,
+    /// How often a row was asked for while the agent was busy.
+    pub(crate) asked: AtomicUsize,
     /// The numbers of the rows begun.
     pub(crate) begun: Mutex<Vec<u32>>,
     /// The rows completed, with their codes.
@@ -130,6 +137,8 @@ pub(crate) struct Notebook {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Mood {
     Willing,
+    /// So often the agent's places are taken elsewhere.
+    Busy(usize),
     Refusing,
     Hanging,
     Panicking,
@@ -141,15 +150,17 @@ impl Journal for Notebook {
         self.ended.lock().unwrap().push((attempt, result.code.clone()));
     }
 
-    async fn begin(&self, _call: &Call, number: u32) -> Result<AttemptId, Stop> {
+    async fn begin(&self, call: &Call, number: u32) -> Result<Option<(AttemptId, Credentials)>, Stop> {
         match self.mood {
             Mood::Willing => {}
+            Mood::Busy(times) if self.asked.fetch_add(1, SeqCst) < times => return Ok(None),
+            Mood::Busy(_) => {}
             Mood::Refusing => return Err(Stop("the task is closed".to_owned())),
             Mood::Hanging => std::future::pending().await,
             Mood::Panicking => panic!("a scripted bug"),
         }
         self.begun.lock().unwrap().push(number);
-        Ok(attempt(200 + number as u8))
+        Ok(Some((attempt(200 + number as u8), call.credentials.clone())))
     }
 }
 
@@ -168,12 +179,17 @@ pub(crate) fn bench(scripts: &[&[Step]], mood: Mood) -> Bench {
         scripts.iter().enumerate().map(|(n, steps)| (url(n), steps.iter().cloned().collect())).collect();
     let network =
         Arc::new(Script { started, steps: Mutex::new(steps), sent: Mutex::default(), open: Arc::default() });
-    let notebook = Arc::new(Notebook { mood, begun: Mutex::default(), ended: Mutex::default() });
+    let notebook = Arc::new(Notebook {
+        mood,
+        asked: AtomicUsize::new(0),
+        begun: Mutex::default(),
+        ended: Mutex::default(),
+    });
     let clock = Arc::new(PausedClock(started));
     let dispatcher = Dispatcher {
         transport: network.clone(),
         journal: notebook.clone(),
-        lanes: Arc::default(),
+        lanes: Lanes::default(),
         clock: clock.clone(),
     };
     Bench { dispatcher, network, notebook, clock }
@@ -187,19 +203,26 @@ pub(crate) fn url(n: usize) -> String {
 /// A prototype call to agent `n` that must be over `seconds` after the start.
 pub(crate) fn call(n: usize, seconds: i64) -> Call {
     Call {
-        invitation: invitation(n),
-        agent: AgentId::from_uuid(uuid::Uuid::from_u128(n as u128)),
-        max_concurrency: 8,
+        key: ExchangeKey { invitation: invitation(n), mode: Mode::Prototype, revision: 0 },
+        ask: Ask {
+            agent: AgentId::from_uuid(uuid::Uuid::from_u128(n as u128)),
+            agent_max: 8,
+            developer: DeveloperId::from_uuid(uuid::Uuid::from_u128(n as u128)),
+            host: format!("agent{n}.example"),
+            buyer: AccountId::from_uuid(uuid::Uuid::from_u128(5)),
+        },
         task: TaskId::from_uuid(uuid::Uuid::from_u128(7)),
-        mode: Mode::Prototype,
-        revision: 0,
         url: url(n),
         body: Bytes::from_static(b"{\"task\":1}"),
         deadline_at: epoch() + TimeDelta::seconds(seconds),
         deadline_is_own_limit: true,
-        first_attempt: attempt(100 + n as u8),
+        acknowledge_within: None,
         sends_so_far: 0,
-        credentials: Credentials { key: KEY.to_owned(), secrets: vec![SECRET.to_owned()] },
+        credentials: Credentials {
+            key: KEY.to_owned(),
+            secrets: vec![SECRET.to_owned()],
+            callback_secret: None,
+        },
         user_agent: "Test/1".to_owned(),
         expectation: Expectation {
             mode: Mode::Prototype,
@@ -207,6 +230,33 @@ pub(crate) fn call(n: usize, seconds: i64) -> Call {
             currency: Currency::new("USD").unwrap(),
         },
     }
+}
+
+impl Bench {
+    /// The call with its first row written and its place taken, as steps begin calls together.
+    pub(crate) fn begun(&self, call: Call) -> (Call, Option<Begun>) {
+        let place = self.dispatcher.lanes.try_place(&call.ask);
+        let begun = place.map(|place| Begun { attempt: first_attempt(&call), place });
+        (call, begun)
+    }
+}
+
+/// The row of a call's first send.
+pub(crate) fn first_attempt(call: &Call) -> AttemptId {
+    attempt(100 + (call.key.invitation.uuid().as_u128() - 1_000) as u8)
+}
+
+/// How a call ended that was not merely acknowledged.
+pub(crate) fn ended(settled: &Settled) -> &Ended {
+    match &settled.said {
+        Said::Ended(ended) => ended,
+        Said::Acknowledged { .. } => panic!("only acknowledged"),
+    }
+}
+
+/// What came of the last send.
+pub(crate) fn result(settled: &Settled) -> &AttemptResult {
+    &settled.last_send.as_ref().expect("something was sent").1
 }
 
 pub(crate) fn invitation(n: usize) -> InvitationId {

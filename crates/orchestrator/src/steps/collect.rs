@@ -1,38 +1,57 @@
 //! All invited agents are asked at once. Each outcome is stored as it arrives, each bid is judged as it arrives; the
 //! phase ends when its close policy is met, or at its deadline.
+//!
+//! What comes by callback or from a worker is stored by the API. This step sees it when it looks again; while nothing
+//! but that is awaited the task is parked, and any arrival makes it ready.
 
 use crate::call::Letter;
 use crate::journal::StepJournal;
 use crate::steps::score::{self, Yardstick};
 use crate::{Context, error::StepError, pump::Step};
 use futures::StreamExt;
-use gavel_dispatcher::{Call, Settled};
+use gavel_dispatcher::{Begun, Call, Said, Settled};
 use gavel_domain::bid::{Bid, BidStatus};
-use gavel_domain::invitation::{Ending, Outcome};
+use gavel_domain::exchange::Exchange;
+use gavel_domain::invitation::{AttemptResult, Ending, Outcome};
 use gavel_domain::task::{PhaseProgress, Task};
-use gavel_domain::{BidId, InvitationId, Ppm, Timestamp};
-use gavel_store::invitations::{Dispatch, Ended};
+use gavel_domain::{AttemptId, BidId, InvitationId, Ppm, Timestamp};
+use gavel_store::dispatches::Dispatch;
+use gavel_store::invitations::Ended;
 use gavel_store::{Claimed, Guarded};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// How often the step looks for results that came to another replica.
+const LOOK: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
     let task = claimed.task().clone();
+    let mut news = context.store.hints().watch_decisions(task.id);
     let mut phase = Phase::gather(context, &claimed, &task).await?;
-
     let calls = phase.calls(context, &claimed).await?;
+    let mut under_way = calls.len();
     let mut settled = StepJournal::dispatcher(context, &claimed).fan_out(calls);
-    let deadline = tokio::time::sleep(phase.time_left(context));
-    tokio::pin!(deadline);
 
-    while !task.wishes.close.is_met(phase.progress) {
+    while !phase.is_over(context) {
+        if under_way == 0 {
+            let (seen, until) = (phase.seen, phase.next_deadline());
+            return Ok(context.store.park(claimed.lease(), seen, until, context.clock.now()).await?);
+        }
         tokio::select! {
             biased;
-            Some(settled) = settled.next() => phase.record(context, &claimed, settled).await?,
-            () = &mut deadline => break,
+            Some(settled) = settled.next() => {
+                under_way -= 1;
+                phase.record(context, &claimed, settled).await?;
+            }
+            () = news.changed() => phase.catch_up(context, &claimed).await?,
+            () = tokio::time::sleep(phase.next_look(context)) => phase.catch_up(context, &claimed).await?,
         }
     }
+    phase.judge(context, &claimed).await?; // also what was accepted in the last moment
+    close(context, claimed, &task).await
+}
 
+async fn close(context: &Context, claimed: Claimed, task: &Task) -> Step {
     let now = context.clock.now();
     let in_time = task.expires_at.is_none_or(|until| now < until);
     let open_become = if in_time { Outcome::Superseded } else { Outcome::Late };
@@ -47,49 +66,97 @@ struct Phase<'a> {
     yardstick: Yardstick,
     open: BTreeMap<InvitationId, Dispatch>,
     progress: PhaseProgress,
+    /// The task's events when all this was read.
+    seen: i64,
 }
 
 impl<'a> Phase<'a> {
     async fn gather(context: &Context, claimed: &Claimed, task: &'a Task) -> Result<Self, StepError> {
+        let progress = PhaseProgress { open: 0, bids: 0, best: None };
         let yardstick = Yardstick::new(context, task);
-        for bid in context.store.unscored_bids(task.id, task.round).await? {
-            score::bid(context, claimed, &yardstick, &bid).await?;
-        }
-        let bids = context.store.gallery(task.id).await?;
-        let of_round = bids.iter().filter(|g| g.bid.round == task.round);
-        let scores: Vec<Option<Ppm>> = of_round.map(|g| g.bid.score).collect();
-        let dispatches = context.store.dispatches(task.id, task.round).await?;
-        let open: BTreeMap<_, _> = dispatches
-            .into_iter()
-            .filter(|dispatch| dispatch.invitation.ended.is_none())
-            .map(|dispatch| (dispatch.invitation.id, dispatch))
-            .collect();
-        let best = scores.iter().flatten().max().copied();
-        let progress = PhaseProgress { open: open.len(), bids: scores.len(), best };
-        Ok(Phase { task, yardstick, open, progress })
+        let mut phase = Phase { task, yardstick, open: BTreeMap::new(), progress, seen: 0 };
+        phase.catch_up(context, claimed).await?;
+        Ok(phase)
     }
 
-    /// The calls to be made now, their attempts written. A send that was lost with an earlier process counts.
-    async fn calls(&mut self, context: &Context, claimed: &Claimed) -> Result<Vec<Call>, StepError> {
+    /// Has what came in judged, ends what is overdue, and reads where the phase stands.
+    async fn catch_up(&mut self, context: &Context, claimed: &Claimed) -> Step {
+        self.judge(context, claimed).await?;
+        let round = context.store.progress(self.task.id, self.task.round).await?;
+        let dispatches = context.store.dispatches(self.task.id, self.task.round).await?;
+        let open = dispatches.into_iter().filter(|dispatch| dispatch.invitation.ended.is_none());
+        self.open = open.map(|dispatch| (dispatch.invitation.id, dispatch)).collect();
+        self.seen = round.event_seq;
+        self.progress = PhaseProgress {
+            open: self.open.len(),
+            bids: round.scores.len(),
+            best: round.scores.iter().flatten().max().copied(),
+        };
+        self.end_overdue(context, claimed).await
+    }
+
+    /// Judges the bids that the API stored.
+    async fn judge(&self, context: &Context, claimed: &Claimed) -> Step {
+        for bid in context.store.unscored_bids(self.task.id, self.task.round).await? {
+            score::bid(context, claimed, &self.yardstick, &bid).await?;
+        }
+        Ok(())
+    }
+
+    /// Exchanges that end elsewhere than in a send of ours, and whose deadline has passed.
+    async fn end_overdue(&mut self, context: &Context, claimed: &Claimed) -> Step {
+        let now = context.clock.now();
+        let overdue = |exchange: &&Exchange| !exchange.awaits_send() && exchange.deadline_at < now;
+        let due = self.open.values().filter(|d| d.exchange.as_ref().filter(overdue).is_some());
+        for dispatch in due.cloned().collect::<Vec<_>>() {
+            let Some(exchange) = &dispatch.exchange else { continue };
+            let ended = ended(&dispatch, exchange.unanswered(now), None, None);
+            self.end(context, claimed, &ended).await?;
+        }
+        Ok(())
+    }
+
+    /// The calls to be made now. Those whose agents have a place free are begun, their attempts written together; the
+    /// others wait for their turn. A send that was lost with an earlier process counts.
+    async fn calls(
+        &mut self,
+        context: &Context,
+        claimed: &Claimed,
+    ) -> Result<Vec<(Call, Option<Begun>)>, StepError> {
         let letter = Letter::prototype(context, self.task);
         let now = context.clock.now();
-        let (mut calls, mut attempts) = (Vec::new(), Vec::new());
-        for dispatch in self.open.values() {
-            let sendable = dispatch.sends < gavel_domain::limits::SENDS_MAX;
-            let attempt = match dispatch.open_attempt {
-                Some(last) if !sendable => last,
-                _ => {
-                    attempts.push(letter.attempt(context, dispatch, now));
-                    attempts[attempts.len() - 1].id
-                }
+        let (mut calls, mut attempts, mut places) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for (&id, dispatch) in &self.open {
+            let Some(exchange) = dispatch.exchange.as_ref().filter(|exchange| exchange.awaits_send()) else {
+                continue;
             };
-            let deadline = (dispatch.invitation.deadline_at, dispatch.invitation.deadline_is_own_limit);
-            calls.push(letter.call(context, dispatch, attempt, deadline)?);
+            let deadline = (exchange.deadline_at, exchange.deadline_is_own_limit);
+            let call = letter.call(context, dispatch, deadline)?;
+            let sendable = dispatch.sends < gavel_domain::limits::SENDS_MAX && exchange.deadline_at > now;
+            if let Some(place) = sendable.then(|| context.lanes.try_place(&call.ask)).flatten() {
+                let attempt = letter.attempt(context, dispatch, now);
+                places.insert(attempt.id, place);
+                attempts.push(attempt);
+            }
+            calls.push((id, call));
         }
-        match context.store.begin_attempts(claimed.lease(), &attempts).await? {
-            Guarded::Done(()) => Ok(calls),
-            Guarded::Lost => Ok(Vec::new()), // the loop notices and drops this step
-        }
+        let begun = match attempts.is_empty() {
+            true => Vec::new(),
+            false => match context.store.begin_attempts(claimed.lease(), &attempts).await? {
+                Guarded::Done(begun) => begun,
+                Guarded::Lost => return Ok(Vec::new()), // the loop notices and drops this step
+            },
+        };
+        let mut begun: BTreeMap<InvitationId, Begun> = attempts
+            .iter()
+            .filter(|attempt| begun.contains(&attempt.id))
+            .filter_map(|a| Some((a.invitation, Begun { attempt: a.id, place: places.remove(&a.id)? })))
+            .collect();
+        Ok(calls.into_iter().map(|(id, call)| (call, begun.remove(&id))).collect())
+    }
+
+    fn is_over(&self, context: &Context) -> bool {
+        self.task.wishes.close.is_met(self.progress) || self.time_left(context).is_zero()
     }
 
     fn time_left(&self, context: &Context) -> Duration {
@@ -97,46 +164,84 @@ impl<'a> Phase<'a> {
         (until - context.clock.now()).to_std().unwrap_or_default()
     }
 
-    /// Stores one outcome and judges the bid, if there is one.
+    /// Whether something is awaited that comes to the API.
+    fn awaits_the_door(&self) -> bool {
+        self.open.values().any(|d| d.exchange.as_ref().is_some_and(|exchange| !exchange.awaits_send()))
+    }
+
+    /// How long until the step looks again by itself: hints may be lost, and other replicas give none.
+    fn next_look(&self, context: &Context) -> Duration {
+        let left = self.time_left(context);
+        if self.awaits_the_door() { left.min(LOOK) } else { left }
+    }
+
+    /// When something must end, whatever arrives until then.
+    fn next_deadline(&self) -> Timestamp {
+        let exchanges = self.open.values().filter_map(|dispatch| dispatch.exchange.as_ref());
+        // A result at the very instant still counts.
+        let own = exchanges.map(|exchange| exchange.deadline_at + chrono::TimeDelta::milliseconds(1));
+        own.chain(self.task.expires_at).min().unwrap_or(Timestamp::MAX_UTC)
+    }
+
+    /// Stores what came of one call and judges the bid, if there is one.
     async fn record(&mut self, context: &Context, claimed: &Claimed, settled: Settled) -> Step {
-        let Some(dispatch) = self.open.remove(&settled.invitation) else { return Ok(()) };
-        let ended = ended(context, self.task, &dispatch, settled);
-        if let Guarded::Lost = context.store.end_invitation(claimed, &ended).await? {
-            return Ok(());
+        let Some(dispatch) = self.open.get(&settled.key.invitation).cloned() else { return Ok(()) };
+        match settled.said {
+            Said::Acknowledged { .. } => {
+                if let Some((attempt, result)) = &settled.last_send {
+                    context.store.acknowledge(settled.key, *attempt, result).await?;
+                }
+                self.catch_up(context, claimed).await
+            }
+            Said::Ended(said) => {
+                let said = *said;
+                let at = settled.last_send.as_ref().map_or_else(|| context.clock.now(), |(_, r)| r.ended_at);
+                let detail = (said.outcome != Outcome::Valid).then_some(said.code);
+                let ending = Ending { outcome: said.outcome, detail, at };
+                let bid = said.answer.map(|answer| Bid {
+                    id: BidId::new(at, &*context.chance),
+                    task: self.task.id,
+                    round: self.task.round,
+                    invitation: dispatch.invitation.id,
+                    agent: dispatch.invitation.agent,
+                    answer,
+                    status: BidStatus::Received,
+                    score: None,
+                    presented: false,
+                    received_at: at,
+                });
+                self.end(context, claimed, &ended(&dispatch, ending, bid, settled.last_send)).await
+            }
         }
-        self.progress.open -= 1;
-        if let Some(bid) = ended.bid {
+    }
+
+    async fn end(&mut self, context: &Context, claimed: &Claimed, ended: &Ended) -> Step {
+        self.open.remove(&ended.invitation);
+        self.progress.open = self.open.len();
+        if let Guarded::Lost = context.store.end_invitation(claimed, ended).await? {
+            return Ok(()); // it has its outcome already, or the loop notices that the claim is gone
+        }
+        if let Some(bid) = &ended.bid {
             self.progress.bids += 1;
-            let score = score::bid(context, claimed, &self.yardstick, &bid).await?;
+            let score: Option<Ppm> = score::bid(context, claimed, &self.yardstick, bid).await?;
             self.progress.best = self.progress.best.max(score);
         }
         Ok(())
     }
 }
 
-fn ended(context: &Context, task: &Task, dispatch: &Dispatch, settled: Settled) -> Ended {
-    let at: Timestamp = settled.result.ended_at;
-    let answer = settled.ended.answer;
-    let outcome = settled.ended.outcome;
-    let detail = (outcome != Outcome::Valid).then_some(settled.ended.code);
+fn ended(
+    dispatch: &Dispatch,
+    ending: Ending,
+    bid: Option<Bid>,
+    attempt: Option<(AttemptId, AttemptResult)>,
+) -> Ended {
     Ended {
         invitation: dispatch.invitation.id,
         agent: dispatch.invitation.agent,
         agent_slug: dispatch.agent_slug.clone(),
-        last_probe: dispatch.last_probe,
-        ending: Ending { outcome, detail, at },
-        bid: answer.map(|answer| Bid {
-            id: BidId::new(at, &*context.chance),
-            task: task.id,
-            round: task.round,
-            invitation: dispatch.invitation.id,
-            agent: dispatch.invitation.agent,
-            answer,
-            status: BidStatus::Received,
-            score: None,
-            presented: false,
-            received_at: at,
-        }),
-        attempt: Some((settled.attempt, settled.result)),
+        ending,
+        bid,
+        attempt,
     }
 }

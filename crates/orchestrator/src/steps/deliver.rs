@@ -4,15 +4,19 @@
 use crate::call::Letter;
 use crate::journal::StepJournal;
 use crate::{Context, error::StepError, pump::Step};
-use gavel_dispatcher::Settled;
+use chrono::TimeDelta;
+use gavel_dispatcher::{Begun, Said, Settled};
 use gavel_domain::Timestamp;
+use gavel_domain::agent::ExecutionMode;
 use gavel_domain::bid::Bid;
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
+use gavel_domain::exchange::{Exchange, ExchangeKey};
 use gavel_domain::invitation::{Mode, Outcome};
 use gavel_domain::limits::SENDS_MAX;
 use gavel_domain::policy::Silence;
-use gavel_store::invitations::Dispatch;
+use gavel_store::dispatches::Dispatch;
 use gavel_store::{Claimed, Guarded};
+use std::time::Duration;
 
 pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
     let task = claimed.task().id;
@@ -30,32 +34,99 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
     }
 }
 
-/// Makes the final call and records what came of it.
+/// Makes the final call and records what came of it. While its result is awaited at our door the task is parked; the
+/// result makes it ready.
 async fn finish(context: &Context, claimed: Claimed, delivery: Delivery) -> Step {
     let Some((winner, dispatch)) = winner(context, &claimed, &delivery).await? else {
         return fail(context, claimed, &delivery, Outcome::PlatformFault).await;
     };
-    // Before the limit runs and before a send is written down: whoever waits has not been asked.
-    let place = context.lanes.place(dispatch.invitation.agent, dispatch.max_concurrency).await;
     let now = context.clock.now();
-    let delivery =
-        Delivery { deadline_at: deadline(context, &claimed, &delivery, &dispatch, now), ..delivery };
-    if dispatch.sends >= SENDS_MAX || delivery.deadline_at <= now {
-        return fail(context, claimed, &delivery, Outcome::PlatformFault).await; // we were away too long
+    match &dispatch.exchange {
+        Some(Exchange { ended: Some(ended), .. }) => {
+            let outcome = ended.outcome;
+            fail(context, claimed, &delivery, outcome).await
+        }
+        Some(exchange) if !exchange.awaits_send() && exchange.deadline_at < now => {
+            let outcome = exchange.unanswered(now).outcome;
+            fail(context, claimed, &delivery, outcome).await
+        }
+        Some(exchange) if !exchange.awaits_send() => {
+            wait_for_result(context, claimed, exchange.deadline_at).await
+        }
+        _ => call(context, claimed, delivery, (winner, dispatch)).await,
     }
+}
 
+async fn call(
+    context: &Context,
+    claimed: Claimed,
+    delivery: Delivery,
+    (winner, dispatch): (Bid, Dispatch),
+) -> Step {
     let task = claimed.task().clone();
-    let notes = delivery.notes.as_deref();
-    let letter = Letter::finishing(context, &task, delivery.revision, winner.answer.price, notes);
-    let attempt = letter.attempt(context, &dispatch, now);
-    let call = letter.call(context, &dispatch, attempt.id, (delivery.deadline_at, true))?;
-    if let Guarded::Lost = context.store.begin_final_call(&claimed, &delivery, &attempt).await? {
-        return Ok(());
-    }
-    let settled = StepJournal::dispatcher(context, &claimed).exchange_in(place, &call).await;
-
+    let letter =
+        Letter::finishing(context, &task, delivery.revision, winner.answer.price, delivery.notes.as_deref());
+    let Some((delivery, begun)) = begin(context, &claimed, delivery, (&letter, &dispatch)).await? else {
+        return Ok(()); // the loop notices that the claim is gone
+    };
+    let begun = match begun {
+        Beginning::Sent(begun) => begun,
+        Beginning::ToBeFetched => return wait_for_result(context, claimed, delivery.deadline_at).await,
+        Beginning::TooLate => return fail(context, claimed, &delivery, Outcome::PlatformFault).await,
+    };
+    let call = letter.call(context, &dispatch, (delivery.deadline_at, true))?;
+    let settled = StepJournal::dispatcher(context, &claimed).exchange(&call, Some(begun)).await;
     record(context, claimed, &delivery, settled).await
 }
+
+/// How a final call begins.
+enum Beginning {
+    /// Its attempt is written and its place is taken.
+    Sent(Begun),
+    /// A worker will fetch it.
+    ToBeFetched,
+    /// We were away too long.
+    TooLate,
+}
+
+/// Waits for a place before the limit runs and before a send is written down: a winner that is busy has not been
+/// asked. `None`: the claim is gone.
+async fn begin(
+    context: &Context,
+    claimed: &Claimed,
+    delivery: Delivery,
+    (letter, dispatch): (&Letter<'_>, &Dispatch),
+) -> Result<Option<(Delivery, Beginning)>, StepError> {
+    let text = letter.text();
+    loop {
+        let fetched = dispatch.execution_mode == ExecutionMode::Pull;
+        let place = match fetched {
+            true => None,
+            false => Some(context.lanes.place(&letter.ask(dispatch)).await),
+        };
+        let now = context.clock.now();
+        let deadline_at = deadline(context, claimed, &delivery, dispatch, now);
+        let delivery = Delivery { deadline_at, ..delivery.clone() };
+        if dispatch.sends >= SENDS_MAX || deadline_at <= now {
+            return Ok(Some((delivery, Beginning::TooLate)));
+        }
+        let attempt = place.is_some().then(|| letter.attempt(context, dispatch, now));
+        let letter = (&dispatch.invitation, text.as_str());
+        match context.store.begin_final_call(claimed, &delivery, letter, attempt.as_ref()).await? {
+            Guarded::Lost => return Ok(None),
+            Guarded::Done(true) => {
+                let begun = attempt.zip(place).map(|(a, place)| Begun { attempt: a.id, place });
+                let beginning = begun.map_or(Beginning::ToBeFetched, Beginning::Sent);
+                return Ok(Some((delivery, beginning)));
+            }
+            Guarded::Done(false) => drop(place), // busy with calls of another process, or of one before
+        }
+        tokio::time::sleep(BUSY_ELSEWHERE).await;
+    }
+}
+
+/// How long before a winner that was busy elsewhere is asked for again.
+const BUSY_ELSEWHERE: Duration = Duration::from_millis(500);
 
 async fn winner(
     context: &Context,
@@ -63,7 +134,8 @@ async fn winner(
     delivery: &Delivery,
 ) -> Result<Option<(Bid, Dispatch)>, StepError> {
     let Some(bid) = context.store.selected_bid(claimed.task().id).await? else { return Ok(None) };
-    let dispatch = context.store.final_dispatch(bid.invitation, delivery.revision).await?;
+    let key = ExchangeKey { invitation: bid.invitation, mode: Mode::Final, revision: delivery.revision };
+    let dispatch = context.store.dispatch(key).await?;
     Ok(dispatch.map(|dispatch| (bid, dispatch)))
 }
 
@@ -78,20 +150,41 @@ fn deadline(
     if dispatch.sends > 0 {
         return delivery.deadline_at;
     }
-    now + context.settings.timers.call_limit(Mode::Final, &claimed.task().brief.category)
+    let category = &claimed.task().brief.category;
+    now + context.settings.timers.call_limit(dispatch.execution_mode, Mode::Final, category)
 }
 
 async fn record(context: &Context, claimed: Claimed, delivery: &Delivery, settled: Settled) -> Step {
-    let Some(answer) = &settled.ended.answer else {
-        context.store.end_attempt(settled.attempt, &settled.result).await?;
-        return fail(context, claimed, delivery, settled.ended.outcome).await;
+    let ended = match settled.said {
+        Said::Ended(ended) => *ended,
+        Said::Acknowledged { .. } => {
+            if let Some((attempt, result)) = &settled.last_send {
+                context.store.acknowledge(settled.key, *attempt, result).await?;
+            }
+            return wait_for_result(context, claimed, delivery.deadline_at).await;
+        }
     };
     let now = context.clock.now();
-    let until = now + context.settings.timers.answer_window;
-    let last_send = (settled.attempt, &settled.result);
-    let _: Guarded<()> =
-        context.store.delivery_ready(claimed, delivery, answer, last_send, until, now).await?;
-    Ok(())
+    match (ended.answer, settled.last_send) {
+        (Some(answer), Some((attempt, result))) => {
+            let (until, last_send) = (now + context.settings.timers.answer_window, (attempt, &result));
+            let _: Guarded<()> =
+                context.store.delivery_ready(claimed, delivery, &answer, last_send, until, now).await?;
+            Ok(())
+        }
+        (_, last_send) => {
+            if let Some((attempt, result)) = last_send {
+                context.store.end_attempt(attempt, &result).await?;
+            }
+            fail(context, claimed, delivery, ended.outcome).await
+        }
+    }
+}
+
+/// Parks the task until its result is at our door, or too late. A result at the very instant still counts.
+async fn wait_for_result(context: &Context, claimed: Claimed, deadline_at: Timestamp) -> Step {
+    let until = deadline_at + TimeDelta::milliseconds(1);
+    Ok(context.store.release(claimed.lease(), Some(until)).await?)
 }
 
 async fn fail(context: &Context, claimed: Claimed, delivery: &Delivery, outcome: Outcome) -> Step {

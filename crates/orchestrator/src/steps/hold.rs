@@ -2,6 +2,7 @@
 
 use crate::{Context, error::StepError, pump::Step};
 use gavel_domain::DeliveryId;
+use gavel_domain::agent::ExecutionMode;
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::invitation::Mode;
 use gavel_store::Claimed;
@@ -20,7 +21,8 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
         revision: 0,
         status: DeliveryStatus::Pending,
         notes: None,
-        deadline_at: now + context.settings.timers.call_limit(Mode::Final, &task.brief.category),
+        deadline_at: now
+            + context.settings.timers.call_limit(ExecutionMode::Sync, Mode::Final, &task.brief.category),
         answer: None,
         ready_at: None,
     };

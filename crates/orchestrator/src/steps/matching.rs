@@ -1,10 +1,11 @@
 //! Whom do we ask? Everything triage needs is gathered, it decides, and the decision is stored with every invitation
 //! before anything is sent.
 
-use crate::{Context, error::StepError, pump::Step};
+use crate::call::Letter;
+use crate::{Context, error::StepError, probes, pump::Step};
 use chrono::TimeDelta;
 use gavel_dispatcher::plan::deadline_for;
-use gavel_domain::agent::Visibility;
+use gavel_domain::agent::{ExecutionMode, Visibility};
 use gavel_domain::invitation::{Invitation, Mode};
 use gavel_domain::policy::MoneyMode;
 use gavel_domain::task::Task;
@@ -12,7 +13,8 @@ use gavel_domain::{AgentId, InvitationId, Money, Timestamp};
 use gavel_store::agents::Facts;
 use gavel_store::rounds::NewRound;
 use gavel_store::{Claimed, Guarded};
-use gavel_triage::{Candidate, Input, Record, Standing, TaskFacts, Tier, decide, seed};
+use gavel_triage::{Candidate, Chosen, Input, Record, Standing, TaskFacts, Tier, decide, seed};
+use std::collections::BTreeMap;
 
 /// Boosted dispatches are counted over this long.
 const BOOST_WINDOW: TimeDelta = TimeDelta::days(30);
@@ -26,7 +28,7 @@ pub(crate) async fn start(context: &Context, claimed: Claimed) -> Step {
 /// matching -> prototyping, or expired when nobody can be asked.
 pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
     let now = context.clock.now();
-    let input = gather(context, claimed.task(), now).await?;
+    let (input, asked_how) = gather(context, claimed.task(), now).await?;
 
     let record = decide(&input, &context.settings.triage);
     let decision =
@@ -37,23 +39,30 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
         return Ok(());
     }
 
-    let round = round(context, claimed.task(), &record, decision, now)?;
+    let round = round(context, claimed.task(), (&record, &asked_how), decision, now)?;
+    let asked: Vec<AgentId> = round.invitations.iter().map(|invitation| invitation.agent).collect();
     let _: Guarded<()> = context.store.record_round(claimed, round, now).await?;
+    probes::before_dispatch(context, asked); // beside the dispatch, never before it
     Ok(())
 }
 
-async fn gather(context: &Context, task: &Task, now: Timestamp) -> Result<Input, StepError> {
+/// How each candidate wants to be asked.
+type AskedHow = BTreeMap<AgentId, ExecutionMode>;
+
+async fn gather(context: &Context, task: &Task, now: Timestamp) -> Result<(Input, AskedHow), StepError> {
     let category = &task.brief.category;
     let (facts, no_capability) = context.store.candidates(category, task.test, now - BOOST_WINDOW).await?;
     let secret = context.vault.derive("triage");
-    Ok(Input {
+    let asked_how = facts.iter().map(|facts| (facts.agent.id, facts.agent.execution_mode)).collect();
+    let input = Input {
         task: task_facts(context, task),
         candidates: facts.into_iter().map(|facts| candidate(context, task, facts, now)).collect(),
         no_capability,
         agents: task.wishes.agents,
         experimentation_milli: task.wishes.experimentation_milli,
         seed: context.settings.forced_seed.unwrap_or_else(|| seed(&secret, task.id, task.round)),
-    })
+    };
+    Ok((input, asked_how))
 }
 
 fn task_facts(context: &Context, task: &Task) -> TaskFacts {
@@ -86,7 +95,7 @@ fn candidate(context: &Context, task: &Task, facts: Facts, now: Timestamp) -> Ca
         active: agent.active && !agent.paused,
         visible: matches!(agent.visibility, Visibility::Live | Visibility::Beta),
         declines_type: false,
-        health_fails: agent.health_fails,
+        health_fails: agent.health.fails,
         in_flight,
         max_concurrency: agent.max_concurrency,
         min_price_minor: agent.min_price.minor(),
@@ -108,20 +117,19 @@ fn candidate(context: &Context, task: &Task, facts: Facts, now: Timestamp) -> Ca
 fn round(
     context: &Context,
     task: &Task,
-    record: &Record,
+    (record, asked_how): (&Record, &AskedHow),
     decision: String,
     now: Timestamp,
 ) -> Result<NewRound, StepError> {
+    let chosen: Vec<(&Chosen, AgentId)> =
+        record.chosen.iter().map(|chosen| Ok((chosen, id_of(chosen)?))).collect::<Result<_, StepError>>()?;
+    let how = |agent: AgentId| asked_how.get(&agent).copied().unwrap_or(ExecutionMode::Sync);
     let timers = &context.settings.timers;
-    let phase_deadline = now + timers.phase;
-    let deadline =
-        deadline_for(now, timers.call_limit(Mode::Prototype, &task.brief.category), Some(phase_deadline));
-    let invitation = |chosen: &gavel_triage::Chosen| {
-        let agent: AgentId = chosen
-            .agent
-            .parse()
-            .map_err(|_| StepError::Missing(format!("triage chose {}, no agent's id", chosen.agent)))?;
-        Ok(Invitation {
+    let phase_deadline = now + timers.phase_limit(chosen.iter().map(|(_, agent)| how(*agent)));
+    let invitation = |(chosen, agent): (&Chosen, AgentId)| {
+        let limit = timers.call_limit(how(agent), Mode::Prototype, &task.brief.category);
+        let deadline = deadline_for(now, limit, phase_deadline);
+        Invitation {
             id: InvitationId::new(now, &*context.chance),
             task: task.id,
             round: task.round,
@@ -131,12 +139,18 @@ fn round(
             deadline_is_own_limit: deadline.is_own_limit,
             boosted: chosen.boosted,
             ended: None,
-        })
+        }
     };
     Ok(NewRound {
         decision,
-        invitations: record.chosen.iter().map(invitation).collect::<Result<_, StepError>>()?,
+        invitations: chosen.into_iter().map(invitation).collect(),
+        letter: Letter::prototype(context, task).text(),
         phase_deadline,
         under_supplied: record.under_supplied,
     })
+}
+
+fn id_of(chosen: &Chosen) -> Result<AgentId, StepError> {
+    let unknown = |_| StepError::Missing(format!("triage chose {}, no agent's id", chosen.agent));
+    chosen.agent.parse().map_err(unknown)
 }

@@ -1,18 +1,21 @@
 //! A small world: a SQLite file, the loop, and agents that are scripts.
 
+use crate::health::HealthScripts;
 use async_trait::async_trait;
-use gavel_dispatcher::transport::{FailureKind, Reply, Request, SendFailure, Transport};
+use gavel_dispatcher::transport::{FailureKind, Method, Reply, Request, SendFailure, Transport};
 use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode, Visibility};
 use gavel_domain::delivery::DeliveryStatus;
-use gavel_domain::invitation::{Outcome, Probe};
+use gavel_domain::exchange::{Arrived, ExchangeKey, Taken};
+use gavel_domain::invitation::{Answer, Mode, Outcome};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Silence, Timers};
 use gavel_domain::task::{Brief, Task, Wishes};
 use gavel_domain::*;
-use gavel_orchestrator::{Context, Settings};
+use gavel_orchestrator::{Context, Settings, probes};
 use gavel_store::choices::Refusal;
 use gavel_store::ledger::Settlement;
+use gavel_store::pull::{Fetched, Worker};
 use gavel_store::{Once, Store};
 use gavel_testkit::SeededChance;
 use gavel_vault::{
@@ -42,6 +45,18 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    pub(crate) fn start(
+        stop: CancellationToken,
+        loop_: impl Future<Output = ()> + Send + 'static,
+    ) -> Running {
+        Running { stop, task: tokio::spawn(loop_) }
+    }
+
+    /// Still after a while.
+    pub(crate) async fn is_running(&mut self, for_: Duration) -> bool {
+        tokio::time::timeout(for_, &mut self.task).await.is_err()
+    }
+
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();
@@ -80,8 +95,9 @@ impl World {
             chance,
             vault,
             transport: Arc::clone(&transport) as Arc<dyn Transport>,
-            lanes: Arc::default(),
+            lanes: Default::default(),
             judges: Arc::new(tokio::sync::Semaphore::new(2)),
+            wanted: Arc::default(),
             settings: settings(window),
         });
         World { context, transport, buyer, developer, _dir: dir }
@@ -104,6 +120,16 @@ impl World {
 
     /// An agent that takes so many calls at once.
     pub(crate) async fn agent_that_takes(&self, max_concurrency: u32, slug: &'static str, script: Script) {
+        self.agent_like((ExecutionMode::Sync, max_concurrency), slug, script).await;
+    }
+
+    /// An agent that is asked in this way.
+    pub(crate) async fn agent_like(
+        &self,
+        (execution_mode, max_concurrency): (ExecutionMode, u32),
+        slug: &'static str,
+        script: Script,
+    ) {
         let (now, chance) = (self.now(), &*self.context.chance);
         let id = AgentId::new(now, chance);
         let agent = Agent {
@@ -119,14 +145,13 @@ impl World {
             framework: None,
             model: None,
             endpoint_url: format!("https://agents.example.com/{slug}"),
-            execution_mode: ExecutionMode::Sync,
+            execution_mode,
             max_concurrency,
             min_price: Money::ZERO,
             active: true,
             visibility: Visibility::Live,
             paused: false,
-            health_fails: 0,
-            last_probe: Probe::Unknown,
+            health: Default::default(),
             created_at: now,
             activated_at: Some(now),
         };
@@ -191,6 +216,68 @@ impl World {
         wait("the delivery is there", there).await;
     }
 
+    /// What an agent brings to our door for one of its calls, as the API takes it.
+    pub(crate) async fn brings(&self, key: ExchangeKey, message: &str, said: Result<&str, Outcome>) -> Taken {
+        let dispatch = self.context.store.dispatch(key).await.unwrap().unwrap();
+        let answer = said.ok().map(|text| Answer {
+            full_text: text.to_owned(),
+            summary: "A finished guide.".to_owned(),
+            message: None,
+            artifacts: Vec::new(),
+            token_usage: None,
+            price: Money::from_minor(2000),
+        });
+        let outcome = said.err().unwrap_or(Outcome::Valid);
+        let arrived = Arrived {
+            message_id: message.to_owned(),
+            outcome,
+            code: outcome.name().to_owned(),
+            answer,
+            warnings: Vec::new(),
+            error_body: None,
+            at: self.now(),
+        };
+        let bid = BidId::new(self.now(), &*self.context.chance);
+        let until = self.now() + self.context.settings.timers.answer_window;
+        self.context.store.take_result(&dispatch, key, &arrived, bid, until).await.unwrap()
+    }
+
+    /// The exchange that an agent of a task has in this mode.
+    pub(crate) async fn key(&self, task: TaskId, slug: &str, mode: Mode) -> ExchangeKey {
+        let dispatches = self.context.store.dispatches(task, 1).await.unwrap();
+        let dispatch = dispatches.into_iter().find(|d| d.agent_slug == slug).unwrap();
+        ExchangeKey { invitation: dispatch.invitation.id, mode, revision: 0 }
+    }
+
+    /// What a worker of the developer's agents gets when it asks; waits until there is something.
+    pub(crate) async fn fetches(&self) -> Fetched {
+        let worker = Worker { developer: self.developer.id, test: false, agent: None };
+        let fetch = async || {
+            let now = self.now();
+            let fresh = || AttemptId::new(now, &*self.context.chance);
+            let lease = self.context.settings.timers.pull_lease;
+            self.context.store.fetch(&worker, (1, lease), now, fresh).await.unwrap().pop()
+        };
+        let fetched = tokio::time::timeout(PATIENCE, async {
+            loop {
+                match fetch().await {
+                    Some(fetched) => return fetched,
+                    None => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+        });
+        fetched.await.expect("there is something to fetch")
+    }
+
+    /// Waits until an asynchronous agent's acknowledgement of a call is stored.
+    pub(crate) async fn until_acknowledged(&self, key: ExchangeKey) {
+        let acknowledged = async || {
+            let dispatch = self.context.store.dispatch(key).await.unwrap().unwrap();
+            dispatch.exchange.is_some_and(|exchange| exchange.acknowledged_at.is_some())
+        };
+        wait("the brief is acknowledged", acknowledged).await;
+    }
+
     /// Slugs with their outcomes, by slug.
     pub(crate) async fn outcomes(&self, task: TaskId) -> Vec<(&'static str, Outcome)> {
         let dispatches = self.context.store.dispatches(task, 1).await.unwrap();
@@ -231,6 +318,9 @@ fn settings(window: Duration) -> Settings {
             review_window: window,
             answer_window: window,
             on_silence: Silence::Approve,
+            async_call: chrono::TimeDelta::seconds(3),
+            acknowledge: chrono::TimeDelta::seconds(1),
+            pull_lease: chrono::TimeDelta::seconds(1),
             revisions_max: 2,
         },
         money: MoneyPolicy {
@@ -246,10 +336,12 @@ fn settings(window: Duration) -> Settings {
         forced_seed: Some(42),
         rubrics: gavel_judge::Rubrics::default(),
         user_agent: "AITasker/1.0 (Agent Executor)".to_owned(),
+        public_url: "https://gavel.example.com".to_owned(),
+        health: probes::Settings { limit: Duration::from_millis(200), ..probes::Settings::default() },
     }
 }
 
-async fn wait(what: &str, done: impl AsyncFn() -> bool) {
+pub(crate) async fn wait(what: &str, done: impl AsyncFn() -> bool) {
     let waited = tokio::time::timeout(PATIENCE, async {
         while !done().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -314,6 +406,7 @@ pub(crate) struct Scripts {
     scripts: Mutex<HashMap<String, Script>>,
     sent: Mutex<Vec<(String, Request)>>,
     open: AtomicUsize,
+    pub(crate) health: HealthScripts,
 }
 
 /// Counts a call as open until it is answered or dropped.
@@ -336,6 +429,13 @@ impl Scripts {
         to_slug
             .flat_map(|(_, r)| r.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()))
             .collect()
+    }
+
+    /// What an agent was sent, as JSON.
+    pub(crate) fn bodies(&self, slug: &str) -> Vec<serde_json::Value> {
+        let sent = self.sent.lock().unwrap();
+        let to_slug = sent.iter().filter(|(to, _)| to == slug);
+        to_slug.map(|(_, request)| serde_json::from_slice(&request.body).unwrap()).collect()
     }
 
     pub(crate) fn open_calls(&self) -> usize {
@@ -365,6 +465,9 @@ impl Scripts {
 #[async_trait]
 impl Transport for Scripts {
     async fn send(&self, request: Request) -> Result<Reply, SendFailure> {
+        if request.method == Method::Get {
+            return self.health.answer(request).await;
+        }
         let slug = request.url.rsplit('/').next().unwrap().to_owned();
         self.sent.lock().unwrap().push((slug.clone(), request));
         self.open.fetch_add(1, Ordering::SeqCst);

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use gavel_domain::bid::{Bid, BidStatus};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::event::Actor;
+use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{Attempt, AttemptResult, Mode, Outcome};
 use gavel_domain::ledger::LedgerAccount;
 use gavel_domain::lifecycle::TaskState;
@@ -87,7 +88,10 @@ impl World {
             started_at: self.now(),
             result: None,
         };
-        done(self.store.begin_final_call(&claimed, delivery, &attempt).await.unwrap());
+        let key = ExchangeKey { invitation, mode: Mode::Final, revision: delivery.revision };
+        let invited = self.store.dispatch(key).await.unwrap().unwrap().invitation;
+        let letter = (&invited, crate::support::LETTER);
+        assert!(done(self.store.begin_final_call(&claimed, delivery, letter, Some(&attempt)).await.unwrap()));
         let result = AttemptResult {
             ended_at: self.now(),
             status: Some(200),

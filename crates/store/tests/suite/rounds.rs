@@ -3,6 +3,7 @@
 use crate::support::{answer, done, on_both};
 use gavel_domain::bid::BidStatus;
 use gavel_domain::event::EventKind;
+use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{Attempt, AttemptResult, Mode, Outcome};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{AttemptId, Ppm};
@@ -28,7 +29,7 @@ on_both! {
         let dispatch = &world.store.dispatches(task.id, 1).await.unwrap()[0];
         assert_eq!((dispatch.sends, dispatch.open_attempt), (1, Some(first.id)));
         assert_eq!(dispatch.invitation, invited[0]);
-        assert_eq!((&dispatch.sealed_key[..], &dispatch.sealed_secret[..]), (&b"sealed key"[..], &b"sealed secret"[..]));
+        assert_eq!((&dispatch.sealed_key[..], &dispatch.secrets.current[..]), (&b"sealed key"[..], &b"sealed secret"[..]));
 
         let result = AttemptResult {
             ended_at: world.now(),
@@ -49,9 +50,11 @@ on_both! {
         let ended = gavel_store::invitations::Ended { attempt: Some((again.id, result.clone())), ..world.ended(&invited[0], Outcome::Unavailable) };
         done(world.store.end_invitation(&claimed, &ended).await.unwrap());
         assert_eq!(world.store.attempts(invited[0].id).await.unwrap()[1].result.as_ref().unwrap().status, Some(503));
-        let for_final = world.store.final_dispatch(invited[0].id, 0).await.unwrap().unwrap();
+        let key = ExchangeKey { invitation: invited[0].id, mode: Mode::Final, revision: 0 };
+        let for_final = world.store.dispatch(key).await.unwrap().unwrap();
         assert_eq!(for_final.sends, 0);
-        assert!(world.store.begin_attempts(claimed.lease(), &[attempt(3)]).await.is_err(), "no third send");
+        let third = world.store.begin_attempts(claimed.lease(), &[attempt(3)]).await.unwrap();
+        assert_eq!(third, Guarded::Done(Vec::new()), "nothing is sent after the end");
     }
 }
 

@@ -3,9 +3,7 @@
 use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode, Visibility};
 use gavel_domain::bid::{Bid, BidStatus};
-use gavel_domain::invitation::{
-    Answer, Artifact, ArtifactKind, Ending, Invitation, Outcome, Probe, TokenUsage,
-};
+use gavel_domain::invitation::{Answer, Artifact, ArtifactKind, Ending, Invitation, Outcome, TokenUsage};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
 use gavel_domain::*;
@@ -77,6 +75,18 @@ impl World {
         agent
     }
 
+    /// An agent that is asked in this way and takes so many calls at once.
+    pub(crate) async fn agent_like(
+        &self,
+        developer: &Developer,
+        slug: &str,
+        (execution_mode, max_concurrency): (ExecutionMode, u32),
+    ) -> Agent {
+        let agent = Agent { execution_mode, max_concurrency, ..self.new_agent(developer, slug) };
+        self.store.add_agent(&agent, b"sealed secret").await.unwrap();
+        agent
+    }
+
     pub(crate) fn new_agent(&self, developer: &Developer, slug: &str) -> Agent {
         let id = AgentId::new(self.now(), &self.chance);
         Agent {
@@ -98,8 +108,7 @@ impl World {
             active: true,
             visibility: Visibility::Live,
             paused: false,
-            health_fails: 0,
-            last_probe: Probe::Unknown,
+            health: Default::default(),
             created_at: self.now(),
             activated_at: Some(self.now()),
         }
@@ -172,6 +181,7 @@ impl World {
         let round = NewRound {
             decision: r#"{"chosen":[]}"#.to_owned(),
             invitations: invitations.clone(),
+            letter: LETTER.to_owned(),
             phase_deadline: self.now() + chrono::TimeDelta::seconds(420),
             under_supplied: true,
         };
@@ -198,7 +208,6 @@ impl World {
             invitation: invitation.id,
             agent: invitation.agent,
             agent_slug: "slug".to_owned(),
-            last_probe: Probe::Unknown,
             ending: Ending { outcome, detail: Some("code".to_owned()), at: self.now() },
             bid: (outcome == Outcome::Valid).then(|| self.bid(invitation)),
             attempt: None,
@@ -234,6 +243,9 @@ impl World {
         bid
     }
 }
+
+/// What every agent is sent.
+pub(crate) const LETTER: &str = r#"{"task_id":"t"}"#;
 
 pub(crate) fn answer() -> Answer {
     Answer {

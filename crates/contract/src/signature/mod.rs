@@ -1,5 +1,11 @@
 //! Signatures: the hex pair and the Standard Webhooks trio on what we send, and reading both on what we get.
 
+mod callback;
+mod marked;
+
+pub use callback::{CallbackRefused, verify_callback};
+pub use marked::hide_marked;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use gavel_domain::invitation::Mode;
 use gavel_domain::{InvitationId, TaskId, Timestamp};
@@ -153,25 +159,37 @@ pub fn verify_webhook<'h>(
     let id = only(headers, "webhook-id")?;
     let time = only(headers, "webhook-timestamp")?;
     let signatures = only(headers, "webhook-signature")?;
-    if id.is_empty() || id.len() > ID_BYTES_MAX || id.contains('.') || !is_recent(time, now) {
-        return None;
-    }
+    let genuine =
+        is_message_id(id) && is_recent(time, now) && fits_any(secrets, (id, time, body), signatures);
+    genuine.then_some(id)
+}
+
+/// An id that can be signed: with a dot in it, id and timestamp could be cut apart in two ways.
+fn is_message_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= ID_BYTES_MAX && !id.contains('.')
+}
+
+/// Whether one of the signatures in a header is one of the secrets'.
+fn fits_any(secrets: &[Secret], (id, time, body): (&str, &str, &[u8]), signatures: &str) -> bool {
     let claimed = signatures
         .split(' ')
         .take(SIGNATURES_MAX)
         .filter_map(|s| STANDARD.decode(s.strip_prefix("v1,")?).ok());
     let parts = [id.as_bytes(), b".", time.as_bytes(), b".", body];
-    claimed.into_iter().any(|claimed| secrets.iter().any(|s| fits(&s.0, &parts, &claimed))).then_some(id)
+    claimed.into_iter().any(|claimed| secrets.iter().any(|s| fits(&s.0, &parts, &claimed)))
 }
 
 /// A header that stands exactly once.
 fn only<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
-    let mut values =
-        headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+    let mut values = find(headers, name);
     match (values.next(), values.next()) {
         (Some(value), None) => Some(value),
         _ => None,
     }
+}
+
+fn find<'h>(headers: &'h [(String, String)], name: &str) -> impl Iterator<Item = &'h str> {
+    headers.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// Canonical decimal seconds within the tolerance.

@@ -1,0 +1,159 @@
+//! What agents bring to our door: results by callback, and the work of those that fetch theirs.
+
+pub(crate) mod callback;
+mod failures;
+pub(crate) mod pull_decline;
+pub(crate) mod pull_fetch;
+pub(crate) mod pull_heartbeat;
+pub(crate) mod pull_result;
+
+pub(crate) use failures::Failures;
+
+use crate::auth::{ActOnAgents, May};
+use crate::{AppState, developers::registered, problem::Problem, reply};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::response::Response;
+use bytes::Bytes;
+use gavel_contract::agent::answer::Expectation;
+use gavel_contract::rest::{FieldError, ResultTaken};
+use gavel_dispatcher::{Credentials, read_result};
+use gavel_domain::agent::ExecutionMode;
+use gavel_domain::exchange::{Arrived, ExchangeKey, Taken};
+use gavel_domain::invitation::Mode;
+use gavel_domain::task::Task;
+use gavel_domain::{BidId, Money};
+use gavel_store::dispatches::Dispatch;
+use gavel_vault::{agent_secret_context, developer_key_context};
+use http::{StatusCode, request::Parts};
+
+/// `/pull/invitations/{invitation_id}`: the name of a call, its `webhook-id`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallPath(pub(crate) ExchangeKey);
+
+impl<S: Send + Sync> FromRequestParts<S> for CallPath {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| Problem::field("path", "is not UTF-8"))?;
+        let name = params.iter().find(|(key, _)| *key == "invitation_id").map_or("", |(_, value)| value);
+        let malformed =
+            |_| Problem::field("invitation_id", "must be the id of a fetched invitation: inv_...");
+        Ok(CallPath(name.parse().map_err(malformed)?))
+    }
+}
+
+/// The bytes of a result, whatever their type says: what is signed and read is what came.
+#[derive(Debug)]
+pub(crate) struct ResultBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for ResultBody {
+    type Rejection = Problem;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        // It is whole already: every lane reads it before a handler begins.
+        let bytes = Bytes::from_request(request, state).await;
+        bytes.map(ResultBody).map_err(|_| Problem::malformed("The body could not be read to its end."))
+    }
+}
+
+/// A call of one of this developer's agents whose worker fetches.
+async fn own_call(
+    state: &AppState,
+    caller: &May<ActOnAgents>,
+    key: ExchangeKey,
+) -> Result<Dispatch, Problem> {
+    let developer = registered(state, caller).await?;
+    let dispatch = state.store.dispatch(key).await?.filter(|dispatch| {
+        let fetched = dispatch.exchange.as_ref().is_some_and(|x| x.execution_mode == ExecutionMode::Pull);
+        fetched && dispatch.developer == developer.id
+    });
+    dispatch.ok_or_else(|| Problem::not_found("invitation"))
+}
+
+/// Reads a result as the answer to a POST would be read, takes it, and says what became of it.
+async fn take(
+    state: &AppState,
+    (key, dispatch): (ExchangeKey, &Dispatch),
+    message_id: String,
+    body: &Bytes,
+) -> Result<Response, Problem> {
+    let at = state.now();
+    let missing = || Problem::not_found("invitation");
+    let task = state.store.task(dispatch.invitation.task).await?.ok_or_else(missing)?;
+    let expectation = Expectation {
+        mode: key.mode,
+        budget: price(state, &task, key.mode).await?,
+        currency: state.settings.currency.clone(),
+    };
+    let credentials = credentials(state, dispatch, key)?;
+    let read = read_result(body, task.id, &expectation, &credentials);
+    let arrived = Arrived {
+        message_id,
+        outcome: read.outcome,
+        code: read.code,
+        answer: read.answer,
+        warnings: read.warnings,
+        error_body: read.error_body,
+        at,
+    };
+    let bid = BidId::new(at, state.chance.as_ref());
+    let until = at + state.settings.timers.answer_window;
+    let taken = state.store.take_result(dispatch, key, &arrived, bid, until).await?;
+    answer(taken, &arrived)
+}
+
+fn answer(taken: Taken, arrived: &Arrived) -> Result<Response, Problem> {
+    match taken {
+        Taken::Accepted | Taken::Repeated => {
+            let outcome = arrived.outcome.name().to_owned();
+            let repeated = taken == Taken::Repeated;
+            let warnings = if repeated { Vec::new() } else { arrived.warnings.clone() };
+            let view = ResultTaken { status: "accepted".to_owned(), outcome, repeated, warnings };
+            Ok(reply::text(StatusCode::ACCEPTED, reply::written(&view)?))
+        }
+        Taken::Refused => {
+            let why = arrived.warnings.first().cloned().unwrap_or_default();
+            let error = FieldError { code: Some(arrived.code.clone()), ..FieldError::new("", why) };
+            Err(Problem::invalid(vec![error]))
+        }
+        Taken::Answered => Err(Problem::conflict(
+            "already_answered",
+            "Another result was accepted for this call; only the first counts.",
+        )),
+        Taken::TooLate => Err(gone()),
+    }
+}
+
+/// 410: the deadline has passed, or the task has moved on.
+fn gone() -> Problem {
+    let detail = "The time for this call is over, or nobody waits for its result any more.";
+    Problem::new(StatusCode::GONE, "too_late", "Too late", detail)
+}
+
+/// What the result's price is held against; in final mode the accepted price stands.
+async fn price(state: &AppState, task: &Task, mode: Mode) -> Result<Money, Problem> {
+    if mode == Mode::Prototype {
+        return Ok(task.budget);
+    }
+    Ok(state.store.selected_bid(task.id).await?.map_or(task.budget, |bid| bid.answer.price))
+}
+
+/// What a result must not show.
+fn credentials(state: &AppState, dispatch: &Dispatch, key: ExchangeKey) -> Result<Credentials, Problem> {
+    let open = |sealed: &[u8], context: String| {
+        let opened = state.vault.open(sealed, &context).map_err(|cause| Problem::internal(&cause))?;
+        Ok::<_, Problem>(opened.expose().to_owned())
+    };
+    let agent = dispatch.invitation.agent;
+    let secrets = dispatch.secrets.live(state.now()).into_iter();
+    let callback = state.vault.callback_secret(key.invitation, key.mode, key.revision);
+    Ok(Credentials {
+        key: open(&dispatch.sealed_key, developer_key_context(dispatch.developer))?,
+        secrets: secrets.map(|secret| open(secret, agent_secret_context(agent))).collect::<Result<_, _>>()?,
+        callback_secret: Some(callback.expose().to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod tests;

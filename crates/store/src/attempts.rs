@@ -1,0 +1,222 @@
+//! Attempts: every send (or fetch) is written down before it leaves, and completed with what came of it.
+
+use crate::claim::Lease;
+use crate::db::{Conn, sql};
+use crate::invitations::holds;
+use crate::rows::{json, number, to_json, word};
+use crate::{Error, Guarded, Result, Store, exchanges, trace};
+use gavel_domain::exchange::ExchangeKey;
+use gavel_domain::invitation::{Attempt, AttemptResult, Ending};
+use gavel_domain::{AttemptId, InvitationId, Timestamp};
+use uuid::Uuid;
+
+const T: &str = "attempts";
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct AttemptRow {
+    id: Uuid,
+    invitation_id: Uuid,
+    mode: String,
+    revision: i64,
+    number: i64,
+    started_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    status: Option<i64>,
+    code: Option<String>,
+    warnings: String,
+    error_body: Option<String>,
+    trace: Option<String>,
+}
+
+impl TryFrom<AttemptRow> for Attempt {
+    type Error = Error;
+    fn try_from(row: AttemptRow) -> Result<Self> {
+        let result = match (row.ended_at, row.code) {
+            (Some(ended_at), Some(code)) => Some(AttemptResult {
+                ended_at,
+                status: row.status.map(|s| number(s, T, "status")).transpose()?,
+                code,
+                warnings: json(&row.warnings, T, "warnings")?,
+                error_body: row.error_body,
+                trace: row.trace.as_deref().map(trace::read).transpose()?,
+            }),
+            _ => None,
+        };
+        Ok(Attempt {
+            id: AttemptId::from_uuid(row.id),
+            invitation: InvitationId::from_uuid(row.invitation_id),
+            mode: word(&row.mode, T, "mode")?,
+            revision: number(row.revision, T, "revision")?,
+            number: number(row.number, T, "number")?,
+            started_at: row.started_at,
+            result,
+        })
+    }
+}
+
+impl Store {
+    /// Writes attempts before their sends, as far as their agents have a place free: an agent never has more exchanges
+    /// begun than it declared, whoever began them. Gives the attempts that may leave now.
+    /// [`Guarded::Lost`]: the claim is gone, do not send.
+    pub async fn begin_attempts(
+        &self,
+        lease: Lease,
+        attempts: &[Attempt],
+    ) -> Result<Guarded<Vec<AttemptId>>> {
+        let mut tx = self.begin().await?;
+        if !holds(&mut tx, lease).await? {
+            return Ok(Guarded::Lost);
+        }
+        exchanges::lock_agents(&mut tx, lease.task()).await?;
+        let mut begun = Vec::with_capacity(attempts.len());
+        for attempt in attempts {
+            if exchanges::take_place(&mut tx, key_of(attempt), attempt.started_at).await? {
+                insert(&mut tx, attempt).await?;
+                begun.push(attempt.id);
+            }
+        }
+        tx.commit().await?;
+        Ok(Guarded::Done(begun))
+    }
+
+    /// Completes an attempt. Kept even when the claim is gone: what came too late is still on the log.
+    pub async fn end_attempt(&self, attempt: AttemptId, result: &AttemptResult) -> Result<()> {
+        let mut tx = self.begin().await?;
+        end(&mut tx, attempt, result).await?;
+        tx.commit().await
+    }
+
+    /// Completes the attempt with which an asynchronous agent took the brief: nothing more is sent.
+    pub async fn acknowledge(
+        &self,
+        key: ExchangeKey,
+        attempt: AttemptId,
+        result: &AttemptResult,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        end(&mut tx, attempt, result).await?;
+        sql!(
+            tx,
+            execute,
+            "UPDATE exchanges SET acknowledged_at = $4
+             WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND acknowledged_at IS NULL",
+            key.invitation.uuid(),
+            key.mode.name(),
+            i64::from(key.revision),
+            result.ended_at
+        )?;
+        tx.commit().await
+    }
+
+    /// All attempts of an invitation, in order.
+    pub async fn attempts(&self, invitation: InvitationId) -> Result<Vec<Attempt>> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as AttemptRow,
+            "SELECT id, invitation_id, mode, revision, number, started_at, ended_at, status, code, warnings,
+                 error_body, trace FROM attempts WHERE invitation_id = $1 ORDER BY mode DESC, revision, number",
+            invitation.uuid()
+        )?;
+        rows.into_iter().map(Attempt::try_from).collect()
+    }
+}
+
+fn key_of(attempt: &Attempt) -> ExchangeKey {
+    ExchangeKey { invitation: attempt.invitation, mode: attempt.mode, revision: attempt.revision }
+}
+
+/// Writes a send down before it leaves. One before it whose end is not known was lost with an earlier process.
+pub(crate) async fn insert(c: &mut Conn, attempt: &Attempt) -> Result<()> {
+    if attempt.number > 1 {
+        sql!(
+            c,
+            execute,
+            "UPDATE attempts SET ended_at = $4, code = 'lost_with_a_restart'
+             WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL",
+            attempt.invitation.uuid(),
+            attempt.mode.name(),
+            i64::from(attempt.revision),
+            attempt.started_at
+        )?;
+    }
+    sql!(
+        c,
+        execute,
+        "INSERT INTO attempts (id, invitation_id, agent_id, mode, revision, number, started_at, agent_version)
+         SELECT $1, i.id, i.agent_id, $3, $4, $5, $6, a.version
+         FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $2",
+        attempt.id.uuid(),
+        attempt.invitation.uuid(),
+        attempt.mode.name(),
+        i64::from(attempt.revision),
+        i64::from(attempt.number),
+        attempt.started_at
+    )?;
+    Ok(())
+}
+
+/// Writes a worker's fetch down: the number is that of its lease.
+pub(crate) async fn insert_fetch(
+    c: &mut Conn,
+    id: AttemptId,
+    key: ExchangeKey,
+    lease: u32,
+    at: Timestamp,
+) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "UPDATE attempts SET ended_at = $4, code = 'lease_expired'
+         WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL",
+        key.invitation.uuid(),
+        key.mode.name(),
+        i64::from(key.revision),
+        at
+    )?;
+    sql!(
+        c,
+        execute,
+        "INSERT INTO attempts (id, invitation_id, agent_id, mode, revision, number, fetched, started_at, agent_version)
+         SELECT $1, i.id, i.agent_id, $3, $4, $5, TRUE, $6, a.version
+         FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $2",
+        id.uuid(),
+        key.invitation.uuid(),
+        key.mode.name(),
+        i64::from(key.revision),
+        i64::from(lease),
+        at
+    )?;
+    Ok(())
+}
+
+pub(crate) async fn end(c: &mut Conn, attempt: AttemptId, result: &AttemptResult) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "UPDATE attempts SET ended_at = $2, status = $3, code = $4, warnings = $5, error_body = $6, trace = $7
+         WHERE id = $1 AND ended_at IS NULL",
+        attempt.uuid(),
+        result.ended_at,
+        result.status.map(i64::from),
+        &result.code,
+        to_json(&result.warnings, T, "warnings")?,
+        // PostgreSQL keeps no NUL in text.
+        result.error_body.as_ref().map(|body| body.replace('\0', "\u{FFFD}")),
+        result.trace.as_ref().map(trace::write).transpose()?
+    )?;
+    Ok(())
+}
+
+/// Sends whose answer nobody waits for any more.
+pub(crate) async fn abandon(c: &mut Conn, invitation: InvitationId, ending: &Ending) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "UPDATE attempts SET ended_at = $2, code = $3 WHERE invitation_id = $1 AND ended_at IS NULL",
+        invitation.uuid(),
+        ending.at,
+        ending.detail.as_deref().unwrap_or(ending.outcome.name())
+    )?;
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! When agents are probed, and what came of it. A probe is claimed before it leaves, so that replicas do not probe the
+//! same agent twice; the time of the claim guards the result, so that an older one never writes over a newer one.
+
+use crate::agents::probe;
+use crate::db::{Conn, sql};
+use crate::rows::{json, number, word};
+use crate::{Error, Guarded, Result, Store};
+use gavel_domain::agent::ExecutionMode;
+use gavel_domain::health::{Change, Health, Registered, Verdict};
+use gavel_domain::invitation::Probe;
+use gavel_domain::{AgentId, Timestamp};
+use uuid::Uuid;
+
+const T: &str = "agents";
+
+/// The columns that say how an agent is doing.
+#[derive(sqlx::FromRow)]
+pub(crate) struct HealthRow {
+    health_fails: i64,
+    last_probe: String,
+    probed_at: Option<Timestamp>,
+    failing_since: Option<Timestamp>,
+    probe_problem: Option<String>,
+    version: Option<String>,
+    drift: Option<String>,
+}
+
+impl TryFrom<HealthRow> for Health {
+    type Error = Error;
+    fn try_from(row: HealthRow) -> Result<Self> {
+        Ok(Health {
+            fails: number(row.health_fails, T, "health_fails")?,
+            last_probe: probe(&row.last_probe),
+            probed_at: row.probed_at,
+            failing_since: row.failing_since,
+            problem: row.probe_problem,
+            version: row.version,
+            drift: row.drift,
+        })
+    }
+}
+
+/// When a claimed probe counts as lost, and what counts as old.
+#[derive(Debug, Clone, Copy)]
+pub struct ProbeTimes {
+    /// Now: the claim carries this time, and with it the result.
+    pub now: Timestamp,
+    /// Without a result by then, the agent is probed again.
+    pub lost_at: Timestamp,
+    /// An agent that was last probed before this is no longer known to have failed all the while.
+    pub unwatched_since: Timestamp,
+}
+
+/// A probe to be made now, by us alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueProbe {
+    /// Of whom.
+    pub agent: AgentId,
+    /// What it is held against.
+    pub registered: Registered,
+    /// Where its POSTs go.
+    pub endpoint_url: String,
+    /// How it wants to be asked: a worker that fetches has no endpoint.
+    pub execution_mode: ExecutionMode,
+    /// When its worker last asked for work.
+    pub seen_at: Option<Timestamp>,
+    /// When the probe was claimed: its result is stored under this time.
+    pub asked_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct DueRow {
+    id: Uuid,
+    slug: String,
+    capabilities: String,
+    endpoint_url: String,
+    execution_mode: String,
+    seen_at: Option<Timestamp>,
+    probed_at: Timestamp,
+}
+
+impl TryFrom<DueRow> for DueProbe {
+    type Error = Error;
+    fn try_from(row: DueRow) -> Result<Self> {
+        Ok(DueProbe {
+            agent: AgentId::from_uuid(row.id),
+            registered: Registered {
+                slug: row.slug,
+                capabilities: json(&row.capabilities, T, "capabilities")?,
+            },
+            endpoint_url: row.endpoint_url,
+            execution_mode: word(&row.execution_mode, T, "execution_mode")?,
+            seen_at: row.seen_at,
+            asked_at: row.probed_at,
+        })
+    }
+}
+
+/// Who is probed at all. Not those that cannot be asked: nobody learns anything from an agent that is a draft, and one
+/// that is paused may be down on purpose, which must not count. A hidden one waits for an operator, not for a probe;
+/// the operator's move makes it due at once. `coming_soon` is probed, so that it opens with a known state.
+macro_rules! watched {
+    () => {
+        "active AND NOT paused AND visibility IN ('live', 'beta', 'coming_soon')"
+    };
+}
+
+macro_rules! due {
+    () => {
+        concat!("next_probe_at <= $1 AND ", watched!(), " ORDER BY next_probe_at LIMIT $4")
+    };
+}
+
+macro_rules! stale {
+    () => {
+        concat!("id = $4 AND (probed_at IS NULL OR probed_at <= $5) AND ", watched!())
+    };
+}
+
+macro_rules! claim_sql {
+    ($which:expr, $lock:literal) => {
+        concat!(
+            // MATERIALIZED: the choice is made once, whatever plan the UPDATE gets.
+            "WITH due AS MATERIALIZED (SELECT id FROM agents WHERE ",
+            $which,
+            $lock,
+            ")
+             UPDATE agents SET probed_at = $1, next_probe_at = $2,
+                 failing_since = CASE WHEN probed_at < $3 THEN NULL ELSE failing_since END
+             WHERE id IN (SELECT id FROM due)
+             RETURNING id, slug, capabilities, endpoint_url, execution_mode, seen_at, probed_at"
+        )
+    };
+}
+
+impl Store {
+    /// Claims up to `most` probes whose time has come: those that are due longest, in no order.
+    pub async fn claim_probes(&self, times: ProbeTimes, most: u32) -> Result<Vec<DueProbe>> {
+        let mut c = self.read().await?;
+        let waiting = sql!(
+            c,
+            fetch_optional as (Uuid,),
+            concat!("SELECT id FROM agents WHERE next_probe_at <= $1 AND ", watched!(), " LIMIT 1"),
+            times.now
+        )?;
+        drop(c); // an idle loop never takes the write lock
+        if waiting.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.begin().await?;
+        let rows = sql!(
+            tx,
+            fetch_all as DueRow,
+            // SQLite has one writer; only PostgreSQL needs row locks, and skips rows that others are claiming. NO KEY:
+            // what is written about a dispatch refers to the agent and need not wait.
+            { sqlite: claim_sql!(due!(), ""), postgres: claim_sql!(due!(), " FOR NO KEY UPDATE SKIP LOCKED") },
+            times.now,
+            times.lost_at,
+            times.unwatched_since,
+            i64::from(most)
+        )?;
+        tx.commit().await?;
+        rows.into_iter().map(TryFrom::try_from).collect()
+    }
+
+    /// Claims a probe of one agent if its last one began at `stale_since` or before, whether it is due or not.
+    pub async fn claim_probe_of(
+        &self,
+        agent: AgentId,
+        times: ProbeTimes,
+        stale_since: Timestamp,
+    ) -> Result<Option<DueProbe>> {
+        if !self.is_stale(agent, stale_since).await? {
+            return Ok(None); // as nearly always under load: no write lock for that
+        }
+        let mut tx = self.begin().await?;
+        let row = sql!(
+            tx,
+            fetch_optional as DueRow,
+            { sqlite: claim_sql!(stale!(), ""), postgres: claim_sql!(stale!(), " FOR NO KEY UPDATE SKIP LOCKED") },
+            times.now,
+            times.lost_at,
+            times.unwatched_since,
+            agent.uuid(),
+            stale_since
+        )?;
+        tx.commit().await?;
+        row.map(TryFrom::try_from).transpose()
+    }
+
+    async fn is_stale(&self, agent: AgentId, since: Timestamp) -> Result<bool> {
+        let mut c = self.read().await?;
+        let row = sql!(
+            c,
+            fetch_optional as (Uuid,),
+            "SELECT id FROM agents WHERE id = $1 AND (probed_at IS NULL OR probed_at <= $2)",
+            agent.uuid(),
+            since
+        )?;
+        Ok(row.is_some())
+    }
+
+    /// Stores what a probe led to, and says what that changed. [`Guarded::Lost`]: a newer probe was claimed meanwhile,
+    /// and its word counts.
+    pub async fn record_probe(
+        &self,
+        probe: &DueProbe,
+        judge: impl FnOnce(Health) -> Verdict,
+    ) -> Result<Guarded<Option<Change>>> {
+        let mut tx = self.begin().await?;
+        let Some(before) = held_health(&mut tx, probe).await? else {
+            tx.rollback().await?;
+            return Ok(Guarded::Lost);
+        };
+        let verdict = judge(before);
+        write(&mut tx, probe.agent, &verdict).await?;
+        tx.commit().await?;
+        Ok(Guarded::Done(verdict.change))
+    }
+}
+
+/// As it stands, when no newer probe was claimed; the row is ours until the end of the transaction.
+async fn held_health(c: &mut Conn, probe: &DueProbe) -> Result<Option<Health>> {
+    const SELECT: &str =
+        "SELECT health_fails, last_probe, probed_at, failing_since, probe_problem, version, drift
+         FROM agents WHERE id = $1 AND probed_at = $2";
+    const LOCKED: &str =
+        "SELECT health_fails, last_probe, probed_at, failing_since, probe_problem, version, drift
+         FROM agents WHERE id = $1 AND probed_at = $2 FOR NO KEY UPDATE";
+    let row = sql!(
+        c,
+        fetch_optional as HealthRow,
+        { sqlite: SELECT, postgres: LOCKED },
+        probe.agent.uuid(),
+        probe.asked_at
+    )?;
+    row.map(TryFrom::try_from).transpose()
+}
+
+/// The developer may have made a draft of it meanwhile: only what can be asked is hidden.
+async fn write(c: &mut Conn, agent: AgentId, verdict: &Verdict) -> Result<()> {
+    let health = &verdict.health;
+    sql!(
+        c,
+        execute,
+        "UPDATE agents SET health_fails = $2, last_probe = $3, failing_since = $4, probe_problem = $5, version = $6,
+             drift = $7, next_probe_at = $8,
+             visibility = CASE WHEN $9 AND visibility IN ('live', 'beta', 'coming_soon') THEN 'hidden'
+                 ELSE visibility END
+         WHERE id = $1",
+        agent.uuid(),
+        i64::from(health.fails),
+        name(health.last_probe),
+        health.failing_since,
+        &health.problem,
+        &health.version,
+        &health.drift,
+        verdict.next_at,
+        verdict.change == Some(Change::Hidden)
+    )?;
+    Ok(())
+}
+
+fn name(probe: Probe) -> &'static str {
+    match probe {
+        Probe::Passing => "passing",
+        Probe::Failing => "failing",
+        Probe::Unknown => "unknown",
+    }
+}
