@@ -103,6 +103,8 @@ fn developer_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(developers::agent_create::create, developers::agent_list::list))
         .routes(routes!(developers::agent_get::get, developers::agent_patch::patch))
         .routes(routes!(developers::agent_stats::stats))
+        .routes(routes!(developers::pause::pause))
+        .routes(routes!(developers::pause::resume))
         .routes(routes!(developers::deliveries::list))
         .routes(routes!(developers::delivery_get::get))
         .routes(routes!(developers::secret_rotate::rotate))
@@ -212,7 +214,7 @@ mod tests {
                 methods.as_object().unwrap().keys().map(move |m| format!("{m} {path}"))
             })
             .collect();
-        assert_eq!(operations.len(), 34, "{operations:#?}");
+        assert_eq!(operations.len(), 36, "{operations:#?}");
         let text = description.to_string();
         assert!(text.contains("budget_aud") && !text.contains("_usd\""), "amounts follow the currency");
         for reference in

@@ -5,7 +5,8 @@
 //! task of its own and is never dropped half-done, neither by its time limit nor with its client; it keeps its place
 //! until it is done.
 
-use crate::{extract::whole, problem::Problem};
+use crate::bodies::{BodyLimit, Budget, Drawn};
+use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -69,18 +70,15 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     pub(crate) fn new(limits: &RequestLimits) -> Lanes {
-        let lane = |what, places, limit| Lane {
-            what,
-            places: Arc::new(Semaphore::new(places)),
-            body: limits.body,
-            bytes: REQUEST_BYTES,
-            limit,
-            to_the_end: false,
+        let body = BodyLimit { time: limits.body, bytes: REQUEST_BYTES, budget: Budget::new() };
+        let result = BodyLimit { bytes: ANSWER_BYTES, ..body.clone() }; // a result is as large as an answer
+        let lane = |what, places, limit| {
+            let places = Arc::new(Semaphore::new(places));
+            Lane { what, places, body: body.clone(), limit, to_the_end: false }
         };
         Lanes {
             requests: lane("requests", limits.requests, REQUEST_LIMIT),
-            // A result is as large as an answer.
-            callbacks: Lane { bytes: ANSWER_BYTES, ..lane("callbacks", limits.callbacks, REQUEST_LIMIT) },
+            callbacks: Lane { body: result, ..lane("results", limits.callbacks, REQUEST_LIMIT) },
             long_polls: lane("waiting requests", limits.long_polls, PATIENT_LIMIT),
             streams: Lane { to_the_end: true, ..lane("event streams", limits.streams, REQUEST_LIMIT) },
             health: lane("health checks", Semaphore::MAX_PERMITS, REQUEST_LIMIT),
@@ -93,9 +91,7 @@ impl Lanes {
 pub(crate) struct Lane {
     what: &'static str,
     places: Arc<Semaphore>,
-    body: Duration,
-    /// The most bytes of a body.
-    bytes: usize,
+    body: BodyLimit,
     limit: Duration,
     /// The place is kept until the answer is sent or dropped, not only until it begins.
     to_the_end: bool,
@@ -109,10 +105,15 @@ pub(crate) async fn pass(State(lane): State<Lane>, request: Request, next: Next)
 impl Lane {
     async fn carry(self, request: Request, next: Next) -> Result<Response, Problem> {
         let changes = !request.method().is_safe();
-        let request = if changes { whole(request, self.body, self.bytes).await? } else { request };
+        let (request, drawn) =
+            if changes { self.body.whole(request).await? } else { (request, Drawn::default()) };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.full())?;
         let limit = self.limit;
-        let work = async move { self.answered(next.run(request).await, place) };
+        let work = async move {
+            let response = next.run(request).await;
+            drop(drawn); // the body is of no more use
+            self.answered(response, place)
+        };
         let answer = async { if changes { to_its_end(work).await } else { Ok(work.await) } };
         tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(Problem::timeout()))
     }
@@ -172,9 +173,13 @@ mod tests {
         }
 
         async fn until(&self, what: &AtomicUsize, count: usize) {
-            while what.load(Ordering::SeqCst) < count {
+            for _ in 0..10_000 {
+                if what.load(Ordering::SeqCst) >= count {
+                    return;
+                }
                 tokio::task::yield_now().await;
             }
+            panic!("it never comes to {count}");
         }
     }
 

@@ -5,6 +5,7 @@
 
 use super::ServeLimits;
 use super::pace::{Look, Pace};
+use crate::peer::Peer;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
@@ -52,12 +53,17 @@ impl Signals {
 }
 
 /// Answers the requests of one connection until it ends, by its client or by a limit.
-pub(super) async fn carry(socket: TcpStream, router: Router, limits: ServeLimits, signals: Signals) {
+pub(super) async fn carry(
+    (socket, peer): (TcpStream, Peer),
+    router: Router,
+    limits: ServeLimits,
+    signals: Signals,
+) {
     let watch = Watch::new(limits);
     let ending = signals.stop.child_token();
     let line = TokioIo::new(Line { socket, watch: watch.clone() });
-    let requests =
-        Requests { router, watch: watch.clone(), ending: ending.clone(), work: signals.work.clone() };
+    let (watching, work) = (watch.clone(), signals.work.clone());
+    let requests = Requests { router, peer, watch: watching, ending: ending.clone(), work };
     let mut connection = pin!(builder().serve_connection(line, requests));
     let mut leaving = false;
     loop {
@@ -118,6 +124,7 @@ impl Watch {
 /// The router, as hyper calls it.
 struct Requests {
     router: Router,
+    peer: Peer,
     watch: Watch,
     ending: CancellationToken,
     work: TaskTracker,
@@ -130,10 +137,11 @@ impl Service<Request<Incoming>> for Requests {
 
     /// What changes something is started here and not when first polled: a client that leaves at once has hyper drop
     /// the future before that.
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.watch.pace().asked(Instant::now());
         let (watch, ending) = (self.watch.clone(), self.ending.clone());
         let reads = request.method().is_safe();
+        request.extensions_mut().insert(self.peer);
         let answer = self.router.clone().oneshot(request);
         let running = if reads { Running::Here(answer) } else { Running::Apart(self.work.spawn(answer)) };
         Box::pin(async move {

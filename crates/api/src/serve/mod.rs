@@ -10,7 +10,7 @@ mod addresses; // how many connections one address holds
 mod connection; // one connection from its first byte to its last
 mod pace; // how long a client may take, as a decision
 
-use crate::RequestLimits;
+use crate::{RequestLimits, peer::Peer};
 use addresses::{Addresses, Share};
 use axum::Router;
 use connection::{Signals, carry};
@@ -90,9 +90,9 @@ pub async fn serve(
 ) -> bool {
     let (signals, cut) = Signals::new(stop);
     let door = Door::new(listener, limits);
-    while let Some((socket, seat)) = door.next(&signals.stop).await {
+    while let Some((socket, peer, seat)) = door.next(&signals.stop).await {
         let _ = socket.set_nodelay(true); // a hint: answers are small, send them at once
-        let connection = carry(socket, router.clone(), limits, signals.clone());
+        let connection = carry((socket, peer), router.clone(), limits, signals.clone());
         signals.work.spawn(async move {
             connection.await;
             drop(seat);
@@ -123,12 +123,12 @@ impl Door {
     }
 
     /// The next connection with its seat; `None` at the stop.
-    async fn next(&self, stop: &CancellationToken) -> Option<(TcpStream, Seat)> {
+    async fn next(&self, stop: &CancellationToken) -> Option<(TcpStream, Peer, Seat)> {
         let slot = stop.run_until_cancelled(Arc::clone(&self.slots).acquire_owned()).await?.ok()?;
         loop {
             let (socket, address) = stop.run_until_cancelled(self.accept()).await?;
             match self.addresses.admit(address.ip()) {
-                Some(share) => return Some((socket, (slot, share))),
+                Some(share) => return Some((socket, Peer(address.ip()), (slot, share))),
                 None => refuse(socket, address),
             }
         }

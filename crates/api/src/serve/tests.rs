@@ -121,6 +121,7 @@ fn router(work: &Arc<Work>, lanes: &Lanes) -> Router {
     let work = get(async move || reading.run().await).post(async move |_: Bytes| writing.run().await);
     let requests = Router::new()
         .route("/work", work)
+        .route("/peer", get(async |Peer(address): Peer| address.to_string()))
         .route("/large", get(async || Body::from_stream(filling())))
         .layer(from_fn_with_state(lanes.requests.clone(), pass));
     let streams = Router::new()
@@ -356,8 +357,8 @@ async fn another_address_is_let_in() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     let mut other = Client(socket.connect(server.address).await.unwrap());
-    other.say(GET).await;
-    other.until("done").await;
+    other.say(&GET.replace("/work", "/peer")).await;
+    other.until("127.0.0.2").await; // and handlers know whose request it is
     server.stopped().await;
 }
 
