@@ -8,6 +8,7 @@ mod shed;
 mod state;
 
 mod auth;
+mod credentials;
 mod bodies;
 mod extract;
 mod fields;

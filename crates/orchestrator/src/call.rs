@@ -1,4 +1,4 @@
-//! From a stored invitation to a call that can be sent: the one place where a sealed secret is opened for dispatch.
+//! From a stored invitation to a call that can be sent: what it is signed with is opened here.
 
 use crate::{Context, error::StepError};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use gavel_domain::invitation::{Attempt, Mode};
 use gavel_domain::task::Task;
 use gavel_domain::{AttemptId, Money, Timestamp};
 use gavel_store::dispatches::Dispatch;
-use gavel_vault::{Vault, agent_secret_context, developer_key_context};
+use gavel_vault::Vault;
 
 /// What is sent in one phase: the same bytes for every agent.
 pub(crate) struct Letter<'a> {
@@ -138,16 +138,12 @@ pub(crate) fn credentials(
     callback_secret: Option<String>,
     now: Timestamp,
 ) -> Result<Credentials, StepError> {
-    let agent = dispatch.invitation.agent;
-    let sealed = |source| StepError::Sealed { agent, source };
-    let key = vault.open(&dispatch.sealed_key, &developer_key_context(dispatch.developer)).map_err(sealed)?;
-    let secrets = dispatch.secrets.live(now).into_iter().map(|secret| {
-        let secret = vault.open(secret, &agent_secret_context(agent)).map_err(sealed)?;
-        Ok(secret.expose().to_owned())
-    });
+    let (developer, agent) = (dispatch.developer, dispatch.invitation.agent);
+    let keys = vault.signing_keys((developer, &dispatch.sealed_key), (agent, &dispatch.secrets.live(now)));
+    let keys = keys.map_err(|source| StepError::Sealed { agent, source })?;
     Ok(Credentials {
-        key: key.expose().to_owned(),
-        secrets: secrets.collect::<Result<_, StepError>>()?,
+        key: keys.key.expose().to_owned(),
+        secrets: keys.secrets.iter().map(|secret| secret.expose().to_owned()).collect(),
         callback_secret,
     })
 }

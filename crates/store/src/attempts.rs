@@ -129,63 +129,47 @@ fn key_of(attempt: &Attempt) -> ExchangeKey {
 /// Writes a send down before it leaves. One before it whose end is not known was lost with an earlier process.
 pub(crate) async fn insert(c: &mut Conn, attempt: &Attempt) -> Result<()> {
     if attempt.number > 1 {
-        sql!(
-            c,
-            execute,
-            "UPDATE attempts SET ended_at = $4, code = 'lost_with_a_restart'
-             WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL",
-            attempt.invitation.uuid(),
-            attempt.mode.name(),
-            i64::from(attempt.revision),
-            attempt.started_at
-        )?;
+        give_up(c, attempt, "lost_with_a_restart").await?;
     }
+    write(c, attempt, false).await
+}
+
+/// Writes a worker's fetch down: the number is that of its lease. The one before it did not answer in time.
+pub(crate) async fn insert_fetch(c: &mut Conn, attempt: &Attempt) -> Result<()> {
+    give_up(c, attempt, "lease_expired").await?;
+    write(c, attempt, true).await
+}
+
+/// Ends what is open of the same exchange.
+async fn give_up(c: &mut Conn, next: &Attempt, code: &str) -> Result<()> {
     sql!(
         c,
         execute,
-        "INSERT INTO attempts (id, invitation_id, agent_id, mode, revision, number, started_at, agent_version)
-         SELECT $1, i.id, i.agent_id, $3, $4, $5, $6, a.version
+        "UPDATE attempts SET ended_at = $4, code = $5
+         WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL",
+        next.invitation.uuid(),
+        next.mode.name(),
+        i64::from(next.revision),
+        next.started_at,
+        code
+    )?;
+    Ok(())
+}
+
+async fn write(c: &mut Conn, attempt: &Attempt, fetched: bool) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "INSERT INTO attempts (id, invitation_id, agent_id, mode, revision, number, fetched, started_at, agent_version)
+         SELECT $1, i.id, i.agent_id, $3, $4, $5, $6, $7, a.version
          FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $2",
         attempt.id.uuid(),
         attempt.invitation.uuid(),
         attempt.mode.name(),
         i64::from(attempt.revision),
         i64::from(attempt.number),
+        fetched,
         attempt.started_at
-    )?;
-    Ok(())
-}
-
-/// Writes a worker's fetch down: the number is that of its lease.
-pub(crate) async fn insert_fetch(
-    c: &mut Conn,
-    id: AttemptId,
-    key: ExchangeKey,
-    lease: u32,
-    at: Timestamp,
-) -> Result<()> {
-    sql!(
-        c,
-        execute,
-        "UPDATE attempts SET ended_at = $4, code = 'lease_expired'
-         WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL",
-        key.invitation.uuid(),
-        key.mode.name(),
-        i64::from(key.revision),
-        at
-    )?;
-    sql!(
-        c,
-        execute,
-        "INSERT INTO attempts (id, invitation_id, agent_id, mode, revision, number, fetched, started_at, agent_version)
-         SELECT $1, i.id, i.agent_id, $3, $4, $5, TRUE, $6, a.version
-         FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $2",
-        id.uuid(),
-        key.invitation.uuid(),
-        key.mode.name(),
-        i64::from(key.revision),
-        i64::from(lease),
-        at
     )?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::{Error, Result, Store, attempts, exchanges, letters};
 use chrono::TimeDelta;
 use gavel_domain::agent::ExecutionMode;
 use gavel_domain::exchange::ExchangeKey;
+use gavel_domain::invitation::Attempt;
 use gavel_domain::limits::FETCHES_MAX;
 use gavel_domain::{AgentId, AttemptId, DeveloperId, InvitationId, TaskId, Timestamp};
 use uuid::Uuid;
@@ -158,7 +159,10 @@ impl Store {
         )?;
         let Some((number_of_lease,)) = row else { return Ok(None) };
         let lease = number(number_of_lease, "exchanges", "lease")?;
-        attempts::insert_fetch(&mut tx, attempt, key, lease, now).await?;
+        let ExchangeKey { invitation, mode, revision } = key;
+        let (id, started_at) = (attempt, now);
+        let fetch = Attempt { id, invitation, mode, revision, number: lease, started_at, result: None };
+        attempts::insert_fetch(&mut tx, &fetch).await?;
         let envelope = letters::load(&mut tx, (task, round, key.mode, key.revision)).await?;
         let envelope = envelope.ok_or_else(|| Error::Inconsistent {
             table: "letters",

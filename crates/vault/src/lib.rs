@@ -2,9 +2,11 @@
 //! keys are made here.
 
 mod callback;
+mod dispatch;
 mod keys;
 mod seal;
 
+pub use dispatch::SigningKeys;
 pub use keys::{OsChance, Secret, hash_key, new_api_key, new_developer_key, new_signing_secret};
 pub use seal::{Vault, VaultError};
 

@@ -1,18 +1,17 @@
 //! From what the log keeps of a call back to a call that can be sent.
 
-use crate::{AppState, problem::Problem};
+use crate::{AppState, credentials, problem::Problem};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use gavel_contract::agent::answer::Expectation;
 use gavel_contract::agent::envelope::{Callback, with_callback};
+use gavel_dispatcher::Call;
 use gavel_dispatcher::lanes::Ask;
-use gavel_dispatcher::{Call, Credentials};
 use gavel_domain::Timestamp;
 use gavel_domain::agent::{Agent, ExecutionMode};
 use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::task::Task;
 use gavel_store::delivery_log::{LoggedSend, SendDetail};
-use gavel_vault::{agent_secret_context, developer_key_context};
 
 /// The longest a replay may take: whoever asked for it is waiting for the answer.
 const REPLAY_LIMIT: TimeDelta = TimeDelta::seconds(120);
@@ -39,6 +38,7 @@ pub(super) async fn call(
     let limit = state.settings.timers.call_limit(detail.send.execution_mode, key.mode, &task.brief.category);
     let limit = limit.min(REPLAY_LIMIT);
     let secret = secret.as_ref().map(gavel_vault::Secret::expose);
+    let dispatch = state.store.dispatch(key).await?.ok_or_else(|| Problem::not_found("delivery"))?;
     Ok(Call {
         key,
         ask: Ask {
@@ -55,7 +55,7 @@ pub(super) async fn call(
         deadline_is_own_limit: true,
         acknowledge_within: asynchronous.then(|| limit.to_std().unwrap_or_default()),
         sends_so_far: 0,
-        credentials: credentials(state, agent, key, secret, now).await?,
+        credentials: credentials::of(state, &dispatch, secret.map(str::to_owned))?,
         user_agent: state.settings.user_agent.clone(),
         expectation: Expectation {
             mode: key.mode,
@@ -80,26 +80,4 @@ pub(super) fn body_sent(state: &AppState, send: &LoggedSend, letter: &str, secre
     };
     let body = with_callback(letter.as_bytes(), &callback);
     String::from_utf8_lossy(&body).into_owned()
-}
-
-/// The key and the secrets of now, whatever the request was signed with then.
-async fn credentials(
-    state: &AppState,
-    agent: &Agent,
-    key: ExchangeKey,
-    callback_secret: Option<&str>,
-    now: Timestamp,
-) -> Result<Credentials, Problem> {
-    let dispatch = state.store.dispatch(key).await?.ok_or_else(|| Problem::not_found("delivery"))?;
-    let open = |sealed: &[u8], context: String| {
-        let opened = state.vault.open(sealed, &context).map_err(|cause| Problem::internal(&cause))?;
-        Ok::<_, Problem>(opened.expose().to_owned())
-    };
-    let secrets =
-        dispatch.secrets.live(now).into_iter().map(|secret| open(secret, agent_secret_context(agent.id)));
-    Ok(Credentials {
-        key: open(&dispatch.sealed_key, developer_key_context(agent.developer))?,
-        secrets: secrets.collect::<Result<_, _>>()?,
-        callback_secret: callback_secret.map(str::to_owned),
-    })
 }

@@ -10,20 +10,19 @@ pub(crate) mod pull_result;
 pub(crate) use failures::Failures;
 
 use crate::auth::{ActOnAgents, May};
-use crate::{AppState, developers::registered, problem::Problem, reply};
+use crate::{AppState, credentials, developers::registered, problem::Problem, reply};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::response::Response;
 use bytes::Bytes;
 use gavel_contract::agent::answer::Expectation;
 use gavel_contract::rest::{FieldError, ResultTaken};
-use gavel_dispatcher::{Credentials, read_result};
+use gavel_dispatcher::read_result;
 use gavel_domain::agent::ExecutionMode;
 use gavel_domain::exchange::{Arrived, ExchangeKey, Taken};
 use gavel_domain::invitation::Mode;
 use gavel_domain::task::Task;
 use gavel_domain::{BidId, Money};
 use gavel_store::dispatches::Dispatch;
-use gavel_vault::{agent_secret_context, developer_key_context};
 use http::{StatusCode, request::Parts};
 
 /// `/pull/invitations/{invitation_id}`: the name of a call, its `webhook-id`.
@@ -84,7 +83,8 @@ async fn take(
         budget: price(state, &task, key.mode).await?,
         currency: state.settings.currency.clone(),
     };
-    let credentials = credentials(state, dispatch, key)?;
+    let secret = state.vault.callback_secret(key.invitation, key.mode, key.revision);
+    let credentials = credentials::of(state, dispatch, Some(secret.expose().to_owned()))?;
     let read = read_result(body, task.id, &expectation, &credentials);
     let arrived = Arrived {
         message_id,
@@ -135,22 +135,6 @@ async fn price(state: &AppState, task: &Task, mode: Mode) -> Result<Money, Probl
         return Ok(task.budget);
     }
     Ok(state.store.selected_bid(task.id).await?.map_or(task.budget, |bid| bid.answer.price))
-}
-
-/// What a result must not show.
-fn credentials(state: &AppState, dispatch: &Dispatch, key: ExchangeKey) -> Result<Credentials, Problem> {
-    let open = |sealed: &[u8], context: String| {
-        let opened = state.vault.open(sealed, &context).map_err(|cause| Problem::internal(&cause))?;
-        Ok::<_, Problem>(opened.expose().to_owned())
-    };
-    let agent = dispatch.invitation.agent;
-    let secrets = dispatch.secrets.live(state.now()).into_iter();
-    let callback = state.vault.callback_secret(key.invitation, key.mode, key.revision);
-    Ok(Credentials {
-        key: open(&dispatch.sealed_key, developer_key_context(dispatch.developer))?,
-        secrets: secrets.map(|secret| open(secret, agent_secret_context(agent))).collect::<Result<_, _>>()?,
-        callback_secret: Some(callback.expose().to_owned()),
-    })
 }
 
 #[cfg(test)]
