@@ -4,6 +4,7 @@
 use crate::agent::ExecutionMode;
 use crate::invitation::{Answer, Ending, Mode, Outcome};
 use crate::lifecycle::TaskState;
+use crate::limits::SENDS_MAX;
 use crate::{AgentId, InvitationId, Timestamp};
 use std::fmt;
 use std::str::FromStr;
@@ -115,12 +116,13 @@ pub enum Taken {
 }
 
 impl Exchange {
-    /// Whether there is something to send: the agent is called by us and has not taken the brief.
-    pub fn awaits_send(&self) -> bool {
+    /// Whether a send of ours decides what comes next. Otherwise the result is awaited at our door: from a worker, or
+    /// from an asynchronous agent that has the brief, or may have it from sends whose answers a restart has lost.
+    pub fn awaits_send(&self, sends_made: u32) -> bool {
         self.ended.is_none()
             && match self.execution_mode {
                 ExecutionMode::Sync => true,
-                ExecutionMode::Async => self.acknowledged_at.is_none(),
+                ExecutionMode::Async => self.acknowledged_at.is_none() && sends_made < SENDS_MAX,
                 ExecutionMode::Pull => false,
             }
     }
@@ -155,6 +157,9 @@ impl Exchange {
             (None, false) => (Outcome::Late, "phase_closed"),
             (None, true) if self.execution_mode == ExecutionMode::Pull && self.began_at.is_none() => {
                 (Outcome::Unreachable, "never_fetched")
+            }
+            (None, true) if self.execution_mode == ExecutionMode::Async && self.acknowledged_at.is_none() => {
+                (Outcome::PlatformFault, "sends_used_up")
             }
             (None, true) => (Outcome::Timeout, "timeout"),
         };
@@ -253,16 +258,23 @@ mod tests {
         }
     }
 
+    fn acknowledged() -> Exchange {
+        Exchange { acknowledged_at: Some(at(1)), ..exchange(ExecutionMode::Async) }
+    }
+
     #[test]
     fn who_is_sent_and_who_fetches() {
-        let check =
-            |exchange: Exchange, awaits: bool| assert_eq!(exchange.awaits_send(), awaits, "{exchange:?}");
-        check(exchange(ExecutionMode::Sync), true);
-        check(exchange(ExecutionMode::Async), true);
-        check(exchange(ExecutionMode::Pull), false);
-        check(Exchange { acknowledged_at: Some(at(1)), ..exchange(ExecutionMode::Async) }, false);
+        let check = |exchange: Exchange, sends, awaits: bool| {
+            assert_eq!(exchange.awaits_send(sends), awaits, "{exchange:?} after {sends}");
+        };
+        check(exchange(ExecutionMode::Sync), 0, true);
+        check(exchange(ExecutionMode::Sync), SENDS_MAX, true); // the dispatcher says that both were lost
+        check(exchange(ExecutionMode::Async), 0, true);
+        check(exchange(ExecutionMode::Async), SENDS_MAX, false); // it may be at work
+        check(exchange(ExecutionMode::Pull), 0, false);
+        check(acknowledged(), 1, false);
         let ended = Some(Ending { outcome: Outcome::Valid, detail: None, at: at(2) });
-        check(Exchange { ended, ..exchange(ExecutionMode::Sync) }, false);
+        check(Exchange { ended, ..exchange(ExecutionMode::Sync) }, 0, false);
     }
 
     #[test]
@@ -275,8 +287,9 @@ mod tests {
         let fetched = Exchange { began_at: Some(at(1)), ..exchange(ExecutionMode::Pull) };
         let refused =
             Exchange { refused: Some("full_text_short".to_owned()), ..exchange(ExecutionMode::Async) };
-        check(exchange(ExecutionMode::Async), Outcome::Timeout, "timeout");
-        check(phase(exchange(ExecutionMode::Async)), Outcome::Late, "phase_closed");
+        check(acknowledged(), Outcome::Timeout, "timeout");
+        check(phase(acknowledged()), Outcome::Late, "phase_closed");
+        check(exchange(ExecutionMode::Async), Outcome::PlatformFault, "sends_used_up"); // perhaps it never had it
         check(exchange(ExecutionMode::Pull), Outcome::Unreachable, "never_fetched");
         check(fetched.clone(), Outcome::Timeout, "timeout");
         check(phase(fetched), Outcome::Late, "phase_closed");

@@ -43,6 +43,14 @@ pub struct Dispatch {
     pub open_attempt: Option<AttemptId>,
 }
 
+impl Dispatch {
+    /// Whether the result of an open exchange is awaited at our door, and no send of ours decides what comes next.
+    pub fn awaits_the_door(&self) -> bool {
+        let open = self.exchange.as_ref().filter(|exchange| exchange.ended.is_none());
+        open.is_some_and(|exchange| !exchange.awaits_send(self.sends))
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct DispatchRow {
     id: Uuid,

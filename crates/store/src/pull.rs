@@ -115,6 +115,9 @@ impl Store {
              WHERE a.developer_id = $1 AND a.test = $2 AND (a.slug = $3 OR $3 IS NULL)
                  AND x.execution_mode = 'pull' AND x.ended_at IS NULL AND x.deadline_at > $4
                  AND (x.lease_until IS NULL OR x.lease_until <= $4) AND x.lease < $5
+                 AND (x.began_at IS NOT NULL
+                     OR (SELECT COUNT(*) FROM exchanges o WHERE o.agent_id = a.id AND o.began_at IS NOT NULL
+                             AND o.ended_at IS NULL AND o.deadline_at > $4) < a.max_concurrency)
              ORDER BY x.deadline_at, x.invitation_id LIMIT 64",
             worker.developer.uuid(),
             worker.test,
@@ -141,6 +144,8 @@ impl Store {
         };
         let until = free.deadline_at.min(now + lease);
         let mut tx = self.begin().await?;
+        // In the order in which everybody locks: the task, its agents, the exchange.
+        crate::choices::lock(&mut tx, task).await?;
         exchanges::lock_agents(&mut tx, task).await?;
         if !exchanges::take_place(&mut tx, key, now).await? {
             return Ok(None);

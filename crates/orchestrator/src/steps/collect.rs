@@ -11,7 +11,6 @@ use crate::{Context, error::StepError, pump::Step};
 use futures::StreamExt;
 use gavel_dispatcher::{Begun, Call, Said, Settled};
 use gavel_domain::bid::{Bid, BidStatus};
-use gavel_domain::exchange::Exchange;
 use gavel_domain::invitation::{AttemptResult, Ending, Outcome};
 use gavel_domain::task::{PhaseProgress, Task};
 use gavel_domain::{AttemptId, BidId, InvitationId, Ppm, Timestamp};
@@ -106,8 +105,10 @@ impl<'a> Phase<'a> {
     /// Exchanges that end elsewhere than in a send of ours, and whose deadline has passed.
     async fn end_overdue(&mut self, context: &Context, claimed: &Claimed) -> Step {
         let now = context.clock.now();
-        let overdue = |exchange: &&Exchange| !exchange.awaits_send() && exchange.deadline_at < now;
-        let due = self.open.values().filter(|d| d.exchange.as_ref().filter(overdue).is_some());
+        let overdue = |dispatch: &&Dispatch| {
+            dispatch.awaits_the_door() && dispatch.exchange.as_ref().is_some_and(|x| x.deadline_at < now)
+        };
+        let due = self.open.values().filter(overdue);
         for dispatch in due.cloned().collect::<Vec<_>>() {
             let Some(exchange) = &dispatch.exchange else { continue };
             let ended = ended(&dispatch, exchange.unanswered(now), None, None);
@@ -127,7 +128,7 @@ impl<'a> Phase<'a> {
         let now = context.clock.now();
         let (mut calls, mut attempts, mut places) = (Vec::new(), Vec::new(), BTreeMap::new());
         for (&id, dispatch) in &self.open {
-            let Some(exchange) = dispatch.exchange.as_ref().filter(|exchange| exchange.awaits_send()) else {
+            let Some(exchange) = dispatch.exchange.as_ref().filter(|_| !dispatch.awaits_the_door()) else {
                 continue;
             };
             let deadline = (exchange.deadline_at, exchange.deadline_is_own_limit);
@@ -166,7 +167,7 @@ impl<'a> Phase<'a> {
 
     /// Whether something is awaited that comes to the API.
     fn awaits_the_door(&self) -> bool {
-        self.open.values().any(|d| d.exchange.as_ref().is_some_and(|exchange| !exchange.awaits_send()))
+        self.open.values().any(Dispatch::awaits_the_door)
     }
 
     /// How long until the step looks again by itself: hints may be lost, and other replicas give none.

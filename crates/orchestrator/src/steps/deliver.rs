@@ -46,11 +46,11 @@ async fn finish(context: &Context, claimed: Claimed, delivery: Delivery) -> Step
             let outcome = ended.outcome;
             fail(context, claimed, &delivery, outcome).await
         }
-        Some(exchange) if !exchange.awaits_send() && exchange.deadline_at < now => {
+        Some(exchange) if dispatch.awaits_the_door() && exchange.deadline_at < now => {
             let outcome = exchange.unanswered(now).outcome;
             fail(context, claimed, &delivery, outcome).await
         }
-        Some(exchange) if !exchange.awaits_send() => {
+        Some(exchange) if dispatch.awaits_the_door() => {
             wait_for_result(context, claimed, exchange.deadline_at).await
         }
         _ => call(context, claimed, delivery, (winner, dispatch)).await,

@@ -141,3 +141,37 @@ async fn a_worker_that_never_asks_was_not_reachable() {
     assert_eq!(world.outcomes(task).await, [("away", Outcome::Unreachable), ("good", Outcome::Valid)]);
     loop_.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brief_whose_sends_a_restart_has_lost_may_still_be_answered() {
+    let world = World::new().await;
+    world.agent_like((Async, 8), "eager", Script::hangs()).await;
+    let task = world.post().await;
+    for sends in 1..=2 {
+        let loop_ = world.run();
+        world.transport.until_sends("eager", sends).await;
+        loop_.stop().await;
+    }
+    let loop_ = world.run();
+    let key = world.key(task, "eager", Mode::Prototype).await;
+    assert_eq!(world.brings(key, "m1", Ok(&text(100))).await, Taken::Accepted);
+    world.until(task, TaskState::Review).await;
+    assert_eq!(world.transport.sends_to("eager"), 2, "it is not sent a third time");
+    loop_.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brief_that_perhaps_never_arrived_is_not_the_agents_fault() {
+    let world = World::new().await;
+    world.agent_like((Async, 8), "unsure", Script::hangs()).await;
+    let task = world.post().await;
+    for sends in 1..=2 {
+        let loop_ = world.run();
+        world.transport.until_sends("unsure", sends).await;
+        loop_.stop().await;
+    }
+    let loop_ = world.run();
+    world.until(task, TaskState::Expired).await;
+    assert_eq!(world.outcomes(task).await, [("unsure", Outcome::PlatformFault)]);
+    loop_.stop().await;
+}

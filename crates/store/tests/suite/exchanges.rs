@@ -152,7 +152,7 @@ on_both! {
         };
         world.store.acknowledge(asked.key, attempt, &acknowledged).await.unwrap();
         let exchange = world.store.dispatch(asked.key).await.unwrap().unwrap().exchange.unwrap();
-        assert_eq!((exchange.acknowledged_at, exchange.awaits_send()), (Some(world.now()), false));
+        assert_eq!((exchange.acknowledged_at, exchange.awaits_send(1)), (Some(world.now()), false));
 
         let short = world.arrived("m1", Outcome::InvalidResponse);
         assert_eq!(world.take(asked.key, &short).await, Taken::Refused);
