@@ -196,6 +196,7 @@ fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) ->
         currency: config.currency,
         triage: config.triage,
         agents_min: config.agents_min,
+        busy_wait: config.busy_wait,
         forced_seed: config.forced_seed,
         rubrics: config.rubrics,
         user_agent: config.user_agent,

@@ -51,6 +51,8 @@ pub struct Settings {
     pub triage: gavel_triage::Policy,
     /// Fewest agents a task is started with.
     pub agents_min: usize,
+    /// How long a task waits for agents that are only busy.
+    pub busy_wait: TimeDelta,
     /// Forces the draw's seed (tests and an operator's experiment).
     pub forced_seed: Option<u64>,
     /// What counts how much when a bid is judged.

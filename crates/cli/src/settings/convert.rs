@@ -62,6 +62,8 @@ pub struct AppConfig {
     pub rubrics: gavel_judge::Rubrics,
     /// Fewest agents a task is started with.
     pub agents_min: usize,
+    /// How long a task waits for agents that are only busy.
+    pub busy_wait: TimeDelta,
     /// Forces every draw.
     pub forced_seed: Option<u64>,
     /// How long a claim holds without renewal.
@@ -120,6 +122,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         triage,
         rubrics: policy_file("judge.policy_file", &written.judge.policy_file, RUBRICS)?,
         agents_min: usize::from(written.triage.agents_min),
+        busy_wait: TimeDelta::seconds(written.triage.busy_wait_seconds.into()),
         forced_seed: forced_seed(&written.triage.forced_seed, places)?,
         lease: TimeDelta::seconds(written.work.lease_seconds.get().into()),
         tasks_at_once: written.work.tasks_at_once.get().into(),

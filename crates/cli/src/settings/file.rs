@@ -155,6 +155,7 @@ pub(super) struct Health {
 #[serde(deny_unknown_fields)]
 pub(super) struct Triage {
     pub(super) agents_min: u8,
+    pub(super) busy_wait_seconds: u16,
     pub(super) forced_seed: String,
     pub(super) policy_file: String,
 }

@@ -165,6 +165,7 @@ fn each_setting_can_be_set_in_the_environment() {
     check("health.hide_after_hours", "0", |c| c.health.rules.hide_after.is_none());
     check("health.probes_at_once", "3", |c| c.health.at_once == 3);
     check("triage.agents_min", "3", |c| c.agents_min == 3);
+    check("triage.busy_wait_seconds", "5", |c| c.busy_wait == TimeDelta::seconds(5));
     check("triage.forced_seed", "18446744073709551615", |c| c.forced_seed == Some(u64::MAX));
     check("triage.policy_file", policy, |c| c.triage.newcomer_boost == 5);
     check("work.lease_seconds", "2", |c| c.lease == TimeDelta::seconds(2));

@@ -13,11 +13,14 @@ use gavel_domain::{AgentId, InvitationId, Money, Timestamp};
 use gavel_store::agents::Facts;
 use gavel_store::rounds::NewRound;
 use gavel_store::{Claimed, Guarded};
-use gavel_triage::{Candidate, Chosen, Input, Record, Standing, TaskFacts, Tier, decide, seed};
+use gavel_triage::{Candidate, Chosen, Gate, Input, Reason, Record, Standing, TaskFacts, Tier, decide, seed};
 use std::collections::BTreeMap;
 
 /// Boosted dispatches are counted over this long.
 const BOOST_WINDOW: TimeDelta = TimeDelta::days(30);
+
+/// How often it is looked again while everybody who could be asked is busy.
+const BUSY_LOOK: TimeDelta = TimeDelta::seconds(1);
 
 /// open -> matching: the loop has seen the task.
 pub(crate) async fn start(context: &Context, claimed: Claimed) -> Step {
@@ -25,7 +28,7 @@ pub(crate) async fn start(context: &Context, claimed: Claimed) -> Step {
     Ok(())
 }
 
-/// matching -> prototyping, or expired when nobody can be asked.
+/// matching -> prototyping, or expired when nobody can be asked. A burst of tasks for few agents waits a while for them.
 pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
     let now = context.clock.now();
     let (input, asked_how) = gather(context, claimed.task(), now).await?;
@@ -35,6 +38,9 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
         serde_json::to_string(&record).map_err(|source| StepError::Document { what: "decision", source })?;
 
     if record.chosen.len() < context.settings.agents_min.max(1) {
+        if somebody_is_only_busy(&record) && now < claimed.task().created_at + context.settings.busy_wait {
+            return Ok(context.store.release(claimed.lease(), Some(now + BUSY_LOOK)).await?);
+        }
         let _: Guarded<()> = context.store.nobody_eligible(claimed, &decision, now).await?;
         return Ok(());
     }
@@ -44,6 +50,11 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
     let _: Guarded<()> = context.store.record_round(claimed, round, now).await?;
     probes::before_dispatch(context, asked); // beside the dispatch, never before it
     Ok(())
+}
+
+/// Whether waiting may help: an agent was kept out by nothing but the calls it has under way.
+fn somebody_is_only_busy(record: &Record) -> bool {
+    record.candidates.iter().any(|candidate| candidate.reason == Reason::Gated(Gate::AtCapacity))
 }
 
 /// How each candidate wants to be asked.

@@ -219,3 +219,19 @@ async fn lapsed_windows_end_a_task_by_policy() {
     assert_eq!(world.reason(task).await.as_deref(), Some("review_window_lapsed"));
     loop_.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_waits_for_agents_that_are_only_busy() {
+    let world = World::new().await;
+    world.agent_that_takes(1, "small", Script::slow(Duration::from_millis(300), &text(100))).await;
+    let loop_ = world.run();
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        tasks.push(world.post().await);
+    }
+    for task in tasks {
+        world.until(task, TaskState::Review).await;
+        assert_eq!(world.outcomes(task).await, [("small", Outcome::Valid)]);
+    }
+    loop_.stop().await;
+}

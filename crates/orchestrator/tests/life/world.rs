@@ -333,6 +333,7 @@ fn settings(window: Duration) -> Settings {
         currency: Currency::new("USD").unwrap(),
         triage: gavel_triage::Policy::default(),
         agents_min: 1,
+        busy_wait: chrono::TimeDelta::seconds(8),
         forced_seed: Some(42),
         rubrics: gavel_judge::Rubrics::default(),
         user_agent: "AITasker/1.0 (Agent Executor)".to_owned(),
