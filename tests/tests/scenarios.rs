@@ -6,13 +6,15 @@
 //!   whose loop takes up nothing, so that a state that passes in an instant holds still (`open`, `accepted`; `matching`
 //!   too, after the store's own step `start_by_hand`).
 //! - `task`: the body of `POST /tasks`.
-//! - `agents`: what each does, call by call (the last reply repeats): `"work"`, `{"work_for": PRICE}`,
-//!   `{"says": JSON}`, `{"text": "..."}`, `{"status": 503}`, `"hang"`, `"close"`; and every call that `is_sent` to it,
-//!   in order. `again` marks a second send: it must carry the webhook-id of the call before, as no other call may.
-//!   Key, both signatures, all headers and the twelve keys of the body are checked on every call, and at the end what
-//!   the outcome left on the agent's record.
-//! - `steps`: the buyer's doing (`post`, `select`, `cancel`, `approve`, `revision`, several at once in a `race`), ours
-//!   (`restart`, `start_by_hand`), and `wait` (until it is so) or `check` (it is so now). `expect` names the status and
+//! - `agents`: what each is (`health`: the story begins when Gavel has probed it so; `max_concurrency`; `execution_mode`)
+//!   and what it does. One that answers at once: call by call (the last reply repeats): `"work"`, `{"work_for": PRICE}`,
+//!   `{"says": JSON}`, `{"text": "..."}`, `{"status": 503}`, `"hang"`, `"close"`. An asynchronous one `calls_back` by itself, or
+//!   in steps; one that pulls has a `worker` from the start, or from a step on. Then every call that `is_sent` to it, in
+//!   order (`again` marks a second send: it must carry the webhook-id of the call before, as no other call may), and
+//!   what it `hears` when it brings a result by itself. Key, both signatures, all headers and the keys of the body are
+//!   checked on every call, and at the end what the outcome left on the agent's record and in its delivery log.
+//! - `steps`: the buyer's doing (`post`, `select`, `cancel`, `approve`, `revision`, `post_beside`), the agents'
+//!   (`call_back`, `worker`), several at once in a `race`, ours (`restart`, `start_by_hand`), and `wait` (until it is so) or `check` (it is so now). `expect` names the status and
 //!   the problem's code; without it the step must succeed.
 //! - `then`: how it ends: state, reason, every outcome, every bid, the delivery, and in each file the ledger.
 //!
@@ -22,6 +24,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
 mod scenarios {
+    pub(crate) mod acting; // what the agents do
+    pub(crate) mod callback; // a result that the story itself brings
     pub(crate) mod calls; // what the agents were sent
     pub(crate) mod client; // the REST API as a buyer's program calls it
     pub(crate) mod coverage; // what the files must cover together

@@ -1,6 +1,6 @@
 //! What the agents were sent, checked as an agent would check it: nothing here uses our own signing code.
 
-use super::format::{Agent, Call};
+use super::format::{Agent, Call, ExecutionMode};
 use super::world::{Contender, World};
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -27,24 +27,30 @@ const KEYS: [&str; 12] = [
     "user_first_name",
 ];
 
-/// Checks every call an agent received against what it was to receive.
-pub(crate) fn check(world: &World, task: &str, agent: &Agent, won: bool) -> Result<()> {
+/// What an asynchronous agent is told beyond them.
+const CALLBACK_KEYS: [&str; 3] = ["callback_secret", "callback_url", "execution_timeout_seconds"];
+
+/// Checks every call an agent received against what it was to receive. `tasks`: what was posted.
+pub(crate) fn check(world: &World, tasks: &[String], agent: &Agent, won: bool) -> Result<()> {
     let contender = &world.contenders[&agent.slug];
     let expected: Vec<&Call> = agent.is_sent.iter().filter(|call| won || !call.only_winner).collect();
-    let received = world.farm.requests(&agent.slug);
+    let received = world.requests(&agent.slug);
     ensure!(
         received.len() == expected.len(),
         "{} calls were to come, {} came: {:?}",
         expected.len(),
         received.len(),
-        received.iter().map(|call| call.header("webhook-id")).collect::<Vec<_>>()
+        received.iter().map(name_of).collect::<Vec<_>>()
     );
     let mut ids = Vec::new();
     for (number, (call, expected)) in received.iter().zip(expected).enumerate() {
         let context = || format!("call {}", number + 1);
-        honest(call, task, contender).with_context(context)?;
+        whole(call, tasks, agent.execution_mode).with_context(context)?;
+        if agent.execution_mode != ExecutionMode::Pull {
+            honest(call, contender).with_context(context)?;
+        }
         as_expected(call, expected).with_context(context)?;
-        let id = call.header("webhook-id").unwrap_or_default();
+        let id = name_of(call);
         ensure!(
             expected.again == (ids.last() == Some(&id)),
             "call {}: webhook-id {id} after {ids:?}",
@@ -56,31 +62,50 @@ pub(crate) fn check(world: &World, task: &str, agent: &Agent, won: bool) -> Resu
     Ok(())
 }
 
-/// What holds of every call: it is ours, whole, and signed with this agent's own secret.
-fn honest(call: &Received, task: &str, contender: &Contender) -> Result<()> {
+/// The name of a call: its `webhook-id`, the id of a fetched invitation.
+fn name_of(call: &Received) -> &str {
+    call.header("webhook-id").unwrap_or_else(|| call.path.rsplit('/').next().unwrap_or_default())
+}
+
+/// What holds of every call, whatever carries it: it has the keys of its kind, and is about a task that was posted.
+fn whole(call: &Received, tasks: &[String], mode: ExecutionMode) -> Result<()> {
+    let body = body(call)?;
+    let keys: BTreeSet<&str> = body.keys().map(String::as_str).collect();
+    let mut expected = BTreeSet::from(KEYS);
+    if mode == ExecutionMode::Async {
+        expected.extend(CALLBACK_KEYS);
+    }
+    ensure!(keys == expected, "the body has the keys {keys:?}");
+    let task = body["task_id"].as_str().unwrap_or_default();
+    ensure!(tasks.iter().any(|posted| posted == task), "the task's id in the body is another: {task}");
+    ensure!(call.task_id().as_deref() == Some(task), "the task's id in the header is another");
+    Ok(())
+}
+
+/// What holds of every call that is sent: it is ours, and signed with this agent's own secret.
+fn honest(call: &Received, contender: &Contender) -> Result<()> {
     let header = |name: &str| call.header(name).with_context(|| format!("the header {name} is missing"));
     ensure!(header("x-aitasker-key")? == contender.key, "the key is another developer's");
-    ensure!(header("x-aitasker-task-id")? == task, "the task's id in the header is another");
+    header("x-aitasker-task-id")?;
     ensure!(header("content-type")? == "application/json", "the content type is another");
     ensure!(header("user-agent")? == "AITasker/1.0 (Agent Executor)", "the user agent is another");
     let signed = mac(contender.secret.as_bytes(), &[&call.body])?;
     ensure!(header("x-aitasker-signature")? == hex::encode(signed), "the hex signature is not the secret's");
 
     let (id, at) = (header("webhook-id")?, header("webhook-timestamp")?);
-    let key =
-        STANDARD.decode(contender.secret.strip_prefix("whsec_").context("a secret begins with whsec_")?)?;
-    let signed = mac(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", &call.body])?;
-    let signature = format!("v1,{}", STANDARD.encode(signed));
+    let signature = standard_signature(&contender.secret, (id, at), &call.body)?;
     ensure!(header("webhook-signature")? == signature, "the webhook signature is not the secret's");
     ensure!(header("x-aitasker-timestamp")? == at, "the two timestamps differ");
     let deadline = DateTime::parse_from_rfc3339(header("gavel-deadline")?)?;
     ensure!(deadline.timestamp() >= at.parse::<i64>()?, "the deadline lies before the call");
-
-    let body = body(call)?;
-    let keys: BTreeSet<&str> = body.keys().map(String::as_str).collect();
-    ensure!(keys == BTreeSet::from(KEYS), "the body has the keys {keys:?}");
-    ensure!(body["task_id"] == task, "the task's id in the body is another");
     Ok(())
+}
+
+/// A `webhook-signature`, over a message's name and time and its body.
+pub(crate) fn standard_signature(secret: &str, (id, at): (&str, &str), body: &[u8]) -> Result<String> {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").context("a secret begins with whsec_")?)?;
+    let signed = mac(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", body])?;
+    Ok(format!("v1,{}", STANDARD.encode(signed)))
 }
 
 /// What the file says of this call.

@@ -1,5 +1,6 @@
 //! The REST API as a buyer's or a developer's program calls it.
 
+use super::callback::Callback;
 use anyhow::{Context as _, Result, bail};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -48,7 +49,21 @@ impl Client {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let response = self.http.request(request.body(Full::new(body))?).await.context(url)?;
+        self.send(request.body(Full::new(body))?).await.context(url)
+    }
+
+    /// Brings a result, without the caller's key: a callback is known by its signature.
+    pub(crate) async fn bring(&self, callback: Callback) -> Result<Answer> {
+        let mut request = Request::builder().method(Method::POST).uri(&callback.url);
+        request = request.header(CONTENT_TYPE, "application/json");
+        for (name, value) in callback.headers {
+            request = request.header(name, value);
+        }
+        self.send(request.body(Full::new(callback.body.into()))?).await.context(callback.url)
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer> {
+        let response = self.http.request(request).await?;
         let status = response.status().as_u16();
         let replayed = response.headers().get("idempotent-replayed").is_some();
         let body = response.into_body().collect().await?.to_bytes();
@@ -58,11 +73,17 @@ impl Client {
 }
 
 impl Answer {
-    /// The status and what else there is to tell: `409 wrong_state`, `201 replayed`, `200`.
+    /// What an agent of the farm got.
+    pub(crate) fn heard(status: u16, body: &[u8]) -> Self {
+        Answer { status, replayed: false, body: serde_json::from_slice(body).unwrap_or_default() }
+    }
+
+    /// The status and what else there is to tell: `409 wrong_state`, `201 replayed`, `202 repeated`, `200`.
     pub(crate) fn word(&self) -> String {
         match self.body["code"].as_str() {
             Some(code) if !self.succeeded() => format!("{} {code}", self.status),
             _ if self.replayed => format!("{} replayed", self.status),
+            _ if self.body["repeated"] == true => format!("{} repeated", self.status),
             _ => self.status.to_string(),
         }
     }

@@ -1,6 +1,7 @@
 //! What a file may say. Everything else is an error.
 
 use anyhow::{Context as _, Result};
+use gavel_agentfarm::Conduct;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -55,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) phase_ms: Option<i64>,
     pub(crate) prototype_call_ms: Option<i64>,
     pub(crate) final_call_ms: Option<i64>,
+    pub(crate) async_call_ms: Option<i64>,
+    pub(crate) pull_lease_ms: Option<i64>,
     pub(crate) review_window_ms: Option<i64>,
     pub(crate) answer_window_ms: Option<i64>,
     pub(crate) on_silence: Option<Silence>,
@@ -87,13 +90,96 @@ pub(crate) struct Agent {
     /// Its developer and the buyer are one account.
     #[serde(default)]
     pub(crate) of_buyer: bool,
-    /// Replies to prototype calls, in order; the last repeats.
+    /// How many calls it takes at once, as registered.
+    #[serde(default)]
+    pub(crate) max_concurrency: Option<usize>,
+    /// What the last probe found; the story begins when Gavel knows it.
+    #[serde(default)]
+    pub(crate) health: Option<Health>,
+    #[serde(default)]
+    pub(crate) execution_mode: ExecutionMode,
+    /// How an asynchronous agent brings its results by itself; without it, only steps do.
+    #[serde(default)]
+    pub(crate) calls_back: Option<CallsBack>,
+    /// The worker that fetches from the start.
+    #[serde(default)]
+    pub(crate) worker: Option<Worker>,
+    /// Replies to prototype calls, in order; the last repeats. Only of agents that answer at once.
+    #[serde(default)]
     pub(crate) prototype: Vec<Reply>,
     /// Replies to final calls; those of prototypes when empty.
     #[serde(rename = "final", default)]
     pub(crate) final_mode: Vec<Reply>,
     /// Every call it receives, in order.
     pub(crate) is_sent: Vec<Call>,
+    /// Every answer to what it brings by itself, in order: `202`, `202 repeated`, `410 too_late`.
+    #[serde(default)]
+    pub(crate) hears: Vec<String>,
+}
+
+/// What carries an agent's work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ExecutionMode {
+    #[default]
+    Sync,
+    Async,
+    Pull,
+}
+
+impl ExecutionMode {
+    /// The word of the API.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            ExecutionMode::Sync => "sync",
+            ExecutionMode::Async => "async",
+            ExecutionMode::Pull => "pull",
+        }
+    }
+}
+
+/// What a probe finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Health {
+    Passing,
+    Failing,
+    /// The first probe never ends.
+    Unknown,
+}
+
+impl Health {
+    /// The word of the API.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Health::Passing => "passing",
+            Health::Failing => "failing",
+            Health::Unknown => "unknown",
+        }
+    }
+}
+
+/// How an asynchronous agent brings its results.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CallsBack {
+    /// Milliseconds after the acknowledgement, or after the call where it comes before.
+    pub(crate) after_ms: u64,
+    /// So many times more, the same message.
+    pub(crate) again: u32,
+    /// A result that is too short comes first.
+    pub(crate) invalid_first: bool,
+    pub(crate) badly_signed: bool,
+}
+
+/// A worker that fetches for an agent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Worker {
+    pub(crate) does: Conduct,
+    /// Milliseconds from the invitation to the result.
+    #[serde(default)]
+    pub(crate) work_ms: u64,
 }
 
 /// What an agent does with one call.
@@ -105,7 +191,7 @@ pub(crate) struct Reply {
     pub(crate) then: Act,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Act {
     /// A usable answer without a price.
@@ -156,6 +242,22 @@ pub(crate) enum Step {
     Approve { expect: Option<String> },
     /// Changes are asked for.
     Revision { notes: String, expect: Option<String> },
+    /// The same task is posted once more, as one of its own, which `beside` of a view looks at.
+    PostBeside {},
+    /// An asynchronous agent brings the result of one of its calls: of the latest, unless `call` (from 1) says another.
+    CallBack {
+        of: String,
+        call: Option<usize>,
+        /// What it brings; a usable answer when absent.
+        with: Option<Act>,
+        /// The name of the message; one for each call when absent.
+        message: Option<String>,
+        #[serde(default)]
+        badly_signed: bool,
+        expect: Option<String>,
+    },
+    /// One more worker begins to fetch for an agent.
+    Worker { of: String, worker: Worker },
     /// All of these at the same moment: one wins, the others get the answer `losers`.
     Race { of: Vec<Step>, losers: String },
     /// Gavel stops and starts on the same files.
@@ -184,6 +286,10 @@ pub(crate) struct View {
     pub(crate) revision: Option<u64>,
     /// How many calls each agent has received.
     pub(crate) calls: BTreeMap<String, usize>,
+    /// How many acknowledgements of each agent are in its delivery log.
+    pub(crate) acknowledged: BTreeMap<String, usize>,
+    /// What each agent was answered to what it brought by itself.
+    pub(crate) hears: BTreeMap<String, Vec<String>>,
     /// The window of the state is over, whether or not anybody has noticed.
     pub(crate) window_over: Option<bool>,
     /// Each agent's time is over, whether or not anybody has noticed.
@@ -191,6 +297,10 @@ pub(crate) struct View {
     /// The same of the winner's final call.
     pub(crate) final_call_over: Option<bool>,
     pub(crate) ledger: Option<Ledger>,
+    /// Why each agent was asked or not.
+    pub(crate) explain: BTreeMap<String, String>,
+    /// The task that was posted beside.
+    pub(crate) beside: Option<Box<View>>,
 }
 
 /// How it ends. What is absent is absent: no reason, no delivery, no bid.

@@ -1,22 +1,19 @@
 //! One file, from its first step to its end.
 
+use super::acting;
+use super::callback::Callback;
 use super::client::Answer;
-use super::format::{Ledger, Scenario, Step, View};
-use super::seen::{Seen, named};
-use super::world::World;
+use super::format::{Act, Agent, Ledger, Scenario, Step, Then, View};
+use super::seen::{self, Seen, named};
+use super::world::{LOOK, PATIENCE, World};
 use super::{calls, coverage, record};
 use anyhow::{Context as _, Result, bail, ensure};
 use gavel_domain::event::EventKind;
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Longer than anything here takes; who waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(40);
-/// How often is looked.
-const LOOK: Duration = Duration::from_millis(20);
 /// More events than any of these tasks has.
 const EVENTS: i64 = 1000;
 /// A bid that does not exist.
@@ -30,6 +27,7 @@ pub(crate) async fn play(scenario: &Scenario) -> Result<()> {
         world,
         body: scenario.task.clone(),
         task: None,
+        beside: None,
         names: BTreeMap::new(),
         cells: BTreeSet::new(),
     };
@@ -46,6 +44,8 @@ struct Play {
     /// The body of `POST /tasks`.
     body: Value,
     task: Option<String>,
+    /// The same task, posted once more.
+    beside: Option<String>,
     /// What a race calls its agents: winner and loser.
     names: BTreeMap<String, String>,
     /// State and action, as they met.
@@ -63,6 +63,16 @@ impl Play {
             }
             Step::StartByHand {} => self.world.start_by_hand().await,
             Step::Race { of, losers } => self.race(of, losers).await,
+            Step::Worker { of, worker } => self.world.join(of, worker).await,
+            Step::CallBack { expect, .. } => {
+                self.action(step).await?.await?.must_be(expect.as_deref())?;
+                Ok(())
+            }
+            Step::PostBeside {} => {
+                let posted = self.world.buyer.post("/tasks", None, &self.body).await?.value()?;
+                self.beside = Some(posted["id"].as_str().context("a posted task has an id")?.to_owned());
+                Ok(())
+            }
             Step::Post { expect, .. } => {
                 let (action, expect) = (self.action(step).await?, expect.as_deref());
                 let posted = action.await?.must_be(expect)?;
@@ -88,8 +98,44 @@ impl Play {
         Ok(())
     }
 
-    /// The call of a buyer's step, ready to be made.
+    /// The request of a step, ready to be made.
     async fn action(&self, step: &Step) -> Result<impl Future<Output = Result<Answer>> + use<>> {
+        let callback = match step {
+            Step::CallBack { of, call, with, message, badly_signed, .. } => {
+                let with = with.as_ref().unwrap_or(&Act::Work);
+                Some(self.callback((of, *call), with, message.as_deref(), *badly_signed)?)
+            }
+            _ => None,
+        };
+        let request = if callback.is_none() { Some(self.request(step).await?) } else { None };
+        let buyer = self.world.buyer.clone();
+        Ok(async move {
+            match (callback, request) {
+                (Some(callback), _) => buyer.bring(callback).await,
+                (None, Some((path, key, body))) => buyer.post(&path, key.as_deref(), &body).await,
+                (None, None) => bail!("there is nothing to be done"),
+            }
+        })
+    }
+
+    /// What an asynchronous agent brings for one of the calls it received.
+    fn callback(
+        &self,
+        (agent, call): (&str, Option<usize>),
+        with: &Act,
+        message: Option<&str>,
+        badly_signed: bool,
+    ) -> Result<Callback> {
+        let calls = self.world.requests(agent);
+        let number = call.unwrap_or(calls.len());
+        let call = number.checked_sub(1).and_then(|before| calls.get(before)).context("it was not called")?;
+        let body = acting::said(with, agent, "later work").context("a callback says something")?;
+        let message = message.map_or_else(|| format!("msg_{agent}_{number}"), str::to_owned);
+        Callback::to(call, (&message, self.world.gavel()?.clock.now().timestamp()), body, badly_signed)
+    }
+
+    /// The path, the idempotency key and the body of a buyer's step.
+    async fn request(&self, step: &Step) -> Result<(String, Option<String>, Value)> {
         let (path, key, body) = match step {
             Step::Post { key, .. } => ("/tasks".to_owned(), key, self.body.clone()),
             Step::Select { bid, key, .. } => {
@@ -102,8 +148,7 @@ impl Play {
             }
             other => bail!("{other:?} is no call"),
         };
-        let (buyer, key) = (self.world.buyer.clone(), key.clone());
-        Ok(async move { buyer.post(&path, key.as_deref(), &body).await })
+        Ok((path, key.clone(), body))
     }
 
     /// All at the same moment: one wins, the others get the answer of those who come second.
@@ -143,21 +188,29 @@ impl Play {
     }
 
     async fn wait(&self, view: &View) -> Result<()> {
-        self.until(|seen| seen.differs_from(view)).await?;
-        Ok(())
+        self.until(self.task()?, |seen| seen.differs_from(view)).await?;
+        if let Some(view) = &view.beside {
+            self.until(self.beside()?, |seen| seen.differs_from(view)).await.context("beside")?;
+            self.explained(self.beside()?, &view.explain).await.context("beside")?;
+        }
+        self.explained(self.task()?, &view.explain).await
     }
 
     async fn check(&self, view: &View) -> Result<()> {
-        let differences = self.look().await?.differs_from(view);
+        let mut differences = self.look().await?.differs_from(view);
+        if let Some(view) = &view.beside {
+            differences.extend(self.look_at(self.beside()?).await?.differs_from(view));
+            self.explained(self.beside()?, &view.explain).await.context("beside")?;
+        }
         ensure!(differences.is_empty(), "{}", differences.join("; "));
-        Ok(())
+        self.explained(self.task()?, &view.explain).await
     }
 
     /// Looks until nothing differs any more; what was seen then.
-    async fn until(&self, differences: impl Fn(&Seen) -> Vec<String>) -> Result<Seen> {
+    async fn until(&self, task: &str, differences: impl Fn(&Seen) -> Vec<String>) -> Result<Seen> {
         let until = Instant::now() + PATIENCE;
         loop {
-            let seen = self.look().await?;
+            let seen = self.look_at(task).await?;
             let differs = differences(&seen);
             if differs.is_empty() {
                 return Ok(seen);
@@ -168,7 +221,20 @@ impl Play {
     }
 
     async fn look(&self) -> Result<Seen> {
-        Seen::look(&self.world, self.task()?, &self.names).await
+        self.look_at(self.task()?).await
+    }
+
+    async fn look_at(&self, task: &str) -> Result<Seen> {
+        Seen::look(&self.world, task, &self.names).await
+    }
+
+    fn beside(&self) -> Result<&str> {
+        self.beside.as_deref().context("nothing was posted beside")
+    }
+
+    /// Everything that was posted.
+    fn tasks(&self) -> Vec<String> {
+        self.task.iter().chain(&self.beside).cloned().collect()
     }
 
     fn task(&self) -> Result<&str> {
@@ -190,34 +256,65 @@ impl Play {
     /// Everything the file says of the end, and what holds of every end.
     async fn end(&self, scenario: &Scenario) -> Result<()> {
         let then = &scenario.then;
-        let seen = self.until(|seen| seen.differs_from_end(then)).await.context("then")?;
+        self.until(self.task()?, |seen| seen.differs_from_end(then)).await.context("then")?;
+        self.nothing_is_left_open(&self.look().await?).await?;
         for agent in &scenario.agents {
-            let name = named(&self.names, &agent.slug);
-            let outcome = seen.outcomes.get(&name).and_then(Option::as_deref);
-            let agrees = async {
-                calls::check(&self.world, self.task()?, agent, name == "winner")?;
-                record::check(&self.world, &agent.slug, outcome, then.reliability.get(&agent.slug)).await
-            };
-            agrees.await.with_context(|| format!("agent {}", agent.slug))?;
+            self.heard(agent).await.with_context(|| format!("agent {}", agent.slug))?;
         }
-        self.explained(&then.explain).await?;
-        self.history(&seen).await?;
-        self.nothing_is_left_open(&seen).await?;
+        let seen = self.look().await?;
+        let differences = seen.differs_from_end(then);
+        ensure!(differences.is_empty(), "what came late, or twice, changed it: {}", differences.join("; "));
+        for agent in &scenario.agents {
+            self.agrees(agent, then).await.with_context(|| format!("agent {}", agent.slug))?;
+        }
+        for task in self.tasks() {
+            self.history(&task, &self.look_at(&task).await?).await?;
+        }
+        self.explained(self.task()?, &then.explain).await?;
         self.nothing_else_happened(&then.ledger).await?;
         self.proven(scenario, &seen)
     }
 
-    /// There is one task, and no money moved but its own.
+    /// The agent has brought all it brings by itself, and was answered as the file says.
+    async fn heard(&self, agent: &Agent) -> Result<()> {
+        let differs = |_: &Seen| {
+            let heard = seen::heard(&self.world, &agent.slug);
+            let differs = heard != agent.hears;
+            differs.then(|| format!("it heard {heard:?}, expected {:?}", agent.hears)).into_iter().collect()
+        };
+        self.until(self.task()?, differs).await?;
+        Ok(())
+    }
+
+    /// What an agent was sent, and what all that left on its record.
+    async fn agrees(&self, agent: &Agent, then: &Then) -> Result<()> {
+        let name = named(&self.names, &agent.slug);
+        calls::check(&self.world, &self.tasks(), agent, name == "winner")?;
+        let mut outcomes = Vec::new();
+        for task in self.tasks() {
+            outcomes.extend(self.look_at(&task).await?.outcomes.remove(&name).flatten());
+        }
+        record::check(&self.world, agent, &outcomes, then.reliability.get(&agent.slug)).await
+    }
+
+    /// There is no other task, and no money moved but its own.
     async fn nothing_else_happened(&self, expected: &Ledger) -> Result<()> {
         let tasks = self.world.buyer.get("/tasks").await?.value()?;
-        ensure!(tasks["tasks"].as_array().is_some_and(|tasks| tasks.len() == 1), "not one task: {tasks}");
+        let posted = self.tasks().len();
+        ensure!(
+            tasks["tasks"].as_array().is_some_and(|tasks| tasks.len() == posted),
+            "not {posted} of {tasks}"
+        );
         let report = self.world.gavel()?.store.verify_ledger("USD").await?;
         ensure!(report.transfers == expected.transfers.len() as u64, "{} transfers of all", report.transfers);
         Ok(())
     }
 
-    async fn explained(&self, expected: &BTreeMap<String, String>) -> Result<()> {
-        let explain = self.world.buyer.get(&self.path("/explain")?).await?.value()?;
+    async fn explained(&self, task: &str, expected: &BTreeMap<String, String>) -> Result<()> {
+        if expected.is_empty() {
+            return Ok(());
+        }
+        let explain = self.world.buyer.get(&format!("/tasks/{task}/explain")).await?.value()?;
         let candidates = explain["rounds"][0]["candidates"].as_array().cloned().unwrap_or_default();
         for (agent, reason) in expected {
             let candidate = candidates.iter().find(|candidate| candidate["agent"] == agent.as_str());
@@ -232,8 +329,8 @@ impl Play {
 
     /// Events are numbered without a gap, every change of state is one that the lifecycle knows, and every outcome is
     /// told once.
-    async fn history(&self, seen: &Seen) -> Result<()> {
-        let events = self.world.gavel()?.store.events_after(self.task()?.parse()?, 0, EVENTS).await?;
+    async fn history(&self, task: &str, seen: &Seen) -> Result<()> {
+        let events = self.world.gavel()?.store.events_after(task.parse()?, 0, EVENTS).await?;
         let ended = seen.outcomes.values().flatten().count();
         let told = events.iter().filter(|event| event.kind == EventKind::Outcome).count();
         ensure!(told == ended, "{told} outcomes were told of {ended}");
@@ -263,7 +360,7 @@ impl Play {
             let open = world.farm.agents().filter(|agent| agent.under_way() > 0);
             open.map(|agent| format!("{} is still called", agent.spec().slug)).collect()
         };
-        self.until(|_| busy(&self.world)).await?;
+        self.until(self.task()?, |_| busy(&self.world)).await?;
         ensure!(seen.outcomes.values().all(Option::is_some), "an invitation is open: {:?}", seen.outcomes);
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! What is there to be seen, and how it differs from what was expected.
 
+use super::client::Answer;
 use super::format::{Ledger, Then, View};
 use super::world::World;
 use anyhow::{Context as _, Result, ensure};
+use gavel_agentfarm::Step;
 use gavel_domain::Timestamp;
 use gavel_domain::ledger::LedgerAccount;
-
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -26,6 +27,8 @@ pub(crate) struct Seen {
     revision: Option<u64>,
     final_call_over: bool,
     calls: BTreeMap<String, usize>,
+    acknowledged: BTreeMap<String, usize>,
+    hears: BTreeMap<String, Vec<String>>,
     ledger: Ledger,
 }
 
@@ -47,9 +50,21 @@ impl Seen {
             seen.bids.insert(agent, word(&bid["status"]));
         }
         seen.delivery(&delivery["delivery"], now);
-        let agents = world.farm.agents();
-        seen.calls = agents.map(|a| (named(names, &a.spec().slug), a.requests().len())).collect();
+        for slug in world.contenders.keys() {
+            seen.agent(world, slug, named(names, slug)).await?;
+        }
         Ok(seen)
+    }
+
+    async fn agent(&mut self, world: &World, slug: &str, agent: String) -> Result<()> {
+        if world.contenders[slug].acknowledges {
+            let log = world.delivery_log(slug).await?;
+            let acknowledged = log.iter().filter(|send| send["code"] == "acknowledged").count();
+            self.acknowledged.insert(agent.clone(), acknowledged);
+        }
+        self.hears.insert(agent.clone(), heard(world, slug));
+        self.calls.insert(agent, world.requests(slug).len());
+        Ok(())
     }
 
     fn task(&mut self, task: &Value, now: Timestamp) {
@@ -82,6 +97,8 @@ impl Seen {
         differences.where_said("revision", &self.revision, &view.revision.map(Some));
         differences.where_said("final_call_over", &self.final_call_over, &view.final_call_over);
         differences.within("calls", &self.calls, &view.calls);
+        differences.within("acknowledged", &self.acknowledged, &view.acknowledged);
+        differences.within("hears", &self.hears, &view.hears);
         differences.where_said("ledger", &self.ledger, &view.ledger);
         differences.0
     }
@@ -134,6 +151,16 @@ impl Differences {
 /// What a story calls an agent.
 pub(crate) fn named(names: &BTreeMap<String, String>, slug: &str) -> String {
     names.get(slug).map_or(slug, String::as_str).to_owned()
+}
+
+/// What an agent was answered to the results it brought by itself; a try that met nobody heard nothing.
+pub(crate) fn heard(world: &World, slug: &str) -> Vec<String> {
+    let brings = |step| matches!(step, Step::Callback | Step::Result | Step::Decline);
+    let mut exchanges: Vec<_> = world.part(slug).flat_map(|part| part.exchanges()).collect();
+    exchanges.retain(|exchange| brings(exchange.step));
+    exchanges.sort_by_key(|exchange| exchange.at);
+    let answers = exchanges.into_iter().filter_map(|x| Some(Answer::heard(x.answer.ok()?, &x.body).word()));
+    answers.collect()
 }
 
 fn is_over(time: &Value, now: Timestamp) -> bool {

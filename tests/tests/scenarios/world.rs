@@ -1,13 +1,14 @@
 //! A Gavel, its agents and its buyer, as a file wants them.
 
+use super::acting::{self, Door};
 use super::client::Client;
-use super::format::{Act, Agent, Money, Reply, Scenario, Settings, Silence};
+use super::format::{Agent, ExecutionMode, Health, Money, Scenario, Settings, Silence, Worker};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::TimeDelta;
 use gavel::access::KeyWish;
 use gavel::app::{self, Running};
 use gavel::settings::{self, AppConfig};
-use gavel_agentfarm::{Action, AgentSpec, Behaviour, Farm, Payload, Script};
+use gavel_agentfarm::{Agent as FarmAgent, AgentSpec, Farm, Received};
 use gavel_domain::account::Scope;
 use gavel_domain::policy;
 use gavel_store::Guarded;
@@ -15,10 +16,18 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
 
+/// Longer than anything here takes; who waits this long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+/// How often is looked.
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 /// Long enough that no phase or call ends before its story does, unless the file says so.
 const LONG: TimeDelta = TimeDelta::seconds(25);
+/// A probe that hangs does so until its story is over.
+const LONG_PROBE: Duration = Duration::from_secs(60);
 /// Every draw is the same.
 const SEED: u64 = 7;
 /// A loop that may take up so many tasks, which is none, takes up nothing.
@@ -47,6 +56,8 @@ pub(crate) struct Contender {
     pub(crate) developer: String,
     pub(crate) key: String,
     pub(crate) secret: String,
+    /// It is asynchronous.
+    pub(crate) acknowledges: bool,
 }
 
 impl World {
@@ -59,10 +70,13 @@ impl World {
             config.tasks_at_once = NO_LOOP;
         }
         let running = app::start(config.clone()).await?;
+        if scenario.agents.iter().any(|agent| agent.execution_mode != ExecutionMode::Sync) {
+            config.listen = address(&running)?; // they know it, so it must outlast a restart
+        }
         let test = scenario.settings.test_keys;
         let buyer_key = key(&running, BUYER, Scope::TaskPoster, test).await?;
         let (farm, contenders) = contend(&running, &scenario.agents, test).await?;
-        Ok(World {
+        let world = World {
             buyer: Client::new(&running.base_url, &buyer_key),
             running: Some(running),
             _folder: folder,
@@ -71,7 +85,27 @@ impl World {
             farm,
             contenders,
             buyer_key,
-        })
+        };
+        for agent in &scenario.agents {
+            world.until_probed(agent).await.with_context(|| format!("agent {}", agent.slug))?;
+        }
+        Ok(world)
+    }
+
+    /// Where a file says what a probe finds, the story begins when Gavel knows it.
+    async fn until_probed(&self, agent: &Agent) -> Result<()> {
+        let Some(expected) = agent.health else { return Ok(()) };
+        let until = Instant::now() + PATIENCE;
+        // Where the probe hangs nothing is known before it, either: it must have begun.
+        let begun = || expected != Health::Unknown || self.part(&agent.slug).any(|part| part.probes() > 0);
+        loop {
+            let health = self.agent(&agent.slug).await?["health"].clone();
+            if health == expected.name() && begun() {
+                return Ok(());
+            }
+            ensure!(Instant::now() < until, "its health is {health}, expected {}", expected.name());
+            sleep(LOOK).await;
+        }
     }
 
     /// The Gavel that runs.
@@ -97,9 +131,40 @@ impl World {
 
     /// An agent as its developer sees it.
     pub(crate) async fn agent(&self, slug: &str) -> Result<Value> {
+        self.of_agent(slug, "").await
+    }
+
+    /// The sends to an agent as its developer sees them, newest first.
+    pub(crate) async fn delivery_log(&self, slug: &str) -> Result<Vec<Value>> {
+        let log = self.of_agent(slug, "/deliveries").await?;
+        log["deliveries"].as_array().cloned().context("a delivery log has deliveries")
+    }
+
+    async fn of_agent(&self, slug: &str, rest: &str) -> Result<Value> {
         let contender = &self.contenders[slug];
         let client = Client::new(&self.gavel()?.base_url, &contender.rest_key);
-        client.get(&format!("/developers/agents/{}", contender.id)).await?.value()
+        client.get(&format!("/developers/agents/{}{rest}", contender.id)).await?.value()
+    }
+
+    /// One more worker of an agent begins to fetch.
+    pub(crate) async fn join(&mut self, slug: &str, worker: &Worker) -> Result<()> {
+        let rest_key = self.contenders.get(slug).context("no agent has this name")?.rest_key.clone();
+        let door = Door { base_url: self.gavel()?.base_url.clone(), rest_key };
+        let name = format!("{slug}{BESIDE}{}", self.part(slug).count() + 1);
+        self.farm.add(AgentSpec::new(name, door.worker(slug, worker))).await?;
+        Ok(())
+    }
+
+    /// What the farm runs for an agent: itself, and the workers that joined.
+    pub(crate) fn part(&self, slug: &str) -> impl Iterator<Item = &FarmAgent> {
+        self.farm.agents().filter(move |agent| name_of(agent) == slug)
+    }
+
+    /// Every call that an agent received, oldest first.
+    pub(crate) fn requests(&self, slug: &str) -> Vec<Received> {
+        let mut calls: Vec<Received> = self.part(slug).flat_map(FarmAgent::requests).collect();
+        calls.sort_by_key(|call| call.at);
+        calls
     }
 
     /// open -> matching with the store's own step: for a state that the loop leaves at once.
@@ -113,6 +178,20 @@ impl World {
     }
 }
 
+/// What stands between an agent's name and the number of a worker that joined it.
+const BESIDE: char = '.';
+
+/// Whose part of the farm this is.
+fn name_of(agent: &FarmAgent) -> &str {
+    let name = &agent.spec().slug;
+    name.split_once(BESIDE).map_or(name, |(name, _)| name)
+}
+
+fn address(running: &Running) -> Result<SocketAddr> {
+    let address = running.base_url.strip_prefix("http://").context("gavel speaks http here")?;
+    Ok(address.parse()?)
+}
+
 fn config(folder: &Path, wanted: &Settings) -> Result<AppConfig> {
     let mut config = settings::defaults()?;
     config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -120,6 +199,7 @@ fn config(folder: &Path, wanted: &Settings) -> Result<AppConfig> {
     config.key_file = Some(folder.join("gavel.key"));
     config.guard.allow = "127.0.0.0/8".parse()?;
     config.forced_seed = Some(SEED);
+    config.health.limit = LONG_PROBE;
     config.money.mode = match wanted.money {
         Some(Money::Off) => policy::MoneyMode::Off,
         Some(Money::Ledger) | None => policy::MoneyMode::Ledger,
@@ -133,6 +213,8 @@ fn set_timers(timers: &mut policy::Timers, wanted: &Settings) {
     timers.phase = short(wanted.phase_ms, LONG);
     timers.prototype_call = short(wanted.prototype_call_ms, LONG);
     timers.final_call = short(wanted.final_call_ms, LONG);
+    timers.async_call = short(wanted.async_call_ms, LONG);
+    timers.pull_lease = short(wanted.pull_lease_ms, timers.pull_lease);
     timers.prototype_call_by_category.clear();
     timers.final_call_by_category.clear();
     timers.review_window = short(wanted.review_window_ms, timers.review_window);
@@ -164,7 +246,8 @@ async fn contend(
         let record =
             client.post("/developers/register", None, &json!({ "name": agent.slug })).await?.value()?;
         let ait = text(&record, "api_key")?;
-        specs.push(AgentSpec::new(&agent.slug, Behaviour::Script(script(agent))).with_key(&ait));
+        let door = Door { base_url: running.base_url.clone(), rest_key: rest_key.clone() };
+        specs.push(acting::spec(agent, &ait, &door));
         developers.push((rest_key, text(&record, "id")?, ait));
     }
     let farm = Farm::start(specs).await?;
@@ -172,67 +255,28 @@ async fn contend(
     for (agent, (rest_key, developer, key)) in agents.iter().zip(developers) {
         let url = farm.agent(&agent.slug).context("it was started")?.url();
         let registered = register(&Client::new(&running.base_url, &rest_key), agent, &url).await?;
+        let acknowledges = agent.execution_mode == ExecutionMode::Async;
         let (id, secret) = (text(&registered, "id")?, text(&registered, "signing_secret")?);
-        contenders.insert(agent.slug.clone(), Contender { id, rest_key, developer, key, secret });
+        contenders
+            .insert(agent.slug.clone(), Contender { id, rest_key, developer, key, secret, acknowledges });
     }
     Ok((farm, contenders))
 }
 
 async fn register(client: &Client, agent: &Agent, url: &str) -> Result<Value> {
-    let body = json!({
+    let mut body = json!({
         "name": agent.slug, "slug": agent.slug, "capabilities": ["content-writing"],
-        "endpoint_url": url, "min_price_usd": agent.min_price,
+        "execution_mode": agent.execution_mode.name(), "min_price_usd": agent.min_price,
     });
+    if agent.execution_mode != ExecutionMode::Pull {
+        body["endpoint_url"] = json!(url);
+    }
+    if let Some(most) = agent.max_concurrency {
+        body["max_concurrency"] = json!(most);
+    }
     client.post("/developers/agents", None, &body).await?.value()
 }
 
 fn text(record: &Value, name: &str) -> Result<String> {
     record[name].as_str().map(str::to_owned).ok_or_else(|| anyhow!("{name} is missing in {record}"))
-}
-
-fn script(agent: &Agent) -> Script {
-    let replies = |replies: &[Reply], mode: &str| {
-        let reply = |reply: &Reply| gavel_agentfarm::Reply {
-            delay_ms: reply.delay_ms,
-            then: action(&reply.then, &agent.slug, mode),
-        };
-        replies.iter().map(reply).collect()
-    };
-    let final_mode = replies(&agent.final_mode, "final");
-    Script { prototype: replies(&agent.prototype, "prototype"), final_mode, health: Vec::new() }
-}
-
-fn action(act: &Act, slug: &str, mode: &str) -> Action {
-    match act {
-        Act::Work => answer(200, work(slug, mode).to_string()),
-        Act::WorkFor(price) => {
-            let mut work = work(slug, mode);
-            work["bid_price_usd"] = json!(price);
-            answer(200, work.to_string())
-        }
-        Act::Says(json) => answer(200, json.to_string()),
-        Act::Text(text) => answer(200, text.clone()),
-        Act::Status(status) => answer(*status, json!({ "error": "sorry" }).to_string()),
-        Act::Hang => Action::Hang,
-        Act::Close => Action::Close,
-    }
-}
-
-fn answer(status: u16, body: String) -> Action {
-    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    Action::Answer { status, headers, body: Payload::Text(body) }
-}
-
-/// A usable answer that says whose it is and for which call.
-fn work(slug: &str, mode: &str) -> Value {
-    json!({
-        "full_text": format!(
-            "# Spring in a small garden\n\nThe {mode} of {slug}. Start in March: clear the beds, feed the soil with \
-             two buckets of compost per square metre and sow radishes, peas and spinach in rows. In April plant \
-             potatoes and onions, and keep a fleece ready for frosty nights. In May set out tomatoes and beans, \
-             water them in the morning and mulch around the stems. A garden of twelve square metres feeds a family \
-             of three with salad until autumn."
-        ),
-        "summary": format!("What to do in a small garden in spring, as {slug} sees it."),
-    })
 }
