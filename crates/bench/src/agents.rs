@@ -1,7 +1,6 @@
 //! Agents in this process, and their registration with the Gavel that is measured.
 
 use crate::place::Server;
-use crate::plan::AGENTS;
 use anyhow::Context as _;
 use gavel::client::Client;
 use gavel_agentfarm::{AgentSpec, Behaviour, Farm};
@@ -12,14 +11,17 @@ pub const CATEGORY: &str = "content-writing";
 /// Calls at once an agent declares: more than any measurement opens, so that none is left out as busy.
 const CONCURRENCY: u32 = 1_000;
 
-/// Starts the agents of a task and registers each under a developer of its own.
+/// Starts so many agents and registers them, by turns under the developers.
 ///
 /// # Errors
 /// When a port cannot be opened or the API refuses.
-pub async fn start(server: &Server, behaviour: &Behaviour) -> anyhow::Result<Farm> {
+pub async fn start(server: &Server, behaviour: &Behaviour, agents: usize) -> anyhow::Result<Farm> {
     let spec = |number| AgentSpec::new(format!("agent-{number}"), behaviour.clone());
-    let farm = Farm::start((1..=AGENTS).map(spec).collect()).await.context("the agents cannot be started")?;
-    for (agent, developer) in farm.agents().zip(&server.developers) {
+    let farm = Farm::start((1..=agents).map(spec).collect()).await.context("the agents cannot be started")?;
+    for (n, developer) in server.developers.iter().enumerate().take(agents) {
+        developer.post("/developers/register", &json!({ "name": format!("developer {n}") })).await?;
+    }
+    for (agent, developer) in farm.agents().zip(server.developers.iter().cycle()) {
         register(developer, &agent.spec().slug, &agent.url()).await?;
     }
     Ok(farm)
@@ -41,7 +43,6 @@ pub fn under_way(farm: &Farm) -> usize {
 }
 
 async fn register(developer: &Client, slug: &str, url: &str) -> anyhow::Result<()> {
-    developer.post("/developers/register", &json!({ "name": slug })).await?;
     let card = json!({
         "name": slug, "slug": slug, "capabilities": [CATEGORY], "endpoint_url": url, "max_concurrency": CONCURRENCY,
     });

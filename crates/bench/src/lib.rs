@@ -2,14 +2,15 @@
 //! in the same run, and the ratio of the two. Figures alone say more about the machine and its neighbours than about
 //! Gavel; ratios of interleaved runs can be compared.
 //!
-//! Read in this order: [`plan`] (how much is measured), the measurements [`create`], [`wire`], [`throughput`],
-//! [`memory`] and [`size`], then what they stand on: [`place`] (the Gavel that is measured), [`agents`], [`buyer`],
+//! Read in this order: [`plan`] (how much is measured), the measurements [`create`], [`wire`], [`overhead`],
+//! [`throughput`], [`memory`] and [`size`], then what they stand on: [`place`] (the Gavel that is measured), [`agents`], [`buyer`],
 //! [`raw`] (the limits), [`rounds`] (raw and ours in turns), [`samples`], [`process`].
 
 pub mod plan; // how much is measured, and for how long
 pub mod report; // the document
 
 pub mod create; // a task is posted and durable
+pub mod overhead; // what a call costs more than a bare one
 pub mod memory; // idle, and with calls held open
 pub mod size; // the binary
 pub mod throughput; // tasks and bids, sustained

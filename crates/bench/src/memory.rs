@@ -21,6 +21,9 @@ const SETTLED: Duration = Duration::from_millis(500);
 /// all costs.
 const FIRST_PART: usize = 5;
 
+/// Calls at once that an agent of this measurement gets on the average; it takes a thousand.
+const CALLS_PER_AGENT: usize = 600;
+
 /// What it came to. Absent where the kernel does not tell.
 #[derive(Debug, Serialize)]
 pub struct Memory {
@@ -60,7 +63,7 @@ pub async fn measure(plan: &Plan, subject: &Subject, disk: &Path) -> anyhow::Res
     let (idle, idle_anonymous) = (resident_bytes(server.pid()), anonymous_bytes(server.pid()));
 
     let latency_ms = u64::try_from(plan.held_for.as_millis())?;
-    let farm = agents::start(&server, &agents::echo(latency_ms)).await?;
+    let farm = agents::start(&server, &agents::echo(latency_ms), agents_for(plan.held_tasks)).await?;
     let bench = Bench { server, farm };
     sleep(SETTLED).await;
     let ready = bench.resident();
@@ -113,6 +116,11 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// As many agents as it takes that none has all places taken while others are free: each task asks some by lot.
+fn agents_for(tasks: usize) -> usize {
+    (tasks * AGENTS).div_ceil(CALLS_PER_AGENT).max(AGENTS)
 }
 
 /// Less than before is told as it is: memory was given back meanwhile.

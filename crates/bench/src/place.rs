@@ -8,6 +8,7 @@ use gavel::app::{self, Running};
 use gavel::client::Client;
 use gavel::output;
 use gavel::settings::{self, AppConfig};
+use gavel_dispatcher::Caps;
 use gavel_domain::account::Scope;
 use gavel_domain::clock::SystemClock;
 use gavel_vault::OsChance;
@@ -20,6 +21,10 @@ use tokio::sync::oneshot;
 
 /// What the agents' addresses are opened with.
 const LOOPBACK: &str = "127.0.0.0/8";
+/// More calls than any measurement makes at once.
+const UNBOUNDED: u32 = 1_000_000;
+/// More tasks than any measurement has on their way at once.
+const TASKS_AT_ONCE: usize = 4_096;
 /// The database file within the folder.
 const DATABASE: &str = "gavel.db";
 /// Behind this the log says where the API answers.
@@ -123,6 +128,9 @@ fn config(folder: &Path) -> anyhow::Result<AppConfig> {
     config.database_url = database_url(folder);
     config.key_file = Some(folder.join("gavel.key"));
     config.guard.allow = LOOPBACK.parse().context("loopback is a network")?;
+    // What is measured is Gavel, not the caps that protect strangers' machines: all agents live on this one.
+    config.caps = Caps { developer: UNBOUNDED, host: UNBOUNDED, global: UNBOUNDED };
+    config.tasks_at_once = TASKS_AT_ONCE;
     Ok(config)
 }
 
@@ -154,6 +162,10 @@ async fn process(binary: &Path, folder: &Path) -> anyhow::Result<(Host, String)>
     }
     command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(folder);
     command.env("GAVEL__DATABASE__URL", database_url(folder)).env("GAVEL__NETWORK__ALLOW", LOOPBACK);
+    for cap in ["DEVELOPER_MAX", "HOST_MAX", "GLOBAL_MAX"] {
+        command.env(format!("GAVEL__DISPATCH__{cap}"), UNBOUNDED.to_string());
+    }
+    command.env("GAVEL__WORK__TASKS_AT_ONCE", TASKS_AT_ONCE.to_string());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let child = command.spawn().with_context(|| format!("{} cannot be started", binary.display()))?;
     let mut process = Process(child);

@@ -15,6 +15,8 @@ pub enum Measurement {
     Create,
     /// From the post to the last of eight agents having the request
     Wire,
+    /// What a call by our client takes more than a bare one, at 1, 100 and 1,000 at once
+    Overhead,
     /// Tasks and bids per second, from the post to the review
     Throughput,
     /// Memory: idle, and with calls held open
@@ -35,6 +37,10 @@ pub struct Plan {
     pub creates: usize,
     /// Tasks per round of `wire`.
     pub wires: usize,
+    /// Calls per round of `overhead`, all that are made at once together.
+    pub overhead_calls: usize,
+    /// The most calls at once in `overhead`.
+    pub overhead_at_once: usize,
     /// Tasks per round of `throughput`.
     pub tasks: usize,
     /// Tasks on their way at once in `throughput`.
@@ -57,11 +63,13 @@ impl Plan {
             time_per_measurement: Duration::from_secs(25),
             creates: 60,
             wires: 40,
+            overhead_calls: 10_000,
+            overhead_at_once: 1_000,
             tasks: 160,
             at_once: 64,
             raw_calls_for: Duration::from_secs(1),
-            held_tasks: 125,
-            held_for: Duration::from_secs(5),
+            held_tasks: 1_250,
+            held_for: Duration::from_secs(75),
         }
     }
 
@@ -72,6 +80,7 @@ impl Plan {
             time_per_measurement: Duration::from_secs(4),
             creates: 25,
             wires: 10,
+            overhead_calls: 3_000,
             tasks: 80,
             raw_calls_for: Duration::from_millis(300),
             held_tasks: 25,
@@ -86,6 +95,8 @@ impl Plan {
             rounds: 1,
             creates: 2,
             wires: 2,
+            overhead_calls: 20,
+            overhead_at_once: 100,
             tasks: 3,
             at_once: 2,
             raw_calls_for: Duration::from_millis(20),

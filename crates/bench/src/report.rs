@@ -2,6 +2,7 @@
 
 use crate::create::Create;
 use crate::memory::Memory;
+use crate::overhead::Overhead;
 use crate::plan::Plan;
 use crate::size::Size;
 use crate::throughput::Throughput;
@@ -19,6 +20,9 @@ pub struct Report {
     /// From the post to the agents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wire: Option<Wire>,
+    /// What a call costs more than a bare one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overhead: Option<Overhead>,
     /// Tasks and bids, sustained.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throughput: Option<Throughput>,

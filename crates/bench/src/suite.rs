@@ -5,7 +5,7 @@ use crate::plan::{Measurement, Plan};
 use crate::report::{Report, Run};
 use crate::rounds::kernel;
 use crate::samples::rounded;
-use crate::{create, memory, size, throughput, wire};
+use crate::{create, memory, overhead, size, throughput, wire};
 use anyhow::Context as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -30,12 +30,14 @@ pub async fn run(
     let create = create.await.context("create")?;
     let wire = asked(wants(Measurement::Wire), wire::measure(plan, subject, disk));
     let wire = wire.await.context("wire")?;
+    let overhead = asked(wants(Measurement::Overhead), overhead::measure(plan));
+    let overhead = overhead.await.context("overhead")?;
     let throughput = asked(wants(Measurement::Throughput), throughput::measure(plan, subject, disk));
     let throughput = throughput.await.context("throughput")?;
     let size = wants(Measurement::Size).then(|| size::measure(subject)).transpose()?;
 
     let run = about(plan, subject, kernel_before, began);
-    Ok(Report { run, create, wire, throughput, memory, size })
+    Ok(Report { run, create, wire, overhead, throughput, memory, size })
 }
 
 /// A future that nobody asks for does nothing.

@@ -94,7 +94,7 @@ pub async fn measure(plan: &Plan, subject: &Subject, disk: &Path) -> anyhow::Res
 impl Bench {
     async fn set(subject: &Subject, disk: &Path) -> anyhow::Result<Bench> {
         let server = Server::start(subject, disk).await?;
-        let farm = agents::start(&server, &agents::echo(0)).await?;
+        let farm = agents::start(&server, &agents::echo(0), AGENTS).await?;
         let brief = brief();
         let commits = Commits::open(server.folder(), brief.to_string()).await?;
         Ok(Bench { server, farm, commits, brief })

@@ -66,7 +66,7 @@ impl Bench {
     async fn set(subject: &Subject, disk: &Path) -> anyhow::Result<Bench> {
         let server = Server::start(subject, disk).await?;
         let farm_began = Instant::now();
-        let farm = agents::start(&server, &noting()).await?;
+        let farm = agents::start(&server, &noting(), AGENTS).await?;
         let urls: Vec<String> = farm.agents().map(|agent| agent.url()).collect();
         let callers = try_join_all(urls.iter().map(|url| Caller::connect(url))).await?;
         Ok(Bench { server, farm, farm_began, callers, brief: brief() })

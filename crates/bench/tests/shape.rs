@@ -21,7 +21,7 @@ fn keys(object: &Value) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_has_its_place_in_the_document() {
     let report = measured(&[]).await;
-    assert_eq!(keys(&report), ["create", "memory", "run", "size", "throughput", "wire"]);
+    assert_eq!(keys(&report), ["create", "memory", "overhead", "run", "size", "throughput", "wire"]);
     assert_eq!((&report["run"]["subject"], &report["run"]["plan"]["rounds"]), (&"within".into(), &1.into()));
 
     let plan = Plan::tiny();
@@ -54,6 +54,10 @@ async fn everything_has_its_place_in_the_document() {
         assert!(report[measurement][ratio].as_f64().unwrap() > 0.0, "{measurement}.{ratio}");
         assert_eq!(report[measurement]["rounds"], 1, "{measurement}");
     }
+    let levels = report["overhead"]["levels"].as_array().unwrap();
+    assert_eq!(levels.iter().map(|level| level["at_once"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 100]);
+    assert_eq!((&levels[0]["raw"]["samples"], &levels[1]["ours"]["samples"]), (&20.into(), &200.into()));
+    assert!(levels.iter().all(|level| level["ratio_p50"].as_f64().unwrap() > 0.0));
     assert_eq!(report["memory"]["calls_held"], plan.held_tasks * AGENTS);
     assert_eq!(report["memory"]["alone"], false);
     // In one process with its agents nobody can tell whose time it was, and no binary was measured.
