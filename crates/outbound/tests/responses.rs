@@ -1,6 +1,6 @@
 //! Every row of the corpus of answers through the real client, over sockets; where one takes minutes, on a clock that
-//! is moved by hand. What an answer's text is worth is read elsewhere: here its bytes must arrive, or the failure be
-//! the right one.
+//! is moved by hand: its bytes must arrive, or the failure be the right one, and the verdict on what was brought is
+//! that of the row.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use support::{Authority, BlackHole, Clock, End, HangingNames, Names, Play, Row, Server, Time, eventually};
-use support::{HOST, guard, request};
+use support::{HOST, guard, request, verdict};
 use tokio::time::Instant;
 
 const BODY_CAP: usize = 4 * 1024 * 1024;
@@ -68,6 +68,7 @@ async fn run(row: &Row, clock: &Clock) -> &'static str {
         assert_eq!(server.requests().len(), 1, "{}: one send", row.id);
     }
     again(row, &scene).await;
+    verdict::hold(row, &sent);
     match &sent {
         Ok(reply) => arrived(row, reply, step.body.as_deref()),
         Err(failure) => failed(row, failure),

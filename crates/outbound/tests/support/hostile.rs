@@ -17,7 +17,12 @@ pub(crate) struct Row {
 #[derive(Deserialize)]
 pub(crate) struct Context {
     pub(crate) timeout_ms: u64,
-    phase_deadline_ms: Option<u64>,
+    pub(crate) phase_deadline_ms: Option<u64>,
+    pub(crate) mode: String,
+    pub(crate) execution_mode: String,
+    pub(crate) currency: String,
+    pub(crate) budget: String,
+    pub(crate) health_before: String,
 }
 
 #[derive(Deserialize)]
@@ -29,6 +34,14 @@ pub(crate) struct Expected {
     pub(crate) retry: bool,
     #[serde(default)]
     pub(crate) must_hold: Vec<String>,
+    /// Either verdict is right where there are several.
+    #[serde(default)]
+    pub(crate) any_of: Vec<String>,
+    #[serde(default)]
+    pub(crate) reliability: String,
+    pub(crate) bid_price_cents: Option<i64>,
+    pub(crate) agent_message: Option<String>,
+    pub(crate) download_names: Option<Vec<String>>,
 }
 
 /// Who is at the other end, and what passes meanwhile.

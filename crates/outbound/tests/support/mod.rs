@@ -3,7 +3,8 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 mod clock; // time that stands still while sockets work
-mod hostile; // what an agent can do to us on a wire
+mod hostile;
+pub(crate) mod verdict; // what an agent can do to us on a wire
 mod process; // what this process holds open
 mod tls; // certificates good and bad
 
