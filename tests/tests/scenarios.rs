@@ -40,7 +40,7 @@ use futures::{StreamExt, stream};
 use scenarios::{coverage, format, format::Scenario, play};
 
 /// Files played side by side: most of their time they wait.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_file_ends_as_it_says() {
