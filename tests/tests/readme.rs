@@ -46,8 +46,22 @@ fn its_links_lead_somewhere() {
         let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.contains("://")) {
-            let path = format!("{}/../{folder}/{link}", env!("CARGO_MANIFEST_DIR"));
-            assert!(std::path::Path::new(&path).exists(), "{page} links to {link}");
+            let there = match link.strip_prefix('#') {
+                Some(heading) => text.lines().any(|line| slug(line).as_deref() == Some(heading)),
+                None => {
+                    let path = format!("{}/../{folder}/{link}", env!("CARGO_MANIFEST_DIR"));
+                    std::path::Path::new(&path).exists()
+                }
+            };
+            assert!(there, "{page} links to {link}");
         }
     }
+}
+
+/// What a heading is called in a link within its page.
+fn slug(line: &str) -> Option<String> {
+    let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
+    let kept: String =
+        heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-')).collect();
+    Some(kept.replace(' ', "-"))
 }
