@@ -13,7 +13,7 @@ use gavel_agentfarm::Farm;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// What was just begun is over when it has had this long.
 const SETTLED: Duration = Duration::from_millis(500);
@@ -69,11 +69,13 @@ pub async fn measure(plan: &Plan, subject: &Subject, disk: &Path) -> anyhow::Res
     let ready = bench.resident();
 
     let (few, all) = (plan.held_tasks.div_ceil(FIRST_PART), plan.held_tasks);
+    let began = Instant::now();
     let mut tasks = bench.hold(few, few).await?;
     let few_held = bench.resident();
     tasks.extend(bench.hold(all - few, all).await?);
     let held = bench.resident();
 
+    sleep_until(began + plan.held_for).await; // nothing is answered before
     bench.all_answered(&tasks).await?;
     let after = bench.resident();
     let alone = bench.server.is_alone();
