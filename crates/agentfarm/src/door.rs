@@ -130,11 +130,15 @@ async fn broken(mut stream: TcpStream, tls: Tls) -> io::Result<()> {
     let mut hello = [0; 4096];
     let read = stream.read(&mut hello).await?;
     match tls {
-        Tls::HangUp => return Ok(()),
+        Tls::HangUp => stream.shutdown().await?,
         Tls::OldVersion => stream.write_all(&hello_of_1999(&hello[..read])).await?,
-        Tls::Garbage => return stream.write_all(GARBAGE).await,
+        Tls::Garbage => {
+            stream.write_all(GARBAGE).await?;
+            stream.shutdown().await?;
+        }
         _ => {}
     }
+    // To close with something unread would be a reset, which is another fault than the one that was asked for.
     while stream.read(&mut hello).await? > 0 {}
     Ok(())
 }

@@ -39,22 +39,32 @@ fn lines(asked: &[Asked]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_worker_fetches_beats_and_brings_the_result() {
-    let platform = inviting(vec!["i1", "i2"], 202).await;
-    let farm = working(&platform, |worker| (worker.work_ms, worker.heartbeat_ms) = (200, 20)).await;
-    until("both results are there", || platform.asked_for("/result").len() == 2).await;
+async fn a_worker_fetches_and_brings_the_result() {
+    let platform = inviting(vec!["i1"], 202).await;
+    let farm = working(&platform, |_| {}).await;
+    until("the result is taken", || answers(&farm, Step::Result) == [202]).await;
     until("nothing is under way", || farm.under_way() == 0).await;
     let results = platform.asked_for("/result");
-    assert_eq!(results[0].line, "POST /api/v1/pull/invitations/i1/result?lease=7 HTTP/1.1");
+    assert_eq!(lines(&results), ["POST /api/v1/pull/invitations/i1/result?lease=7 HTTP/1.1"]);
     assert!(results[0].json()["full_text"].is_string());
     assert!(platform.asked().iter().all(|asked| asked.header("authorization") == "Bearer ait_k"));
-    let beats = platform.asked_for("/i1/heartbeat");
-    assert!(!beats.is_empty() && beats[0].json() == json!({ "lease": 7 }));
-    let (agent, taken) = (farm.agent("w").unwrap(), farm.requests("w"));
-    assert_eq!((agent.calls(), taken.len(), agent.under_way_max()), (2, 2, 2));
+    let taken = farm.requests("w");
+    assert_eq!((farm.agent("w").unwrap().calls(), taken.len()), (1, 1));
     assert_eq!(serde_json::from_slice::<Value>(&taken[0].body).unwrap(), brief("t1"));
-    assert_eq!((farm.sends_of_task("t1"), farm.sends_of_message("i1")), (2, 1));
-    assert_eq!(answers(&farm, Step::Result), [202, 202]);
+    assert_eq!((farm.sends_of_task("t1"), farm.sends_of_message("i1")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_worker_that_takes_its_time_beats_for_all_it_has_under_way() {
+    let platform = inviting(vec!["i1", "i2"], 200).await;
+    let farm = working(&platform, |worker| (worker.work_ms, worker.heartbeat_ms) = (3_600_000, 5)).await;
+    for part in ["/i1/heartbeat", "/i2/heartbeat"] {
+        until("it beats again and again", || platform.asked_for(part).len() > 1).await;
+        assert_eq!(platform.asked_for(part)[1].json(), json!({ "lease": 7 }));
+    }
+    assert_eq!((farm.under_way(), farm.under_way_max()), (2, 2));
+    assert!(platform.asked_for("/result").is_empty());
+    until("its beats were answered", || answers(&farm, Step::Heartbeat).contains(&200)).await;
 }
 
 #[tokio::test]

@@ -13,15 +13,15 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
-/// A handshake that is not over by then never will be.
-const HANDSHAKE: Duration = Duration::from_millis(300);
+/// A handshake that stalls is not over by then.
+const STALL: Duration = Duration::from_millis(200);
 
 async fn farm(tls: Tls, action: Action) -> Farm {
     Farm::start(vec![AgentSpec::always("a", action).behind(Door::Https(tls))]).await.unwrap()
 }
 
 /// Connects as a caller does that resolves the name to loopback.
-pub(crate) async fn connect(ca: Vec<u8>, url: &str) -> io::Result<TlsStream<TcpStream>> {
+async fn connect(ca: Vec<u8>, url: &str) -> io::Result<TlsStream<TcpStream>> {
     let port = url.strip_prefix(&format!("https://{TLS_NAME}:")).unwrap().split('/').next().unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(ca)).unwrap();
@@ -32,8 +32,7 @@ pub(crate) async fn connect(ca: Vec<u8>, url: &str) -> io::Result<TlsStream<TcpS
         .with_no_client_auth();
     let stream = TcpStream::connect(("127.0.0.1", port.parse().unwrap())).await?;
     let name = ServerName::try_from(TLS_NAME).unwrap();
-    let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
-    timeout(HANDSHAKE, handshake).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 async fn call(farm: &Farm) -> Got {
@@ -66,7 +65,6 @@ async fn every_wrong_door_is_wrong_in_its_own_way() {
         (Tls::OldVersion, "ServerDoesNotSupportTls12Or13"),
         (Tls::Garbage, "corrupt message"),
         (Tls::PlainHttp, "corrupt message"),
-        (Tls::Stall, "timed out"),
         (Tls::HangUp, "eof"),
     ] {
         let farm = farm(tls, Action::Bid).await;
@@ -76,6 +74,16 @@ async fn every_wrong_door_is_wrong_in_its_own_way() {
         until("the connection is over", || agent.connections() == 0).await;
         assert_eq!((agent.connections_ever(), agent.everything().len()), (1, 0), "{tls:?}");
     }
+}
+
+#[tokio::test]
+async fn a_handshake_may_stall() {
+    let farm = farm(Tls::Stall, Action::Bid).await;
+    let agent = farm.agent("a").unwrap();
+    let url = agent.url();
+    assert!(timeout(STALL, connect(farm.ca_der().unwrap(), &url)).await.is_err());
+    until("the caller is noticed to be gone", || agent.connections() == 0).await;
+    assert!(agent.everything().is_empty());
 }
 
 #[tokio::test]
