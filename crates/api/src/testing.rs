@@ -20,7 +20,7 @@ use gavel_domain::task::Task;
 use gavel_domain::*;
 use gavel_store::invitations::Ended;
 use gavel_store::rounds::NewRound;
-use gavel_store::scores::NewVerdict;
+use gavel_store::scores::{NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Guarded, Store};
 use gavel_testkit::{ManualClock, SeededChance};
 use gavel_triage::{Candidate, Input, Policy, Standing, TaskFacts, Tier};
@@ -28,6 +28,7 @@ use gavel_vault::{Vault, hash_key, new_api_key};
 use http::{HeaderMap, Request, request::Builder};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -272,14 +273,10 @@ impl World {
     }
 
     async fn close(&self, claimed: Claimed) {
-        let now = self.state.now();
-        done(
-            self.state
-                .store
-                .close_phase(claimed, Outcome::Late, now + TimeDelta::days(7), now)
-                .await
-                .unwrap(),
-        );
+        let (store, now) = (&self.state.store, self.state.now());
+        let until = now + TimeDelta::days(7);
+        let ended = store.close_phase(&claimed, &BTreeSet::new(), Outcome::Late, until, now).await;
+        assert_eq!(done(ended.unwrap()), PhaseEnd::Closed);
     }
 
     pub(crate) async fn best_bid(&self, task: &str) -> String {
@@ -303,7 +300,8 @@ impl World {
         let key = ExchangeKey { invitation: won.invitation, mode: Mode::Final, revision: 0 };
         let invitation = store.dispatch(key).await.unwrap().unwrap().invitation;
         let (attempt, letter) = (self.attempt(won.invitation), self.letter(claimed.task(), Mode::Final));
-        let begun = store.begin_final_call(&claimed, &delivery, (&invitation, &letter), Some(&attempt)).await;
+        let letter = (&invitation, letter.as_str());
+        let begun = store.begin_final_call(&claimed, &delivery, letter, Some(&attempt), now).await;
         assert!(done(begun.unwrap()));
         let (ended, until) = ((attempt.id, &ended(now)), now + TimeDelta::days(14));
         let work = answer("The finished work, longer than its prototype.");

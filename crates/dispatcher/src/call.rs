@@ -72,6 +72,17 @@ pub struct Begun {
     pub place: Place,
 }
 
+/// A send whose row is written.
+#[derive(Debug)]
+pub struct Sendable {
+    /// The row.
+    pub attempt: AttemptId,
+    /// Where it goes.
+    pub url: String,
+    /// What it is signed with.
+    pub credentials: Credentials,
+}
+
 /// Where sends are written down: before one leaves, its row exists.
 #[async_trait]
 pub trait Journal: Send + Sync {
@@ -79,13 +90,13 @@ pub trait Journal: Send + Sync {
     /// completed by whoever takes the [`Settled`].
     async fn end(&self, attempt: AttemptId, result: &AttemptResult);
 
-    /// Writes the row of send `number` of `call`, and gives what to sign it with now. The request leaves only after
-    /// this has returned. `None`: the agent has as many calls under way as it takes, from another process or an
+    /// Writes the row of send `number` of `call`, and gives where it goes and what to sign it with now: its developer
+    /// may have changed both since it was planned. The request leaves only after this has returned. `None`: the agent has as many calls under way as it takes, from another process or an
     /// earlier one; ask again a little later.
     ///
     /// # Errors
     /// [`Stop`] where no send may be made: the invitation has ended, the lease is lost, the row could not be written.
-    async fn begin(&self, call: &Call, number: u32) -> Result<Option<(AttemptId, Credentials)>, Stop>;
+    async fn begin(&self, call: &Call, number: u32) -> Result<Option<Sendable>, Stop>;
 }
 
 /// No send may be made, and why.

@@ -4,8 +4,8 @@
 //! delays nobody, a panic is one call's `platform_fault`. Deadlines are wall-clock times that were stored before; each
 //! is turned into a time of this process once, when its call starts. Dropping the stream gives all open calls up.
 
-use crate::call::{Begun, Call, Credentials, Journal, Settled, Stop};
-use crate::lanes::Lanes;
+use crate::call::{Begun, Call, Journal, Sendable, Settled, Stop};
+use crate::lanes::{Lanes, Place};
 use crate::reply::{self, Ended, Said};
 use crate::request;
 use crate::retry::pause_before_resend;
@@ -70,22 +70,22 @@ impl Dispatcher {
             return self.send(call, begun, deadline).await;
         }
         match timeout_at(deadline, self.turn(call)).await {
-            Ok(Ok((begun, credentials))) => {
+            Ok(Ok((place, Sendable { attempt, url, credentials }))) => {
                 // Its own limit began before its turn did: a deadline that passes now is not the agent's fault.
-                let call = Call { deadline_is_own_limit: false, credentials, ..call.clone() };
-                self.send(&call, begun, deadline).await
+                let call = Call { deadline_is_own_limit: false, url, credentials, ..call.clone() };
+                self.send(&call, Begun { attempt, place }, deadline).await
             }
             Ok(Err(stop)) => unsent(call, Ended::not_sent(stop.to_string())),
             Err(_elapsed) => unsent(call, Ended::never_its_turn(call.deadline_is_own_limit)),
         }
     }
 
-    /// Waits until the call may be sent, and writes its row. Its developer may have changed its key meanwhile.
-    async fn turn(&self, call: &Call) -> Result<(Begun, Credentials), Stop> {
+    /// Waits until the call may be sent, and writes its row.
+    async fn turn(&self, call: &Call) -> Result<(Place, Sendable), Stop> {
         loop {
             let place = self.lanes.place(&call.ask).await;
-            if let Some((attempt, credentials)) = self.journal.begin(call, call.sends_so_far + 1).await? {
-                return Ok((Begun { attempt, place }, credentials));
+            if let Some(sendable) = self.journal.begin(call, call.sends_so_far + 1).await? {
+                return Ok((place, sendable));
             }
             drop(place); // others need not wait behind an agent that is busy elsewhere
             sleep(BUSY_ELSEWHERE).await;
@@ -106,9 +106,9 @@ impl Dispatcher {
             };
             sleep(pause).await;
             match self.next_attempt(&call, &settled, sends_made + 1, deadline).await {
-                Ok((next, credentials)) => {
-                    attempt = next;
-                    call.credentials = credentials;
+                Ok(next) => {
+                    attempt = next.attempt;
+                    call = Call { url: next.url, credentials: next.credentials, ..call };
                 }
                 Err(stop) => return stopped(settled, &stop),
             }
@@ -155,7 +155,7 @@ impl Dispatcher {
         lost: &Settled,
         number: u32,
         deadline: Instant,
-    ) -> Result<(AttemptId, Credentials), Stop> {
+    ) -> Result<Sendable, Stop> {
         let writing = async {
             if let Some((attempt, result)) = &lost.last_send {
                 self.journal.end(*attempt, result).await;

@@ -32,7 +32,7 @@ pub mod fan_out;
 /// Asking an agent whether it is well.
 pub mod probe;
 
-pub use call::{Begun, Call, Credentials, Journal, Settled, Stop};
+pub use call::{Begun, Call, Credentials, Journal, Sendable, Settled, Stop};
 pub use fan_out::Dispatcher;
 pub use lanes::{Ask, Caps, Lanes, Place};
 pub use reply::{Ended, Said, read_result};

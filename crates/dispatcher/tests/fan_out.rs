@@ -288,6 +288,15 @@ async fn an_agent_that_is_busy_elsewhere_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_waited_goes_where_the_agent_lives_now() {
+    let bench = bench(&[&[], &[answer(1)]], Mood::Busy(1));
+    *bench.notebook.moved_to.lock().unwrap() = Some(support::url(1));
+    let settled = bench.dispatcher.exchange(&call(0, 25), None).await;
+    assert_eq!(ended(&settled).outcome, Outcome::Valid);
+    assert_eq!(bench.network.sent()[0].url, support::url(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_cannot_be_written_down_is_not_sent_and_nobodys_fault() {
     let bench = bench(&[&[]], Mood::Refusing);
     let settled = bench.dispatcher.exchange(&call(0, 25), None).await;

@@ -63,9 +63,10 @@ pub struct Exchange {
     pub execution_mode: ExecutionMode,
     /// When it ends, whatever has arrived by then; never moved. A result that arrives at this instant counts.
     pub deadline_at: Timestamp,
-    /// Whether that is the call's own limit (then passing it is the agent's timeout) or the phase's.
+    /// Whether that is the call's own limit (then passing it is the agent's timeout). Not so where the phase ends then,
+    /// nor where the call had to wait for a place at its agent: nobody is charged for a wait.
     pub deadline_is_own_limit: bool,
-    /// When the agent's place was taken: the first send or fetch.
+    /// When the agent's place was taken: at the first send or fetch, or when a final call was offered to a worker.
     pub began_at: Option<Timestamp>,
     /// When an asynchronous agent took the brief.
     pub acknowledged_at: Option<Timestamp>,
@@ -86,6 +87,8 @@ pub struct Exchange {
 pub struct Arrived {
     /// Names the message: the same when the agent sends it again because our answer was lost.
     pub message_id: String,
+    /// The lease without which it does not count: a worker declines only what it holds. A result needs none.
+    pub lease: Option<u32>,
     /// What it comes to. `invalid_response` leaves the exchange open.
     pub outcome: Outcome,
     /// The finer code.
@@ -107,10 +110,12 @@ pub enum Taken {
     Accepted,
     /// It breaks the contract and changes nothing; a better one may come while there is time.
     Refused,
-    /// The very message that was accepted before: it is accepted again and changes nothing.
-    Repeated,
-    /// Another message was accepted before.
-    Answered,
+    /// The very message that was accepted before, and what it came to then: it is accepted again and changes nothing.
+    Repeated(Outcome),
+    /// Another message was accepted before, and what that came to.
+    Answered(Outcome),
+    /// The worker does not hold the lease it needs for this.
+    NotHeld,
     /// The deadline has passed, or nobody waits for it any more.
     TooLate,
 }
@@ -129,10 +134,10 @@ impl Exchange {
 
     /// What becomes of a result that arrives now, while its task is in `state`.
     pub fn takes(&self, arrived: &Arrived, state: TaskState) -> Taken {
-        if self.ended.is_some() {
+        if let Some(ended) = &self.ended {
             return match &self.answered_by {
-                Some(message) if *message == arrived.message_id => Taken::Repeated,
-                Some(_) => Taken::Answered,
+                Some(message) if *message == arrived.message_id => Taken::Repeated(ended.outcome),
+                Some(_) => Taken::Answered(ended.outcome),
                 None => Taken::TooLate,
             };
         }
@@ -142,6 +147,8 @@ impl Exchange {
         };
         if state != awaited || arrived.at > self.deadline_at {
             Taken::TooLate
+        } else if arrived.lease.is_some_and(|lease| lease != self.lease) {
+            Taken::NotHeld
         } else if arrived.outcome == Outcome::InvalidResponse {
             Taken::Refused
         } else {
@@ -155,7 +162,7 @@ impl Exchange {
         let (outcome, detail) = match (&self.refused, self.deadline_is_own_limit) {
             (Some(code), _) => (Outcome::InvalidResponse, code.as_str()),
             (None, false) => (Outcome::Late, "phase_closed"),
-            (None, true) if self.execution_mode == ExecutionMode::Pull && self.began_at.is_none() => {
+            (None, true) if self.execution_mode == ExecutionMode::Pull && self.lease == 0 => {
                 (Outcome::Unreachable, "never_fetched")
             }
             (None, true) if self.execution_mode == ExecutionMode::Async && self.acknowledged_at.is_none() => {
@@ -196,6 +203,7 @@ mod tests {
     fn arrived(message: &str, outcome: Outcome, seconds: i64) -> Arrived {
         Arrived {
             message_id: message.to_owned(),
+            lease: None,
             outcome,
             code: "ok".to_owned(),
             answer: None,
@@ -226,15 +234,39 @@ mod tests {
         for state in S::ALL.into_iter().filter(|state| *state != S::Prototyping) {
             check(&open, ("m1", O::Valid, 30), state, Taken::TooLate);
         }
-        check(&ended(O::Valid, Some("m1")), ("m1", O::Valid, 40), S::Prototyping, Taken::Repeated);
-        check(&ended(O::Valid, Some("m1")), ("m1", O::Valid, 900), S::Completed, Taken::Repeated);
-        check(&ended(O::Valid, Some("m1")), ("m2", O::Valid, 40), S::Prototyping, Taken::Answered);
-        check(&ended(O::AgentError, Some("m1")), ("m2", O::Valid, 40), S::Prototyping, Taken::Answered);
+        check(&ended(O::Valid, Some("m1")), ("m1", O::Valid, 40), S::Prototyping, Taken::Repeated(O::Valid));
+        check(&ended(O::Valid, Some("m1")), ("m1", O::Valid, 900), S::Completed, Taken::Repeated(O::Valid));
+        check(&ended(O::Valid, Some("m1")), ("m2", O::Valid, 40), S::Prototyping, Taken::Answered(O::Valid));
+        check(
+            &ended(O::Valid, Some("m1")),
+            ("m1", O::AgentError, 40),
+            S::Prototyping,
+            Taken::Repeated(O::Valid),
+        );
+        check(
+            &ended(O::AgentError, Some("m1")),
+            ("m2", O::Valid, 40),
+            S::Prototyping,
+            Taken::Answered(O::AgentError),
+        );
         check(&ended(O::Superseded, None), ("m1", O::Valid, 40), S::Accepted, Taken::TooLate);
         check(&ended(O::Timeout, None), ("m1", O::Valid, 40), S::Prototyping, Taken::TooLate);
         let finishing = Exchange { key: ExchangeKey { mode: Mode::Final, ..open.key }, ..open.clone() };
         check(&finishing, ("m1", O::Valid, 40), S::Delivering, Taken::Accepted);
         check(&finishing, ("m1", O::Valid, 40), S::Prototyping, Taken::TooLate);
+    }
+
+    #[test]
+    fn only_the_holder_of_the_lease_declines() {
+        let fetched = Exchange { lease: 2, ..exchange(ExecutionMode::Pull) };
+        let check = |lease: u32, seconds, taken| {
+            let declined = Arrived { lease: Some(lease), ..arrived("d", Outcome::Declined, seconds) };
+            assert_eq!(fetched.takes(&declined, TaskState::Prototyping), taken, "{lease}");
+        };
+        check(2, 30, Taken::Accepted);
+        check(1, 30, Taken::NotHeld);
+        check(3, 30, Taken::NotHeld);
+        check(1, 601, Taken::TooLate);
     }
 
     #[test]
@@ -284,13 +316,15 @@ mod tests {
             assert_eq!(exchange.unanswered(at(601)), expected, "{exchange:?}");
         };
         let phase = |exchange| Exchange { deadline_is_own_limit: false, ..exchange };
-        let fetched = Exchange { began_at: Some(at(1)), ..exchange(ExecutionMode::Pull) };
+        let offered = Exchange { began_at: Some(at(1)), ..exchange(ExecutionMode::Pull) };
+        let fetched = Exchange { lease: 1, ..offered.clone() };
         let refused =
             Exchange { refused: Some("full_text_short".to_owned()), ..exchange(ExecutionMode::Async) };
         check(acknowledged(), Outcome::Timeout, "timeout");
         check(phase(acknowledged()), Outcome::Late, "phase_closed");
         check(exchange(ExecutionMode::Async), Outcome::PlatformFault, "sends_used_up"); // perhaps it never had it
         check(exchange(ExecutionMode::Pull), Outcome::Unreachable, "never_fetched");
+        check(offered, Outcome::Unreachable, "never_fetched");
         check(fetched.clone(), Outcome::Timeout, "timeout");
         check(phase(fetched), Outcome::Late, "phase_closed");
         check(refused.clone(), Outcome::InvalidResponse, "full_text_short");

@@ -3,7 +3,7 @@
 use crate::Context;
 use crate::call::credentials;
 use async_trait::async_trait;
-use gavel_dispatcher::{Call, Credentials, Dispatcher, Journal, Stop};
+use gavel_dispatcher::{Call, Credentials, Dispatcher, Journal, Sendable, Stop};
 use gavel_domain::invitation::{Attempt, AttemptResult};
 use gavel_domain::{AttemptId, Chance, Clock};
 use gavel_store::{Claimed, Guarded, Lease, Store};
@@ -47,8 +47,8 @@ impl Journal for StepJournal {
         }
     }
 
-    async fn begin(&self, call: &Call, number: u32) -> Result<Option<(AttemptId, Credentials)>, Stop> {
-        let credentials = self.credentials(call).await?;
+    async fn begin(&self, call: &Call, number: u32) -> Result<Option<Sendable>, Stop> {
+        let (url, credentials) = self.address(call).await?;
         let now = self.clock.now();
         let next = Attempt {
             id: AttemptId::new(now, &*self.chance),
@@ -59,8 +59,10 @@ impl Journal for StepJournal {
             started_at: now,
             result: None,
         };
-        match self.store.begin_attempts(self.lease, std::slice::from_ref(&next)).await {
-            Ok(Guarded::Done(begun)) => Ok(begun.first().map(|attempt| (*attempt, credentials))),
+        match self.store.begin_attempts(self.lease, std::slice::from_ref(&next), &[]).await {
+            Ok(Guarded::Done(begun)) => {
+                Ok(begun.first().map(|&attempt| Sendable { attempt, url, credentials }))
+            }
             Ok(Guarded::Lost) => Err(Stop("the task has moved on".to_owned())),
             Err(error) => Err(Stop(error.to_string())),
         }
@@ -68,12 +70,13 @@ impl Journal for StepJournal {
 }
 
 impl StepJournal {
-    /// What the call is signed with now, whatever it was when it was planned.
-    async fn credentials(&self, call: &Call) -> Result<Credentials, Stop> {
+    /// Where the call goes and what it is signed with now, whatever it was when it was planned.
+    async fn address(&self, call: &Call) -> Result<(String, Credentials), Stop> {
         let dispatch = self.store.dispatch(call.key).await.map_err(|error| Stop(error.to_string()))?;
         let dispatch = dispatch.ok_or_else(|| Stop("the invitation is gone".to_owned()))?;
         let callback_secret = call.credentials.callback_secret.clone();
-        credentials(&self.vault, &dispatch, callback_secret, self.clock.now())
-            .map_err(|error| Stop(error.to_string()))
+        let credentials = credentials(&self.vault, &dispatch, callback_secret, self.clock.now())
+            .map_err(|error| Stop(error.to_string()))?;
+        Ok((dispatch.endpoint_url, credentials))
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod journal;
 pub mod probes;
 pub mod pump;
+mod slots;
 pub mod steps;
 
 pub use context::{Context, Settings};

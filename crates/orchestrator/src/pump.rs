@@ -2,12 +2,12 @@
 //! claim is lost (the buyer chose, the task was cancelled, another replica took over) is dropped where it stands,
 //! and with it every request it had open.
 
+use crate::slots::{Slot, Slots};
 use crate::{Context, error::StepError, steps};
 use chrono::TimeDelta;
 use gavel_domain::Chain;
 use gavel_store::{Claimed, Engine, Lease};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -19,7 +19,7 @@ const REST_AFTER_ERROR: TimeDelta = TimeDelta::seconds(2);
 /// Runs until `stop`. Steps that are under way then are dropped, and their tasks let go: whoever comes next, this
 /// process again or another, finds everything that was recorded and goes on from there.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(context.settings.tasks_at_once));
+    let slots = Slots::new(context.settings.tasks_at_once);
     let steps = TaskTracker::new();
     reclaim(&context).await;
     while let Some(slot) = next_slot(&slots, &stop).await {
@@ -45,11 +45,11 @@ async fn reclaim(context: &Context) {
     }
 }
 
-async fn next_slot(slots: &Arc<Semaphore>, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+async fn next_slot(slots: &Slots, stop: &CancellationToken) -> Option<Slot> {
     tokio::select! {
         biased;
         () = stop.cancelled() => None,
-        slot = Arc::clone(slots).acquire_owned() => slot.ok(),
+        slot = slots.next() => Some(slot),
     }
 }
 
@@ -76,16 +76,11 @@ async fn rest(context: &Context, stop: &CancellationToken) {
     }
 }
 
-async fn one_step(
-    context: Arc<Context>,
-    claimed: Claimed,
-    stop: CancellationToken,
-    _slot: OwnedSemaphorePermit,
-) {
+async fn one_step(context: Arc<Context>, claimed: Claimed, stop: CancellationToken, mut slot: Slot) {
     let lease = claimed.lease();
     let again_at = tokio::select! {
         biased;
-        taken = steps::take(&context, claimed) => match taken {
+        taken = steps::take(&context, claimed, &mut slot) => match taken {
             Ok(()) => return,
             Err(error) => {
                 tracing::error!(task.id = %lease.task(), error = %Chain(&error), "a step failed and will be tried again");

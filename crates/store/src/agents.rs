@@ -103,7 +103,7 @@ pub struct Facts {
     pub record: Record,
     /// Its last judged scores in the task's category, oldest first.
     pub scores: Vec<Ppm>,
-    /// Invitations of it that are open now.
+    /// Calls of it that are open now, and final ones that wait for a place.
     pub in_flight: u32,
     /// The account behind its developer.
     pub owner: AccountId,
@@ -288,11 +288,18 @@ async fn scores(c: &mut Conn, category: &str) -> Result<BTreeMap<Uuid, Vec<Ppm>>
     rows.into_iter().map(read).collect()
 }
 
+/// What is open at each agent. A winner that is waited for counts too, or new briefs would take every place it frees.
 async fn in_flight(c: &mut Conn) -> Result<BTreeMap<Uuid, u32>> {
     let rows = sql!(
         c,
         fetch_all as (Uuid, i64),
-        "SELECT agent_id, COUNT(*) FROM exchanges WHERE ended_at IS NULL GROUP BY agent_id"
+        "SELECT busy.agent_id, COUNT(*) FROM (
+             SELECT agent_id FROM exchanges WHERE ended_at IS NULL
+             UNION ALL
+             SELECT b.agent_id FROM deliveries d JOIN bids b ON b.id = d.bid_id
+             WHERE d.status = 'pending' AND NOT EXISTS (SELECT 1 FROM exchanges x
+                 WHERE x.invitation_id = b.invitation_id AND x.mode = 'final' AND x.revision = d.revision)
+         ) busy GROUP BY busy.agent_id"
     )?;
     Ok(rows.into_iter().map(|(agent, n)| (agent, u32::try_from(n).unwrap_or(u32::MAX))).collect())
 }

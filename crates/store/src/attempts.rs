@@ -4,7 +4,7 @@ use crate::claim::Lease;
 use crate::db::{Conn, sql};
 use crate::invitations::holds;
 use crate::rows::{json, number, to_json, word};
-use crate::{Error, Guarded, Result, Store, exchanges, trace};
+use crate::{Error, Guarded, Result, Store, exchanges, locks, trace};
 use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{Attempt, AttemptResult, Ending};
 use gavel_domain::{AttemptId, InvitationId, Timestamp};
@@ -56,24 +56,31 @@ impl TryFrom<AttemptRow> for Attempt {
 
 impl Store {
     /// Writes attempts before their sends, as far as their agents have a place free: an agent never has more exchanges
-    /// begun than it declared, whoever began them. Gives the attempts that may leave now.
+    /// begun than it declared, whoever began them. Gives the attempts that may leave now. The others have to wait, and
+    /// so have those that are `waiting` for a place already; that is written too, for nobody is charged for it.
     /// [`Guarded::Lost`]: the claim is gone, do not send.
     pub async fn begin_attempts(
         &self,
         lease: Lease,
         attempts: &[Attempt],
+        waiting: &[ExchangeKey],
     ) -> Result<Guarded<Vec<AttemptId>>> {
         let mut tx = self.begin().await?;
         if !holds(&mut tx, lease).await? {
             return Ok(Guarded::Lost);
         }
-        exchanges::lock_agents(&mut tx, lease.task()).await?;
+        locks::agents(&mut tx, lease.task()).await?;
         let mut begun = Vec::with_capacity(attempts.len());
         for attempt in attempts {
             if exchanges::take_place(&mut tx, key_of(attempt), attempt.started_at).await? {
                 insert(&mut tx, attempt).await?;
                 begun.push(attempt.id);
+            } else {
+                exchanges::had_to_wait(&mut tx, key_of(attempt)).await?;
             }
+        }
+        for key in waiting {
+            exchanges::had_to_wait(&mut tx, *key).await?;
         }
         tx.commit().await?;
         Ok(Guarded::Done(begun))
@@ -94,7 +101,6 @@ impl Store {
         result: &AttemptResult,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
-        end(&mut tx, attempt, result).await?;
         sql!(
             tx,
             execute,
@@ -105,6 +111,7 @@ impl Store {
             i64::from(key.revision),
             result.ended_at
         )?;
+        end(&mut tx, attempt, result).await?;
         tx.commit().await
     }
 

@@ -5,7 +5,7 @@ use crate::events::{Change, change_state, tell};
 use crate::invitations::close_all_open;
 use crate::ledger::Settlement;
 use crate::{
-    Error, Guarded, IdempotencyKey, Once, Result, Store, deliveries, gallery::GalleryBid, idempotency,
+    Guarded, IdempotencyKey, Once, Result, Store, deliveries, gallery::GalleryBid, idempotency, locks,
 };
 use gavel_domain::bid::BidStatus;
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
@@ -54,7 +54,7 @@ impl Store {
         if let Some(before) = idempotency::begin(&mut tx, key, now).await? {
             return Ok(before);
         }
-        let state = lock(&mut tx, task).await?;
+        let state = locks::task(&mut tx, task).await?;
         if let Err(refusal) = pick(&mut tx, task, bid, state, now).await? {
             return Ok(Once::Fresh(refused(tx, refusal).await?));
         }
@@ -75,7 +75,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Decided<Task>> {
         let mut tx = self.begin().await?;
-        let from = lock(&mut tx, task).await?;
+        let from = locks::task(&mut tx, task).await?;
         close_all_open(&mut tx, (task, from), Outcome::Cancelled, now).await?;
         let change = by_hand(task, from, TaskEvent::Cancel, actor, Some(reason), None, now);
         if let Guarded::Lost = change_state(&mut tx, change).await? {
@@ -220,7 +220,7 @@ async fn pick(
 
 /// The delivery that waits for the buyer's answer, with the task's row locked.
 async fn answerable(tx: &mut Tx, task: TaskId) -> Result<Decided<Delivery>> {
-    let state = lock(tx, task).await?;
+    let state = locks::task(tx, task).await?;
     if state != TaskState::Delivering {
         return Ok(Err(Refusal::State(state)));
     }
@@ -228,27 +228,6 @@ async fn answerable(tx: &mut Tx, task: TaskId) -> Result<Decided<Delivery>> {
     Ok(delivery.filter(|d| d.status == DeliveryStatus::Ready).ok_or(Refusal::NoDelivery))
 }
 
-/// Reads a task's state and keeps others from changing it until we commit.
-pub(crate) async fn lock(c: &mut Conn, task: TaskId) -> Result<TaskState> {
-    let row = sql!(
-        c,
-        fetch_optional as (String,),
-        {
-            sqlite: "SELECT state FROM tasks WHERE id = $1",
-            postgres: "SELECT state FROM tasks WHERE id = $1 FOR UPDATE",
-        },
-        task.uuid()
-    )?;
-    match row {
-        Some((state,)) => crate::rows::word(&state, "tasks", "state"),
-        None => Err(gone(task)),
-    }
-}
-
 async fn loaded(c: &mut Conn, task: TaskId) -> Result<Task> {
-    crate::tasks::load(c, task).await?.ok_or_else(|| gone(task))
-}
-
-fn gone(task: TaskId) -> Error {
-    Error::Inconsistent { table: "tasks", column: "id", problem: format!("task {task} does not exist") }
+    crate::tasks::load(c, task).await?.ok_or_else(|| locks::gone(task))
 }

@@ -1,6 +1,6 @@
 //! Who works on a task: a lease says for how long, a fence says whether a late writer still counts.
 
-use crate::db::sql;
+use crate::db::{Conn, sql};
 use crate::tasks::{TaskRow, task_columns};
 use crate::{Engine, Result, Store};
 use gavel_domain::lifecycle::TaskState;
@@ -55,20 +55,9 @@ impl Lease {
     }
 }
 
-macro_rules! claim_sql {
-    ($lock:literal) => {
-        concat!(
-            // MATERIALIZED: the choice is made once, whatever plan the UPDATE gets.
-            "WITH due AS MATERIALIZED (
-                 SELECT id FROM tasks
-                 WHERE ready_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
-                 ORDER BY ready_at LIMIT 1",
-            $lock,
-            ")
-             UPDATE tasks SET lease_owner = $2, lease_until = $3, fence = fence + 1
-             WHERE id IN (SELECT id FROM due) RETURNING ",
-            task_columns!()
-        )
+macro_rules! due {
+    () => {
+        "ready_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)"
     };
 }
 
@@ -80,34 +69,43 @@ impl Store {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claimed>> {
+        // An idle loop never takes the write lock.
+        while let Some(longest) = self.ready_longest(now).await? {
+            let mut tx = self.begin().await?;
+            let Some(task) = still_free(&mut tx, longest, now).await? else { return Ok(None) };
+            let row = sql!(
+                tx,
+                fetch_optional as TaskRow,
+                concat!(
+                    "UPDATE tasks SET lease_owner = $2, lease_until = $3, fence = fence + 1 WHERE id = $4 AND ",
+                    due!(),
+                    " RETURNING ",
+                    task_columns!()
+                ),
+                now,
+                owner,
+                lease_until,
+                task
+            )?;
+            tx.commit().await?;
+            if let Some(row) = row {
+                let fence = row.fence;
+                let task = Task::try_from(row)?;
+                return Ok(Some(Claimed { lease: Lease { task: task.id, state: task.state, fence }, task }));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn ready_longest(&self, now: Timestamp) -> Result<Option<Uuid>> {
         let mut c = self.read().await?;
-        let ready = sql!(
+        let row = sql!(
             c,
             fetch_optional as (Uuid,),
-            "SELECT id FROM tasks WHERE ready_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) LIMIT 1",
+            concat!("SELECT id FROM tasks WHERE ", due!(), " ORDER BY ready_at LIMIT 1"),
             now
         )?;
-        drop(c); // an idle loop never takes the write lock
-        if ready.is_none() {
-            return Ok(None);
-        }
-        let mut tx = self.begin().await?;
-        let row = sql!(
-            tx,
-            fetch_optional as TaskRow,
-            // SQLite has one writer; only PostgreSQL needs row locks, and skips rows that others are claiming.
-            { sqlite: claim_sql!(""), postgres: claim_sql!(" FOR UPDATE SKIP LOCKED") },
-            now,
-            owner,
-            lease_until
-        )?;
-        tx.commit().await?;
-        let claimed = |row: TaskRow| {
-            let fence = row.fence;
-            let task = Task::try_from(row)?;
-            Ok(Claimed { lease: Lease { task: task.id, state: task.state, fence }, task })
-        };
-        row.map(claimed).transpose()
+        Ok(row.map(|(id,)| id))
     }
 
     /// Holds a claim longer. `false`: it was lost, stop working.
@@ -197,4 +195,24 @@ impl Store {
         )?;
         Ok(row.map(|(at,)| at))
     }
+}
+
+/// SQLite has one writer, and one process that claims. On PostgreSQL others claim too: what they are at is skipped, and
+/// what is left is locked before it is changed. (A statement that locks a row and changes it at once can wait for
+/// itself when the row has just been changed.)
+async fn still_free(c: &mut Conn, longest: Uuid, now: Timestamp) -> Result<Option<Uuid>> {
+    if matches!(c, Conn::Sqlite(_)) {
+        return Ok(Some(longest));
+    }
+    let row = sql!(
+        c,
+        fetch_optional as (Uuid,),
+        concat!(
+            "SELECT id FROM tasks WHERE ",
+            due!(),
+            " ORDER BY ready_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
+        ),
+        now
+    )?;
+    Ok(row.map(|(id,)| id))
 }

@@ -6,7 +6,7 @@ use crate::invitations::{holds, keep_final_record};
 use crate::ledger::{self, Settlement};
 use crate::rounds::tx_change;
 use crate::rows::{number, word};
-use crate::{Claimed, Error, Guarded, Result, Store, answers, attempts, choices, exchanges, letters};
+use crate::{Claimed, Error, Guarded, Result, Store, answers, attempts, choices, exchanges, letters, locks};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::exchange::ExchangeKey;
@@ -58,36 +58,33 @@ impl Store {
         latest(&mut c, task).await
     }
 
-    /// The absolute deadline of a final call and, unless a worker fetches it, its first attempt, written before it is
-    /// sent. `false`: the agent has no place free, nothing was written.
+    /// Takes the winner's place for its final call and writes, before anything is sent, its absolute deadline, what it
+    /// says and, unless a worker fetches it, its first attempt. `false`: the agent has no place free, nothing was
+    /// written, and its limit does not run.
     pub async fn begin_final_call(
         &self,
         claimed: &Claimed,
         delivery: &Delivery,
         (invitation, letter): (&Invitation, &str),
         attempt: Option<&Attempt>,
+        now: Timestamp,
     ) -> Result<Guarded<bool>> {
         let mut tx = self.begin().await?;
         if !holds(&mut tx, claimed.lease()).await? {
             return Ok(Guarded::Lost);
         }
-        sql!(
-            tx,
-            execute,
-            "UPDATE deliveries SET deadline_at = $2 WHERE id = $1",
-            delivery.id.uuid(),
-            delivery.deadline_at
-        )?;
         let (task, round) = (claimed.task().id, claimed.task().round);
+        locks::agents(&mut tx, task).await?;
         let key = ExchangeKey { invitation: invitation.id, mode: Mode::Final, revision: delivery.revision };
+        exchanges::insert_final(&mut tx, key, delivery.deadline_at).await?;
+        if !exchanges::take_place(&mut tx, key, now).await? {
+            return Ok(Guarded::Done(false)); // rolled back with the transaction
+        }
         letters::insert(&mut tx, (task, round, key.mode, key.revision), letter).await?;
-        exchanges::insert_key(&mut tx, key, (delivery.deadline_at, true)).await?;
-        if let Some(attempt) = attempt {
-            exchanges::lock_agents(&mut tx, task).await?;
-            if !exchanges::take_place(&mut tx, key, attempt.started_at).await? {
-                return Ok(Guarded::Done(false));
-            }
-            attempts::insert(&mut tx, attempt).await?;
+        set_deadline(&mut tx, delivery).await?;
+        match attempt {
+            Some(attempt) => attempts::insert(&mut tx, attempt).await?,
+            None => exchanges::others_have_to_wait(&mut tx, invitation.agent, now).await?,
         }
         tx.commit().await?;
         self.hints().invited(invitation.agent);
@@ -105,8 +102,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
-        attempts::end(&mut tx, attempt.0, attempt.1).await?;
-        let ready = ready(&mut tx, claimed.guard(), delivery, answer, answer_until, now).await?;
+        let until = answer_until;
+        let ready = ready(&mut tx, claimed.guard(), delivery, (answer, Some(attempt)), until, now).await?;
         self.conclude(ready, tx, &claimed).await
     }
 
@@ -120,14 +117,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
-        set_status(&mut tx, delivery.id, DeliveryStatus::Failed).await?;
-        end_exchange(&mut tx, delivery, outcome, now).await?;
-        keep_final_record(&mut tx, delivery.bid, outcome).await?;
         let data = json!({ "status": "failed", "revision": delivery.revision, "outcome": outcome.name() });
         let told = tell(&mut tx, claimed.guard(), EventKind::Delivery, Actor::Gavel, data, now).await?;
         if told == Guarded::Lost {
             return Ok(Guarded::Lost);
         }
+        set_status(&mut tx, delivery.id, DeliveryStatus::Failed).await?;
+        end_exchange(&mut tx, delivery, outcome, now).await?;
+        keep_final_record(&mut tx, delivery.bid, outcome).await?;
         if let Some(settle) = settle {
             ledger::refund(&mut tx, claimed.task().id, settle, now).await?;
         }
@@ -181,7 +178,7 @@ pub(crate) async fn ready(
     c: &mut Conn,
     guard: (TaskId, TaskState, Option<i64>),
     delivery: &Delivery,
-    answer: &Answer,
+    (answer, last_send): (&Answer, Option<(AttemptId, &AttemptResult)>),
     answer_until: Timestamp,
     now: Timestamp,
 ) -> Result<Guarded<()>> {
@@ -197,6 +194,9 @@ pub(crate) async fn ready(
         now
     )?;
     answers::insert(c, delivery.id.uuid(), answer).await?;
+    if let Some((attempt, result)) = last_send {
+        attempts::end(c, attempt, result).await?;
+    }
     end_exchange(c, delivery, Outcome::Valid, now).await?;
     keep_final_record(c, delivery.bid, Outcome::Valid).await?;
     // The fence moves: a step that still waits for this call is dropped.
@@ -262,6 +262,17 @@ pub(crate) async fn insert(c: &mut Conn, delivery: &Delivery) -> Result<()> {
         i64::from(delivery.revision),
         delivery.status.name(),
         &delivery.notes,
+        delivery.deadline_at
+    )?;
+    Ok(())
+}
+
+async fn set_deadline(c: &mut Conn, delivery: &Delivery) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "UPDATE deliveries SET deadline_at = $2 WHERE id = $1",
+        delivery.id.uuid(),
         delivery.deadline_at
     )?;
     Ok(())

@@ -21,6 +21,8 @@ pub struct Dispatch {
     pub invitation: Invitation,
     /// The agent's short name, for logs and events.
     pub agent_slug: String,
+    /// Whether it is a test agent.
+    pub test: bool,
     /// How it is asked.
     pub execution_mode: ExecutionMode,
     /// Where the POST goes; empty for an agent whose worker fetches.
@@ -65,6 +67,7 @@ struct DispatchRow {
     detail: Option<String>,
     ended_at: Option<Timestamp>,
     slug: String,
+    test: bool,
     agent_mode: String,
     endpoint_url: String,
     max_concurrency: i64,
@@ -108,6 +111,7 @@ impl TryFrom<DispatchRow> for Dispatch {
                 ended,
             },
             agent_slug: row.slug,
+            test: row.test,
             execution_mode,
             endpoint_url: row.endpoint_url,
             max_concurrency: number(row.max_concurrency, "agents", "max_concurrency")?,
@@ -129,7 +133,7 @@ macro_rules! dispatch_sql {
     ($where:literal) => {
         concat!(
             "SELECT i.id, i.task_id, i.round, i.agent_id, i.created_at, i.deadline_at, i.own_limit, i.boosted,
-                 i.outcome, i.detail, i.ended_at, a.slug, a.execution_mode AS agent_mode, a.endpoint_url,
+                 i.outcome, i.detail, i.ended_at, a.slug, a.test, a.execution_mode AS agent_mode, a.endpoint_url,
                  a.max_concurrency, a.developer_id, d.sealed_key, a.sealed_secret, a.pending_secret, a.promotes_at,
                  a.last_probe,
                  (SELECT COUNT(*) FROM attempts t WHERE t.invitation_id = i.id AND t.mode = $2 AND t.revision = $3)

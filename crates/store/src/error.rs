@@ -82,9 +82,9 @@ impl From<sqlx::Error> for Error {
 /// succeed once there is room, memory or a server again.
 fn passes(cause: &dyn sqlx::error::DatabaseError) -> bool {
     let code = cause.code().unwrap_or_default();
-    // PostgreSQL: connection, resources, operator intervention. SQLite: the low byte of an extended code is its class:
+    // PostgreSQL: connection, rollback for another's sake, resources, operator intervention. SQLite: the low byte of an extended code is its class:
     // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
-    let postgres = code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class));
+    let postgres = code.len() == 5 && ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
     let sqlite = code.len() < 5
         && code.parse::<u32>().is_ok_and(|code| [5, 6, 7, 8, 10, 13, 14].contains(&(code & 0xff)));
     postgres || sqlite

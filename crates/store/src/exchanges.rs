@@ -4,8 +4,9 @@
 use crate::Result;
 use crate::db::{Conn, sql};
 use crate::rows::{number, word};
+use chrono::TimeDelta;
 use gavel_domain::exchange::{Exchange, ExchangeKey};
-use gavel_domain::invitation::{Ending, Invitation, Mode};
+use gavel_domain::invitation::{Ending, Mode};
 use gavel_domain::{AgentId, InvitationId, TaskId, Timestamp};
 
 const T: &str = "exchanges";
@@ -20,6 +21,20 @@ macro_rules! exchange_columns {
     };
 }
 pub(crate) use exchange_columns;
+
+/// How many places of an agent are taken: exchanges that have begun and not ended.
+macro_rules! begun {
+    ($agent:literal, $now:literal) => {
+        concat!(
+            "(SELECT COUNT(*) FROM exchanges o WHERE o.agent_id = ",
+            $agent,
+            " AND o.began_at IS NOT NULL AND o.ended_at IS NULL AND o.deadline_at > ",
+            $now,
+            ")"
+        )
+    };
+}
+pub(crate) use begun;
 
 /// Every column may be missing: exchanges are joined from outside.
 #[derive(sqlx::FromRow)]
@@ -70,69 +85,111 @@ impl ExchangeRow {
     }
 }
 
-/// The prototype exchange of a fresh invitation.
-pub(crate) async fn insert(c: &mut Conn, invitation: &Invitation) -> Result<()> {
-    let key = ExchangeKey { invitation: invitation.id, mode: Mode::Prototype, revision: 0 };
-    let deadline = (invitation.deadline_at, invitation.deadline_is_own_limit);
-    insert_key(c, key, deadline).await
+/// The prototype exchanges of a fresh round. Who fetches, and has no place free now, has to wait.
+pub(crate) async fn insert_round(c: &mut Conn, (task, round): (TaskId, u32), now: Timestamp) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        concat!(
+            "INSERT INTO exchanges
+                 (invitation_id, mode, revision, agent_id, execution_mode, deadline_at, own_limit)
+             SELECT i.id, 'prototype', 0, i.agent_id, a.execution_mode, i.deadline_at,
+                 CASE WHEN a.execution_mode = 'pull' AND ",
+            begun!("a.id", "$3"),
+            " >= a.max_concurrency THEN FALSE ELSE i.own_limit END
+             FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.task_id = $1 AND i.round = $2"
+        ),
+        task.uuid(),
+        i64::from(round),
+        now
+    )?;
+    Ok(())
 }
 
-/// An exchange that has not begun; nothing where it is there already.
-pub(crate) async fn insert_key(
-    c: &mut Conn,
-    key: ExchangeKey,
-    (deadline_at, own_limit): (Timestamp, bool),
-) -> Result<()> {
+/// The exchange of a final call, which has all of its own limit; nothing where it is there already.
+pub(crate) async fn insert_final(c: &mut Conn, key: ExchangeKey, deadline_at: Timestamp) -> Result<()> {
     sql!(
         c,
         execute,
         "INSERT INTO exchanges (invitation_id, mode, revision, agent_id, execution_mode, deadline_at, own_limit)
-         SELECT i.id, $2, $3, i.agent_id, a.execution_mode, $4, $5
+         SELECT i.id, $2, $3, i.agent_id, a.execution_mode, $4, TRUE
          FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $1
          ON CONFLICT (invitation_id, mode, revision) DO NOTHING",
         key.invitation.uuid(),
         key.mode.name(),
         i64::from(key.revision),
-        deadline_at,
-        own_limit
+        deadline_at
     )?;
     Ok(())
 }
 
-/// Keeps others from counting the places of a task's agents until we commit. Agents are locked in one order, or two
-/// tasks that share some would wait for each other.
-pub(crate) async fn lock_agents(c: &mut Conn, task: TaskId) -> Result<()> {
-    if matches!(c, Conn::Sqlite(_)) {
-        return Ok(()); // one writer
-    }
-    sql!(
-        c,
-        fetch_all as (uuid::Uuid,),
-        "SELECT a.id FROM agents a WHERE a.id IN (SELECT i.agent_id FROM invitations i WHERE i.task_id = $1)
-         ORDER BY a.id FOR UPDATE",
-        task.uuid()
-    )?;
-    Ok(())
+/// How long a call that was given up keeps its place where several processes work: the one that made it notices within
+/// a second, and until then the agent still has it.
+const GIVEN_UP_GRACE: TimeDelta = TimeDelta::seconds(2);
+
+macro_rules! take_place_sql {
+    ($begun:expr) => {
+        concat!(
+            "UPDATE exchanges SET began_at = COALESCE(began_at, $4)
+             WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL
+                 AND (began_at IS NOT NULL OR ",
+            $begun,
+            " < (SELECT a.max_concurrency FROM agents a WHERE a.id = exchanges.agent_id))"
+        )
+    };
 }
 
 /// Takes a place of the exchange's agent; `true` when the exchange has one, now or from before. Call
-/// [`lock_agents`] before.
+/// [`locks::agents`](crate::locks::agents) before.
 pub(crate) async fn take_place(c: &mut Conn, key: ExchangeKey, now: Timestamp) -> Result<bool> {
-    let taken = sql!(
+    const HERE: &str = take_place_sql!(begun!("exchanges.agent_id", "$4"));
+    const ANYWHERE: &str = take_place_sql!(concat!(
+        begun!("exchanges.agent_id", "$4"),
+        " + (SELECT COUNT(*) FROM exchanges o WHERE o.agent_id = exchanges.agent_id
+                 AND o.outcome IN ('superseded', 'cancelled', 'late') AND o.ended_at > $5
+                 AND o.began_at IS NOT NULL AND o.acknowledged_at IS NULL AND o.execution_mode <> 'pull')"
+    ));
+    let (name, revision) = (key.mode.name(), i64::from(key.revision));
+    let taken = match c {
+        // This process alone makes calls, and its lanes know which are open.
+        Conn::Sqlite(_) => sql!(c, execute, HERE, key.invitation.uuid(), name, revision, now)?,
+        Conn::Postgres(_) => {
+            sql!(c, execute, ANYWHERE, key.invitation.uuid(), name, revision, now, now - GIVEN_UP_GRACE)?
+        }
+    };
+    Ok(taken == 1)
+}
+
+/// A call that waits for a place at its agent: whatever comes of it, its deadline is not its own limit any more.
+pub(crate) async fn had_to_wait(c: &mut Conn, key: ExchangeKey) -> Result<()> {
+    sql!(
         c,
         execute,
-        "UPDATE exchanges SET began_at = COALESCE(began_at, $4)
-         WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL
-             AND (began_at IS NOT NULL
-                 OR (SELECT COUNT(*) FROM exchanges o WHERE o.agent_id = exchanges.agent_id
-                         AND o.began_at IS NOT NULL AND o.ended_at IS NULL AND o.deadline_at > $4)
-                     < (SELECT a.max_concurrency FROM agents a WHERE a.id = exchanges.agent_id))",
+        "UPDATE exchanges SET own_limit = FALSE
+         WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND began_at IS NULL AND own_limit",
         key.invitation.uuid(),
         key.mode.name(),
-        i64::from(key.revision),
+        i64::from(key.revision)
+    )?;
+    Ok(())
+}
+
+/// What waits for the worker of an agent while all its places are taken; call it where one was taken.
+pub(crate) async fn others_have_to_wait(c: &mut Conn, agent: AgentId, now: Timestamp) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        concat!(
+            "UPDATE exchanges SET own_limit = FALSE
+             WHERE agent_id = $1 AND execution_mode = 'pull' AND mode = 'prototype' AND began_at IS NULL
+                 AND ended_at IS NULL AND own_limit AND ",
+            begun!("$1", "$2"),
+            " >= (SELECT a.max_concurrency FROM agents a WHERE a.id = $1)"
+        ),
+        agent.uuid(),
         now
     )?;
-    Ok(taken == 1)
+    Ok(())
 }
 
 /// Ends what is still open of an invitation's exchanges.

@@ -70,11 +70,7 @@ impl Store {
             ),
             task.uuid()
         )?;
-        let mut bids = Vec::with_capacity(rows.len());
-        for row in rows {
-            bids.push(shown(&mut c, row).await?);
-        }
-        Ok(bids)
+        all_shown(&mut c, rows).await
     }
 
     /// One bid of a task.
@@ -84,9 +80,21 @@ impl Store {
     }
 
     /// The bids of a round that no judge has scored yet.
-    pub async fn unscored_bids(&self, task: TaskId, round: u32) -> Result<Vec<Bid>> {
-        let gallery = self.gallery(task).await?;
-        Ok(gallery.into_iter().map(|g| g.bid).filter(|b| b.round == round && b.score.is_none()).collect())
+    pub async fn unscored_bids(&self, task: TaskId, round: u32) -> Result<Vec<GalleryBid>> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as BidRow,
+            concat!(
+                "SELECT ",
+                bid_columns!(),
+                " FROM bids b JOIN agents a ON a.id = b.agent_id JOIN invitations i ON i.id = b.invitation_id
+                 WHERE b.task_id = $1 AND b.round = $2 AND b.score IS NULL ORDER BY b.received_at, b.id"
+            ),
+            task.uuid(),
+            i64::from(round)
+        )?;
+        all_shown(&mut c, rows).await
     }
 
     /// The bid that won.
@@ -120,6 +128,14 @@ pub(crate) async fn one(c: &mut Conn, task: TaskId, bid: BidId) -> Result<Option
         Some(row) => shown(c, row).await.map(Some),
         None => Ok(None),
     }
+}
+
+async fn all_shown(c: &mut Conn, rows: Vec<BidRow>) -> Result<Vec<GalleryBid>> {
+    let mut bids = Vec::with_capacity(rows.len());
+    for row in rows {
+        bids.push(shown(c, row).await?);
+    }
+    Ok(bids)
 }
 
 async fn shown(c: &mut Conn, row: BidRow) -> Result<GalleryBid> {

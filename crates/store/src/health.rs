@@ -106,29 +106,22 @@ macro_rules! watched {
 }
 
 macro_rules! due {
-    () => {
-        concat!("next_probe_at <= $1 AND ", watched!(), " ORDER BY next_probe_at LIMIT $4")
+    ($lock:literal) => {
+        concat!(
+            "SELECT id FROM agents WHERE next_probe_at <= $1 AND ",
+            watched!(),
+            " ORDER BY next_probe_at LIMIT $2",
+            $lock
+        )
     };
 }
 
 macro_rules! stale {
-    () => {
-        concat!("id = $4 AND (probed_at IS NULL OR probed_at <= $5) AND ", watched!())
-    };
-}
-
-macro_rules! claim_sql {
-    ($which:expr, $lock:literal) => {
+    ($lock:literal) => {
         concat!(
-            // MATERIALIZED: the choice is made once, whatever plan the UPDATE gets.
-            "WITH due AS MATERIALIZED (SELECT id FROM agents WHERE ",
-            $which,
-            $lock,
-            ")
-             UPDATE agents SET probed_at = $1, next_probe_at = $2,
-                 failing_since = CASE WHEN probed_at < $3 THEN NULL ELSE failing_since END
-             WHERE id IN (SELECT id FROM due)
-             RETURNING id, slug, capabilities, endpoint_url, execution_mode, seen_at, probed_at"
+            "SELECT id FROM agents WHERE id = $1 AND (probed_at IS NULL OR probed_at <= $2) AND ",
+            watched!(),
+            $lock
         )
     };
 }
@@ -148,19 +141,20 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut tx = self.begin().await?;
-        let rows = sql!(
+        let due = sql!(
             tx,
-            fetch_all as DueRow,
-            // SQLite has one writer; only PostgreSQL needs row locks, and skips rows that others are claiming. NO KEY:
-            // what is written about a dispatch refers to the agent and need not wait.
-            { sqlite: claim_sql!(due!(), ""), postgres: claim_sql!(due!(), " FOR NO KEY UPDATE SKIP LOCKED") },
+            fetch_all as (Uuid,),
+            // SQLite has one writer; only PostgreSQL needs row locks, and skips rows that others are claiming.
+            { sqlite: due!(""), postgres: due!(" FOR NO KEY UPDATE SKIP LOCKED") },
             times.now,
-            times.lost_at,
-            times.unwatched_since,
             i64::from(most)
         )?;
+        let mut claimed = Vec::with_capacity(due.len());
+        for (agent,) in due {
+            claimed.push(claim(&mut tx, agent, times).await?);
+        }
         tx.commit().await?;
-        rows.into_iter().map(TryFrom::try_from).collect()
+        Ok(claimed)
     }
 
     /// Claims a probe of one agent if its last one began at `stale_since` or before, whether it is due or not.
@@ -174,18 +168,17 @@ impl Store {
             return Ok(None); // as nearly always under load: no write lock for that
         }
         let mut tx = self.begin().await?;
-        let row = sql!(
+        let stale = sql!(
             tx,
-            fetch_optional as DueRow,
-            { sqlite: claim_sql!(stale!(), ""), postgres: claim_sql!(stale!(), " FOR NO KEY UPDATE SKIP LOCKED") },
-            times.now,
-            times.lost_at,
-            times.unwatched_since,
+            fetch_optional as (Uuid,),
+            { sqlite: stale!(""), postgres: stale!(" FOR NO KEY UPDATE SKIP LOCKED") },
             agent.uuid(),
             stale_since
         )?;
+        let Some((agent,)) = stale else { return Ok(None) };
+        let claimed = claim(&mut tx, agent, times).await?;
         tx.commit().await?;
-        row.map(TryFrom::try_from).transpose()
+        Ok(Some(claimed))
     }
 
     async fn is_stale(&self, agent: AgentId, since: Timestamp) -> Result<bool> {
@@ -235,6 +228,22 @@ async fn held_health(c: &mut Conn, probe: &DueProbe) -> Result<Option<Health>> {
         probe.asked_at
     )?;
     row.map(TryFrom::try_from).transpose()
+}
+
+/// Writes the claim of a probe of an agent whose row is locked.
+async fn claim(c: &mut Conn, agent: Uuid, times: ProbeTimes) -> Result<DueProbe> {
+    let row = sql!(
+        c,
+        fetch_one as DueRow,
+        "UPDATE agents SET probed_at = $1, next_probe_at = $2,
+             failing_since = CASE WHEN probed_at < $3 THEN NULL ELSE failing_since END
+         WHERE id = $4 RETURNING id, slug, capabilities, endpoint_url, execution_mode, seen_at, probed_at",
+        times.now,
+        times.lost_at,
+        times.unwatched_since,
+        agent
+    )?;
+    row.try_into()
 }
 
 /// The developer may have made a draft of it meanwhile: only what can be asked is hidden.

@@ -5,7 +5,7 @@ use crate::claim::Lease;
 use crate::db::{Conn, sql};
 use crate::events::tell;
 use crate::rows::number;
-use crate::{Claimed, Guarded, Result, Store, answers, attempts, exchanges};
+use crate::{Claimed, Guarded, Result, Store, answers, attempts, exchanges, locks};
 use gavel_domain::agent::Record;
 use gavel_domain::bid::Bid;
 use gavel_domain::event::{Actor, EventKind};
@@ -37,9 +37,6 @@ impl Store {
     /// the event.
     pub async fn end_invitation(&self, claimed: &Claimed, ended: &Ended) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
-        if let Some((attempt, result)) = &ended.attempt {
-            attempts::end(&mut tx, *attempt, result).await?;
-        }
         if let Guarded::Lost = end(&mut tx, claimed.guard(), ended).await? {
             return Ok(Guarded::Lost);
         }
@@ -49,7 +46,7 @@ impl Store {
     }
 }
 
-/// Ends an invitation inside a transaction: its outcome, the agent's record, the bid if there is one, the event.
+/// Ends an invitation inside a transaction: its last send, its outcome, the agent's record, the bid if there is one, the event.
 pub(crate) async fn end(
     c: &mut Conn,
     guard: (TaskId, TaskState, Option<i64>),
@@ -58,7 +55,13 @@ pub(crate) async fn end(
     let Ending { outcome, at, .. } = ended.ending;
     let data = told(ended.invitation, &ended.agent_slug, &ended.ending, ended.bid.as_ref().map(|bid| bid.id));
     let heard = tell(c, guard, EventKind::Outcome, Actor::Gavel, data, at).await?;
-    if heard == Guarded::Lost || !close(c, ended.invitation, &ended.ending).await? {
+    if heard == Guarded::Lost {
+        return Ok(Guarded::Lost);
+    }
+    if let Some((attempt, result)) = &ended.attempt {
+        attempts::end(c, *attempt, result).await?;
+    }
+    if !close(c, ended.invitation, &ended.ending).await? {
         return Ok(Guarded::Lost);
     }
     change_record(c, ended.agent, |before, probe| before.after(outcome, probe, at)).await?;
@@ -76,7 +79,7 @@ pub(crate) async fn holds(c: &mut Conn, lease: Lease) -> Result<bool> {
         {
             sqlite: "SELECT fence FROM tasks WHERE id = $1",
             // The lock keeps a cancel or a selection from slipping between this look and our write.
-            postgres: "SELECT fence FROM tasks WHERE id = $1 FOR UPDATE",
+            postgres: "SELECT fence FROM tasks WHERE id = $1 FOR NO KEY UPDATE",
         },
         lease.task().uuid()
     )?;
@@ -151,21 +154,16 @@ fn told(invitation: InvitationId, agent: &str, ending: &Ending, bid: Option<BidI
 
 /// One more real task for every agent that was sent an invitation of this task which is still open.
 async fn count_real_tasks(c: &mut Conn, task: TaskId) -> Result<()> {
-    macro_rules! count_sql {
-        ($lock:literal) => {
-            concat!(
-                "UPDATE agents SET real_tasks = real_tasks + 1 WHERE id IN (
-                     SELECT a.id FROM agents a JOIN invitations i ON i.agent_id = a.id
-                     WHERE i.task_id = $1 AND i.outcome IS NULL
-                         AND EXISTS (SELECT 1 FROM attempts t WHERE t.invitation_id = i.id)
-                     ORDER BY a.id",
-                $lock,
-                ")"
-            )
-        };
-    }
-    // Two phases that end at once may share agents: rows are locked in one order, or both would wait for ever.
-    sql!(c, execute, { sqlite: count_sql!(""), postgres: count_sql!(" FOR UPDATE OF a") }, task.uuid())?;
+    // Two phases that end at once may share agents.
+    locks::agents(c, task).await?;
+    sql!(
+        c,
+        execute,
+        "UPDATE agents SET real_tasks = real_tasks + 1 WHERE id IN (
+             SELECT i.agent_id FROM invitations i WHERE i.task_id = $1 AND i.outcome IS NULL
+                 AND EXISTS (SELECT 1 FROM attempts t WHERE t.invitation_id = i.id))",
+        task.uuid()
+    )?;
     Ok(())
 }
 
@@ -186,7 +184,7 @@ async fn change_record(
         fetch_one as (i64, String, Option<Timestamp>, String),
         {
             sqlite: "SELECT real_tasks, recent, last_active_at, last_probe FROM agents WHERE id = $1",
-            postgres: "SELECT real_tasks, recent, last_active_at, last_probe FROM agents WHERE id = $1 FOR UPDATE",
+            postgres: "SELECT real_tasks, recent, last_active_at, last_probe FROM agents WHERE id = $1 FOR NO KEY UPDATE",
         },
         agent.uuid()
     )?;

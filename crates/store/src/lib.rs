@@ -10,6 +10,7 @@ mod hints;
 mod rows;
 mod exchanges;
 mod letters;
+mod locks;
 mod trace;
 
 pub mod accounts;

@@ -2,8 +2,9 @@
 //! it only lets it be fetched again.
 
 use crate::db::sql;
+use crate::exchanges::begun;
 use crate::rows::{number, word};
-use crate::{Error, Result, Store, attempts, exchanges, letters};
+use crate::{Error, Result, Store, attempts, exchanges, letters, locks};
 use chrono::TimeDelta;
 use gavel_domain::agent::ExecutionMode;
 use gavel_domain::exchange::ExchangeKey;
@@ -50,8 +51,11 @@ pub enum Beat {
         /// When the result must be in.
         deadline_at: Timestamp,
     },
-    /// The lease ended and another worker has fetched it.
-    Lost,
+    /// It is not held: another worker has fetched the invitation since, or the lease was never given.
+    Lost {
+        /// The number of the lease that was given last.
+        present: u32,
+    },
     /// Nobody waits for the result any more.
     Over,
 }
@@ -63,6 +67,7 @@ struct FreeRow {
     revision: i64,
     task_id: Uuid,
     round: i64,
+    agent_id: Uuid,
     slug: String,
     deadline_at: Timestamp,
 }
@@ -110,15 +115,17 @@ impl Store {
         sql!(
             c,
             fetch_all as FreeRow,
-            "SELECT x.invitation_id, x.mode, x.revision, i.task_id, i.round, a.slug, x.deadline_at
+            concat!(
+                "SELECT x.invitation_id, x.mode, x.revision, i.task_id, i.round, a.id AS agent_id, a.slug, x.deadline_at
              FROM agents a JOIN exchanges x ON x.agent_id = a.id JOIN invitations i ON i.id = x.invitation_id
              WHERE a.developer_id = $1 AND a.test = $2 AND (a.slug = $3 OR $3 IS NULL)
                  AND x.execution_mode = 'pull' AND x.ended_at IS NULL AND x.deadline_at > $4
                  AND (x.lease_until IS NULL OR x.lease_until <= $4) AND x.lease < $5
-                 AND (x.began_at IS NOT NULL
-                     OR (SELECT COUNT(*) FROM exchanges o WHERE o.agent_id = a.id AND o.began_at IS NOT NULL
-                             AND o.ended_at IS NULL AND o.deadline_at > $4) < a.max_concurrency)
-             ORDER BY x.deadline_at, x.invitation_id LIMIT 64",
+                 AND (x.began_at IS NOT NULL OR ",
+                begun!("a.id", "$4"),
+                " < a.max_concurrency)
+             ORDER BY x.deadline_at, x.invitation_id LIMIT 64"
+            ),
             worker.developer.uuid(),
             worker.test,
             &worker.agent,
@@ -144,12 +151,12 @@ impl Store {
         };
         let until = free.deadline_at.min(now + lease);
         let mut tx = self.begin().await?;
-        // In the order in which everybody locks: the task, its agents, the exchange.
-        crate::choices::lock(&mut tx, task).await?;
-        exchanges::lock_agents(&mut tx, task).await?;
+        locks::task(&mut tx, task).await?;
+        locks::agents(&mut tx, task).await?;
         if !exchanges::take_place(&mut tx, key, now).await? {
             return Ok(None);
         }
+        exchanges::others_have_to_wait(&mut tx, AgentId::from_uuid(free.agent_id), now).await?;
         let row = sql!(
             tx,
             fetch_optional as (i64,),
@@ -193,7 +200,7 @@ impl Store {
             return Ok(Beat::Over);
         };
         if exchange.lease != lease || exchange.execution_mode != ExecutionMode::Pull {
-            return Ok(Beat::Lost);
+            return Ok(Beat::Lost { present: exchange.lease });
         }
         let lease_until = until.min(exchange.deadline_at);
         let held = sql!(
@@ -208,7 +215,7 @@ impl Store {
             lease_until
         )?;
         if held == 0 {
-            return Ok(Beat::Lost);
+            return Ok(Beat::Lost { present: exchange.lease });
         }
         tx.commit().await?;
         Ok(Beat::Held { lease_until, deadline_at: exchange.deadline_at })
@@ -219,32 +226,31 @@ impl Store {
         let mut c = self.read().await?;
         let stale = sql!(
             c,
-            fetch_optional as (Uuid,),
+            fetch_all as (Uuid,),
             "SELECT a.id FROM agents a WHERE a.developer_id = $1 AND a.test = $2 AND (a.slug = $3 OR $3 IS NULL)
-                 AND a.execution_mode = 'pull' AND (a.seen_at IS NULL OR a.seen_at <= $4) LIMIT 1",
+                 AND a.execution_mode = 'pull' AND (a.seen_at IS NULL OR a.seen_at <= $4) ORDER BY a.id",
             worker.developer.uuid(),
             worker.test,
             &worker.agent,
             now - SEEN_PRECISION
         )?;
         drop(c);
-        if stale.is_none() {
+        if stale.is_empty() {
             return Ok(());
         }
         let mut tx = self.begin().await?;
-        sql!(
-            tx,
-            execute,
-            // Who had been missed is looked at again at once.
-            "UPDATE agents SET seen_at = $4,
-                 next_probe_at = CASE WHEN last_probe = 'passing' THEN next_probe_at ELSE $4 END
-             WHERE developer_id = $1 AND test = $2 AND (slug = $3 OR $3 IS NULL)
-                 AND execution_mode = 'pull'",
-            worker.developer.uuid(),
-            worker.test,
-            &worker.agent,
-            now
-        )?;
+        for (agent,) in stale {
+            sql!(
+                tx,
+                execute,
+                // Who had been missed is looked at again at once.
+                "UPDATE agents SET seen_at = $2,
+                     next_probe_at = CASE WHEN last_probe = 'passing' THEN next_probe_at ELSE $2 END
+                 WHERE id = $1",
+                agent,
+                now
+            )?;
+        }
         tx.commit().await
     }
 }

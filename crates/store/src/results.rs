@@ -1,11 +1,10 @@
 //! Results that come to our door, by callback or from a worker: taken once, before their deadline, or not at all.
 
-use crate::choices::lock;
 use crate::db::{Conn, sql};
 use crate::dispatches::{self, Dispatch};
 use crate::invitations::{self, Ended};
 use crate::rows::to_json;
-use crate::{Guarded, Result, Store, attempts, deliveries, exchanges};
+use crate::{Guarded, Result, Store, attempts, deliveries, exchanges, locks};
 use gavel_domain::bid::{Bid, BidStatus};
 use gavel_domain::delivery::DeliveryStatus;
 use gavel_domain::exchange::{Arrived, ExchangeKey, Taken};
@@ -27,11 +26,11 @@ impl Store {
     ) -> Result<Taken> {
         let task = dispatch.invitation.task;
         let mut tx = self.begin().await?;
-        let state = lock(&mut tx, task).await?;
+        let state = locks::task(&mut tx, task).await?;
         let Some(exchange) = dispatches::exchange(&mut tx, key).await? else { return Ok(Taken::TooLate) };
         let taken = exchange.takes(arrived, state);
         match taken {
-            Taken::Repeated | Taken::Answered | Taken::TooLate => return Ok(taken),
+            Taken::Repeated(_) | Taken::Answered(_) | Taken::NotHeld | Taken::TooLate => return Ok(taken),
             Taken::Refused => note(&mut tx, key, arrived, None).await?,
             Taken::Accepted => {
                 note(&mut tx, key, arrived, Some(&arrived.message_id)).await?;
@@ -136,7 +135,7 @@ async fn end_final(
     let Some(delivery) = delivery.filter(pending) else { return Ok(Guarded::Lost) };
     if let Some(answer) = &arrived.answer {
         let guard = (task, TaskState::Delivering, None);
-        return deliveries::ready(c, guard, &delivery, answer, answer_until, arrived.at).await;
+        return deliveries::ready(c, guard, &delivery, (answer, None), answer_until, arrived.at).await;
     }
     // The loop takes it from here: it knows what a failed final call means for the money.
     let ending = Ending { outcome: arrived.outcome, detail: None, at: arrived.at };

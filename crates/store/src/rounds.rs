@@ -2,7 +2,7 @@
 
 use crate::db::sql;
 use crate::events::{Change, change_state, tell};
-use crate::{Claimed, Guarded, Result, Store, exchanges, letters};
+use crate::{Claimed, Guarded, Result, Store, exchanges, letters, locks};
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::{Invitation, Mode};
 use gavel_domain::lifecycle::TaskEvent;
@@ -57,8 +57,9 @@ impl Store {
         letters::insert(&mut tx, (task.id, task.round, Mode::Prototype, 0), &round.letter).await?;
         for invitation in &round.invitations {
             insert_invitation(&mut tx, invitation).await?;
-            exchanges::insert(&mut tx, invitation).await?;
         }
+        locks::agents(&mut tx, task.id).await?; // no worker takes a place between our look and our commit
+        exchanges::insert_round(&mut tx, (task.id, task.round), now).await?;
         let (id, _, _) = claimed.guard();
         let prototyping = (id, gavel_domain::lifecycle::TaskState::Prototyping, None);
         let data = json!({ "round": task.round, "invited": round.invitations.len(),

@@ -3,8 +3,11 @@
 use crate::db::{Conn, Tx, sql};
 use crate::events::tell;
 use crate::rounds::tx_change;
-use crate::rows::{json as read_json, to_json};
-use crate::{Claimed, Guarded, Result, Store, invitations::close_all_open};
+use crate::rows::{json as read_json, number, to_json};
+use crate::{
+    Claimed, Guarded, Result, Store,
+    invitations::{close_all_open, holds},
+};
 use gavel_domain::agent::ROLLING_WINDOW;
 use gavel_domain::bid::{Bid, Standing, shortlist};
 use gavel_domain::event::{Actor, EventKind};
@@ -12,6 +15,7 @@ use gavel_domain::invitation::Outcome;
 use gavel_domain::lifecycle::TaskEvent;
 use gavel_domain::{BidId, Ppm, TaskId, Timestamp};
 use serde_json::json;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A judge's word on a bid.
@@ -32,6 +36,15 @@ pub struct RoundProgress {
     pub event_seq: i64,
     /// One per bid: its score, once it has one.
     pub scores: Vec<Option<Ppm>>,
+}
+
+/// What became of the wish to end a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhaseEnd {
+    /// It is over.
+    Closed,
+    /// Bids are in that nobody has judged: not yet.
+    BidsToJudge,
 }
 
 impl Store {
@@ -96,32 +109,44 @@ impl Store {
 
     /// prototyping -> review, or -> expired when there is no bid. Invitations that are still open end as
     /// `late` (or, when the close policy was met before the deadline, as `superseded`): neither counts.
+    ///
+    /// A phase in which a bid waits for the judge is not closed, whatever came to our door since the caller looked:
+    /// [`PhaseEnd::BidsToJudge`]. Those that no judge could read (`unjudged`) stay unscored and hold up nobody.
     pub async fn close_phase(
         &self,
-        claimed: Claimed,
+        claimed: &Claimed,
+        unjudged: &BTreeSet<BidId>,
         open_become: Outcome,
         review_until: Timestamp,
         now: Timestamp,
-    ) -> Result<Guarded<()>> {
+    ) -> Result<Guarded<PhaseEnd>> {
         let mut tx = self.begin().await?;
+        if !holds(&mut tx, claimed.lease()).await? {
+            return Ok(Guarded::Lost);
+        }
         let task = claimed.task();
         let bids = standings(&mut tx, task.id, task.round).await?;
-        let event = if bids.total == 0 { TaskEvent::NoValidBids } else { TaskEvent::ClosePhase };
-        let (until, reason) = match event {
-            TaskEvent::NoValidBids => (None, Some("no_valid_bids")),
-            _ => (Some(review_until), None),
+        if bids.unscored.iter().any(|bid| !unjudged.contains(bid)) {
+            return Ok(Guarded::Done(PhaseEnd::BidsToJudge));
+        }
+        let (event, until, reason) = match bids.scored.is_empty() && bids.unscored.is_empty() {
+            true => (TaskEvent::NoValidBids, None, Some("no_valid_bids")),
+            false => (TaskEvent::ClosePhase, Some(review_until), None),
         };
         close_all_open(&mut tx, (task.id, task.state), open_become, now).await?;
-        let change = self.change(&claimed, event, until, until, reason, now);
+        let change = self.change(claimed, event, until, until, reason, now);
         let changed = tx_change(&mut tx, change).await?;
         present(&mut tx, shortlist(bids.scored)).await?;
-        self.conclude(changed, tx, &claimed).await
+        Ok(match self.conclude(changed, tx, claimed).await? {
+            Guarded::Done(()) => Guarded::Done(PhaseEnd::Closed),
+            Guarded::Lost => Guarded::Lost,
+        })
     }
 }
 
 struct Standings {
     scored: Vec<Standing>,
-    total: usize,
+    unscored: Vec<BidId>,
 }
 
 async fn standings(c: &mut Conn, task: TaskId, round: u32) -> Result<Standings> {
@@ -132,12 +157,18 @@ async fn standings(c: &mut Conn, task: TaskId, round: u32) -> Result<Standings> 
         task.uuid(),
         i64::from(round)
     )?;
-    let total = rows.len();
-    let scored = rows.into_iter().filter_map(|(id, score, received_at)| {
-        let score = Ppm::new(u32::try_from(score?).ok()?);
-        Some(Standing { bid: BidId::from_uuid(id), score, received_at })
-    });
-    Ok(Standings { scored: scored.collect(), total })
+    let mut standings = Standings { scored: Vec::new(), unscored: Vec::new() };
+    for (id, score, received_at) in rows {
+        let bid = BidId::from_uuid(id);
+        match score {
+            Some(score) => {
+                let score = Ppm::new(number(score, "bids", "score")?);
+                standings.scored.push(Standing { bid, score, received_at });
+            }
+            None => standings.unscored.push(bid),
+        }
+    }
+    Ok(standings)
 }
 
 /// Marks the bids of a round that the buyer is shown first.
@@ -164,7 +195,7 @@ async fn add_to_standing(tx: &mut Tx, bid: &Bid, category: &str, score: Ppm) -> 
         fetch_optional as (String,),
         {
             sqlite: "SELECT scores FROM standings WHERE agent_id = $1 AND category = $2",
-            postgres: "SELECT scores FROM standings WHERE agent_id = $1 AND category = $2 FOR UPDATE",
+            postgres: "SELECT scores FROM standings WHERE agent_id = $1 AND category = $2 FOR NO KEY UPDATE",
         },
         bid.agent.uuid(),
         category

@@ -156,7 +156,7 @@ async fn held_secrets(c: &mut Conn, agent: AgentId) -> Result<SealedSecrets> {
         fetch_optional as (Uuid,),
         {
             sqlite: "SELECT id FROM agents WHERE id = $1",
-            postgres: "SELECT id FROM agents WHERE id = $1 FOR UPDATE",
+            postgres: "SELECT id FROM agents WHERE id = $1 FOR NO KEY UPDATE",
         },
         agent.uuid()
     )?;

@@ -230,6 +230,7 @@ mod tests {
         store.acknowledge(asked.key, asked.attempt, &acknowledged).await.unwrap();
         let arrived = Arrived {
             message_id: "msg_1".to_owned(),
+            lease: None,
             outcome: Outcome::InvalidResponse,
             code: "summary_missing".to_owned(),
             answer: None,

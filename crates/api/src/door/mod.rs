@@ -19,10 +19,11 @@ use gavel_contract::rest::{FieldError, ResultTaken};
 use gavel_dispatcher::read_result;
 use gavel_domain::agent::ExecutionMode;
 use gavel_domain::exchange::{Arrived, ExchangeKey, Taken};
-use gavel_domain::invitation::Mode;
+use gavel_domain::invitation::{Mode, Outcome};
 use gavel_domain::task::Task;
 use gavel_domain::{BidId, Money};
 use gavel_store::dispatches::Dispatch;
+use gavel_store::pull::Worker;
 use http::{StatusCode, request::Parts};
 
 /// `/pull/invitations/{invitation_id}`: the name of a call, its `webhook-id`.
@@ -54,7 +55,7 @@ impl<S: Send + Sync> FromRequest<S> for ResultBody {
     }
 }
 
-/// A call of one of this developer's agents whose worker fetches.
+/// A call of one of this developer's agents whose worker fetches. Whatever it says of it, it is a sign of life.
 async fn own_call(
     state: &AppState,
     caller: &May<ActOnAgents>,
@@ -63,9 +64,12 @@ async fn own_call(
     let developer = registered(state, caller).await?;
     let dispatch = state.store.dispatch(key).await?.filter(|dispatch| {
         let fetched = dispatch.exchange.as_ref().is_some_and(|x| x.execution_mode == ExecutionMode::Pull);
-        fetched && dispatch.developer == developer.id
+        fetched && dispatch.developer == developer.id && dispatch.test == caller.test
     });
-    dispatch.ok_or_else(|| Problem::not_found("invitation"))
+    let dispatch = dispatch.ok_or_else(|| Problem::not_found("invitation"))?;
+    let agent = Some(dispatch.agent_slug.clone());
+    state.store.seen(&Worker { developer: developer.id, test: caller.test, agent }, state.now()).await?;
+    Ok(dispatch)
 }
 
 /// Reads a result as the answer to a POST would be read, takes it, and says what became of it.
@@ -88,6 +92,7 @@ async fn take(
     let read = read_result(body, task.id, &expectation, &credentials);
     let arrived = Arrived {
         message_id,
+        lease: None,
         outcome: read.outcome,
         code: read.code,
         answer: read.answer,
@@ -101,26 +106,42 @@ async fn take(
     answer(taken, &arrived)
 }
 
+/// Says what became of what arrived.
 fn answer(taken: Taken, arrived: &Arrived) -> Result<Response, Problem> {
     match taken {
-        Taken::Accepted | Taken::Repeated => {
-            let outcome = arrived.outcome.name().to_owned();
-            let repeated = taken == Taken::Repeated;
-            let warnings = if repeated { Vec::new() } else { arrived.warnings.clone() };
-            let view = ResultTaken { status: "accepted".to_owned(), outcome, repeated, warnings };
-            Ok(reply::text(StatusCode::ACCEPTED, reply::written(&view)?))
-        }
+        Taken::Accepted => accepted(arrived.outcome, false, arrived.warnings.clone()),
+        Taken::Repeated(outcome) => accepted(outcome, true, Vec::new()),
         Taken::Refused => {
             let why = arrived.warnings.first().cloned().unwrap_or_default();
             let error = FieldError { code: Some(arrived.code.clone()), ..FieldError::new("", why) };
             Err(Problem::invalid(vec![error]))
         }
-        Taken::Answered => Err(Problem::conflict(
-            "already_answered",
-            "Another result was accepted for this call; only the first counts.",
-        )),
+        Taken::Answered(outcome) => Err(Problem::conflict("already_answered", answered(outcome))),
+        Taken::NotHeld => Err(lost()),
         Taken::TooLate => Err(gone()),
     }
+}
+
+fn accepted(outcome: Outcome, repeated: bool, warnings: Vec<String>) -> Result<Response, Problem> {
+    let (status, outcome) = ("accepted".to_owned(), outcome.name().to_owned());
+    let view = ResultTaken { status, outcome, repeated, warnings };
+    Ok(reply::text(StatusCode::ACCEPTED, reply::written(&view)?))
+}
+
+const fn answered(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Valid => "Another result was accepted for this call; only the first counts.",
+        Outcome::Declined => "This call was declined; no result is awaited any more.",
+        _ => "It was said before that this call will have no result; only the first word counts.",
+    }
+}
+
+/// 409: somebody else has it now.
+fn lost() -> Problem {
+    Problem::conflict(
+        "lease_lost",
+        "This lease is not held: the invitation was fetched again, or under another lease; leave it to that worker.",
+    )
 }
 
 /// 410: the deadline has passed, or the task has moved on.

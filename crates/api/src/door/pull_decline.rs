@@ -1,6 +1,5 @@
 //! A worker will not do it.
 
-use super::pull_heartbeat::lost;
 use super::{CallPath, answer, own_call};
 use crate::auth::{ActOnAgents, May};
 use crate::extract::Body;
@@ -32,13 +31,11 @@ pub(crate) async fn decline(
     let reason = fields.text("reason", 0..=REASON_MAX);
     fields.finish(&[])?;
     let dispatch = own_call(&state, &caller, key).await?;
-    let held = dispatch.exchange.as_ref().is_some_and(|x| x.ended.is_some() || Some(x.lease) == lease);
-    if !held {
-        return Err(lost()); // whoever fetched it since may be doing it
-    }
     let at = state.now();
     let arrived = Arrived {
-        message_id: format!("decline_{}", lease.unwrap_or_default()),
+        // No header holds a line break: this is no id that a worker can give its result.
+        message_id: format!("decline\n{}", lease.unwrap_or_default()),
+        lease, // whoever fetched it since may be doing it
         outcome: Outcome::Declined,
         code: "declined".to_owned(),
         answer: None,

@@ -30,15 +30,17 @@ pub(crate) async fn heartbeat(
         Beat::Held { lease_until, deadline_at } => {
             Ok(Json(LeaseHeld { lease, lease_expires_at: lease_until, deadline_at }))
         }
-        Beat::Lost => Err(lost()),
+        Beat::Lost { present } => Err(not_held(lease, present)),
         Beat::Over => Err(gone()),
     }
 }
 
-/// 409: somebody else has it now.
-pub(super) fn lost() -> Problem {
-    Problem::conflict(
-        "lease_lost",
-        "This lease has ended and the invitation was fetched again; leave it to that worker.",
-    )
+/// 409: somebody else has it now, or nobody ever had it.
+fn not_held(named: u32, present: u32) -> Problem {
+    let detail = if named > present {
+        format!("Lease {named} was never given; the present one is {present}.")
+    } else {
+        "This lease has ended and the invitation was fetched again; leave it to that worker.".to_owned()
+    };
+    Problem::conflict("lease_lost", detail)
 }

@@ -8,6 +8,7 @@ use gavel_contract::signature::{Secret, hex_signature};
 use gavel_domain::agent::ExecutionMode;
 use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::Mode;
+use gavel_store::health::ProbeTimes;
 use serde_json::{Value, json};
 
 const TEXT: &str = "A finished draft with more than fifty characters in it, which is what was asked for.";
@@ -61,6 +62,9 @@ async fn a_callback_is_the_bid_and_may_be_sent_again() {
     assert_eq!((answer.status, answer.body["outcome"].as_str()), (202, Some("valid")), "{}", answer.text);
     let again = world.callback(asked.key, "m1", &good()).await;
     assert_eq!((again.status, &again.body["repeated"]), (202, &json!(true)));
+    let error = json!({ "error": "out_of_memory", "message": "no" });
+    let changed = world.callback(asked.key, "m1", &error).await;
+    assert_eq!(changed.body["outcome"], json!("valid"), "what was taken, not what is said now");
     let other = world.callback(asked.key, "m2", &good()).await;
     assert_eq!((other.status, other.code()), (409, "already_answered"));
     let gallery = world.gallery(&asked).await;
@@ -168,6 +172,7 @@ async fn a_worker_fetches_keeps_and_answers() {
     assert_eq!((beat.status, &beat.body["lease"]), (200, &json!(1)), "{}", beat.text);
     let stale = world.post(world.developer(), &format!("{path}/heartbeat"), &json!({ "lease": 2 })).await;
     assert_eq!((stale.status, stale.code()), (409, "lease_lost"));
+    assert_eq!(stale.body["detail"], json!("Lease 2 was never given; the present one is 1."));
 
     let result = format!("{path}/result?lease=1");
     let short =
@@ -201,7 +206,12 @@ async fn a_worker_may_decline_what_it_holds() {
     );
     assert_eq!(world.post(world.developer(), &path, &decline(1)).await.status, 202, "again is harmless");
     let result = format!("/api/v1/pull/invitations/{key}/result");
-    assert_eq!(world.post(world.developer(), &result, &good()).await.status, 409);
+    let late = world.post(world.developer(), &result, &good()).await;
+    assert_eq!((late.status, late.code()), (409, "already_answered"));
+    assert!(late.body["detail"].as_str().unwrap().contains("declined"), "{}", late.text);
+    let request = world.request("POST", &result, world.developer()).header("webhook-id", "decline_1");
+    let named_alike = world.send(request, good().to_string()).await;
+    assert_eq!(named_alike.status, 409, "a worker's own id is never taken for the decline");
 }
 
 #[tokio::test]
@@ -237,10 +247,16 @@ async fn what_is_not_yours_does_not_exist() {
         let nothing = format!("{fetch}/nothing/{what}");
         assert_eq!(world.post(world.developer(), &nothing, &body).await.status, 422, "{what}");
     }
+    let in_test = world.key_of_the_developer(false, true).await;
+    for (what, body) in
+        [("heartbeat", json!({ "lease": 1 })), ("result", good()), ("decline", json!({ "lease": 1 }))]
+    {
+        let path = format!("{fetch}/{key}/{what}");
+        assert_eq!(world.post(&in_test, &path, &body).await.status, 404, "test keys see test agents: {what}");
+    }
     let read_only = world.key_of_the_developer(true, false).await;
     assert_eq!(world.get(&read_only, fetch).await.status, 403, "fetching takes a lease");
-    let in_test = world.key_of_the_developer(false, true).await;
-    assert_eq!(world.get(&in_test, fetch).await.code(), "no_pull_agent", "test keys see test agents");
+    assert_eq!(world.get(&in_test, fetch).await.code(), "no_pull_agent");
     assert_eq!(world.get(world.developer(), "/api/v1/pull/invitations?wait=31").await.status, 422);
     assert_eq!(world.get(world.developer(), "/api/v1/pull/invitations?colour=red").await.status, 422);
 }
@@ -256,4 +272,20 @@ async fn a_waiting_worker_is_woken_by_an_invitation() {
     let (_, invited) = world.prototyping(&["later"]).await;
     let fetched = tokio::time::timeout(std::time::Duration::from_secs(10), worker).await.unwrap().unwrap();
     assert_eq!(fetched[0]["envelope"]["task_id"], json!(invited[0].task.to_string()));
+}
+
+#[tokio::test]
+async fn whatever_a_worker_says_is_a_sign_of_life() {
+    let world = world(ExecutionMode::Pull).await;
+    let (_, invited) = world.prototyping(&["later"]).await;
+    let key = ExchangeKey { invitation: invited[0].id, mode: Mode::Prototype, revision: 0 };
+    world.fetched().await;
+    world.clock.advance(TimeDelta::seconds(50));
+    let path = format!("/api/v1/pull/invitations/{key}/heartbeat");
+    assert_eq!(world.post(world.developer(), &path, &json!({ "lease": 1 })).await.status, 200);
+    let now = world.state.now();
+    let times = ProbeTimes { now: now + TimeDelta::days(1), lost_at: now, unwatched_since: now };
+    let probes = world.state.store.claim_probes(times, 100).await.unwrap();
+    let probe = probes.iter().find(|probe| probe.registered.slug == "later").unwrap();
+    assert_eq!(probe.seen_at, Some(now));
 }

@@ -43,7 +43,8 @@ impl World {
     pub(crate) async fn asked_beside(&self, slugs: &[&str]) -> Asked {
         let (claimed, invited) = self.prototyping(slugs).await;
         let attempt = Attempt { mode: Mode::Prototype, ..self.attempt(invited[0].id) };
-        let begun = self.state.store.begin_attempts(claimed.lease(), std::slice::from_ref(&attempt)).await;
+        let begun =
+            self.state.store.begin_attempts(claimed.lease(), std::slice::from_ref(&attempt), &[]).await;
         assert_eq!(done(begun.unwrap()), [attempt.id]);
         Asked::of(&invited[0], attempt.id, claimed)
     }
@@ -79,7 +80,7 @@ impl World {
         let id = AttemptId::new(now, self.state.chance.as_ref());
         let first = Attempt { mode: Mode::Prototype, ..self.attempt(asked.key.invitation) };
         let again = Attempt { id, number: 2, ..first };
-        let begun = self.state.store.begin_attempts(asked.claimed.lease(), &[again]).await;
+        let begun = self.state.store.begin_attempts(asked.claimed.lease(), &[again], &[]).await;
         assert_eq!(done(begun.unwrap()), [id]);
     }
 
@@ -106,9 +107,9 @@ impl World {
         let dispatch = store.dispatch(key).await.unwrap().unwrap();
         let letter = self.letter(claimed.task(), Mode::Final);
         let sent = (dispatch.execution_mode != ExecutionMode::Pull).then(|| self.attempt(key.invitation));
-        let begun =
-            store.begin_final_call(&claimed, &delivery, (&dispatch.invitation, &letter), sent.as_ref());
-        assert!(done(begun.await.unwrap()));
+        let letter = (&dispatch.invitation, letter.as_str());
+        let begun = store.begin_final_call(&claimed, &delivery, letter, sent.as_ref(), now).await;
+        assert!(done(begun.unwrap()));
         key
     }
 

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use gavel_contract::agent::answer::Expectation;
 use gavel_dispatcher::transport::{FailureKind, Reply, Request, SendFailure, Transport};
 use gavel_dispatcher::{
-    Ask, Begun, Call, Credentials, Dispatcher, Ended, Journal, Lanes, Said, Settled, Stop,
+    Ask, Begun, Call, Credentials, Dispatcher, Ended, Journal, Lanes, Said, Sendable, Settled, Stop,
 };
 use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{AttemptResult, Mode};
@@ -130,6 +130,8 @@ pub(crate) struct Notebook {
     pub(crate) asked: AtomicUsize,
     /// The numbers of the rows begun.
     pub(crate) begun: Mutex<Vec<u32>>,
+    /// Where the agent lives now, when it has moved since its call was planned.
+    pub(crate) moved_to: Mutex<Option<String>>,
     /// The rows completed, with their codes.
     pub(crate) ended: Mutex<Vec<(AttemptId, String)>>,
 }
@@ -150,7 +152,7 @@ impl Journal for Notebook {
         self.ended.lock().unwrap().push((attempt, result.code.clone()));
     }
 
-    async fn begin(&self, call: &Call, number: u32) -> Result<Option<(AttemptId, Credentials)>, Stop> {
+    async fn begin(&self, call: &Call, number: u32) -> Result<Option<Sendable>, Stop> {
         match self.mood {
             Mood::Willing => {}
             Mood::Busy(times) if self.asked.fetch_add(1, SeqCst) < times => return Ok(None),
@@ -160,7 +162,9 @@ impl Journal for Notebook {
             Mood::Panicking => panic!("a scripted bug"),
         }
         self.begun.lock().unwrap().push(number);
-        Ok(Some((attempt(200 + number as u8), call.credentials.clone())))
+        let (attempt, url) = (attempt(200 + number as u8), self.moved_to.lock().unwrap().clone());
+        let url = url.unwrap_or_else(|| call.url.clone());
+        Ok(Some(Sendable { attempt, url, credentials: call.credentials.clone() }))
     }
 }
 
@@ -183,6 +187,7 @@ pub(crate) fn bench(scripts: &[&[Step]], mood: Mood) -> Bench {
         mood,
         asked: AtomicUsize::new(0),
         begun: Mutex::default(),
+        moved_to: Mutex::default(),
         ended: Mutex::default(),
     });
     let clock = Arc::new(PausedClock(started));

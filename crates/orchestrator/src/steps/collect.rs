@@ -7,7 +7,7 @@
 use crate::call::Letter;
 use crate::journal::StepJournal;
 use crate::steps::score::{self, Yardstick};
-use crate::{Context, error::StepError, pump::Step};
+use crate::{Context, error::StepError, pump::Step, slots::Slot};
 use futures::StreamExt;
 use gavel_dispatcher::{Begun, Call, Said, Settled};
 use gavel_domain::bid::{Bid, BidStatus};
@@ -16,14 +16,15 @@ use gavel_domain::task::{PhaseProgress, Task};
 use gavel_domain::{AttemptId, BidId, InvitationId, Ppm, Timestamp};
 use gavel_store::dispatches::Dispatch;
 use gavel_store::invitations::Ended;
+use gavel_store::scores::PhaseEnd;
 use gavel_store::{Claimed, Guarded};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How often the step looks for results that came to another replica.
 const LOOK: Duration = Duration::from_secs(1);
 
-pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
+pub(crate) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
     let task = claimed.task().clone();
     let mut news = context.store.hints().watch_decisions(task.id);
     let mut phase = Phase::gather(context, &claimed, &task).await?;
@@ -36,27 +37,39 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
             let (seen, until) = (phase.seen, phase.next_deadline());
             return Ok(context.store.park(claimed.lease(), seen, until, context.clock.now()).await?);
         }
-        tokio::select! {
-            biased;
-            Some(settled) = settled.next() => {
+        let look = phase.next_look(context);
+        let news = async {
+            tokio::select! {
+                biased;
+                Some(settled) = settled.next() => Some(settled),
+                () = news.changed() => None,
+                () = tokio::time::sleep(look) => None,
+            }
+        };
+        match slot.leave_while(news).await {
+            Some(settled) => {
                 under_way -= 1;
                 phase.record(context, &claimed, settled).await?;
             }
-            () = news.changed() => phase.catch_up(context, &claimed).await?,
-            () = tokio::time::sleep(phase.next_look(context)) => phase.catch_up(context, &claimed).await?,
+            None => phase.catch_up(context, &claimed).await?,
         }
     }
-    phase.judge(context, &claimed).await?; // also what was accepted in the last moment
-    close(context, claimed, &task).await
+    close(context, claimed, phase).await
 }
 
-async fn close(context: &Context, claimed: Claimed, task: &Task) -> Step {
-    let now = context.clock.now();
-    let in_time = task.expires_at.is_none_or(|until| now < until);
-    let open_become = if in_time { Outcome::Superseded } else { Outcome::Late };
-    let review_until = now + context.settings.timers.review_window;
-    let _: Guarded<()> = context.store.close_phase(claimed, open_become, review_until, now).await?;
-    Ok(())
+/// Ends the phase. What our door accepted meanwhile is judged first: who was told that its work is in is in.
+async fn close(context: &Context, claimed: Claimed, mut phase: Phase<'_>) -> Step {
+    loop {
+        phase.judge(context, &claimed).await?;
+        let now = context.clock.now();
+        let in_time = phase.task.expires_at.is_none_or(|until| now < until);
+        let open_become = if in_time { Outcome::Superseded } else { Outcome::Late };
+        let until = now + context.settings.timers.review_window;
+        match context.store.close_phase(&claimed, &phase.unjudged, open_become, until, now).await? {
+            Guarded::Done(PhaseEnd::BidsToJudge) => {} // no more than were asked
+            Guarded::Done(PhaseEnd::Closed) | Guarded::Lost => return Ok(()),
+        }
+    }
 }
 
 /// Where the phase stands; after a restart it is gathered from what was stored.
@@ -65,6 +78,8 @@ struct Phase<'a> {
     yardstick: Yardstick,
     open: BTreeMap<InvitationId, Dispatch>,
     progress: PhaseProgress,
+    /// Bids that the judge failed at: they stay unscored.
+    unjudged: BTreeSet<BidId>,
     /// The task's events when all this was read.
     seen: i64,
 }
@@ -73,7 +88,8 @@ impl<'a> Phase<'a> {
     async fn gather(context: &Context, claimed: &Claimed, task: &'a Task) -> Result<Self, StepError> {
         let progress = PhaseProgress { open: 0, bids: 0, best: None };
         let yardstick = Yardstick::new(context, task);
-        let mut phase = Phase { task, yardstick, open: BTreeMap::new(), progress, seen: 0 };
+        let (open, unjudged) = (BTreeMap::new(), BTreeSet::new());
+        let mut phase = Phase { task, yardstick, open, progress, unjudged, seen: 0 };
         phase.catch_up(context, claimed).await?;
         Ok(phase)
     }
@@ -95,11 +111,26 @@ impl<'a> Phase<'a> {
     }
 
     /// Judges the bids that the API stored.
-    async fn judge(&self, context: &Context, claimed: &Claimed) -> Step {
-        for bid in context.store.unscored_bids(self.task.id, self.task.round).await? {
-            score::bid(context, claimed, &self.yardstick, &bid).await?;
+    async fn judge(&mut self, context: &Context, claimed: &Claimed) -> Step {
+        for shown in context.store.unscored_bids(self.task.id, self.task.round).await? {
+            if !self.unjudged.contains(&shown.bid.id) {
+                self.score(context, claimed, (&shown.bid, &shown.agent_slug)).await?;
+            }
         }
         Ok(())
+    }
+
+    async fn score(
+        &mut self,
+        context: &Context,
+        claimed: &Claimed,
+        bid: (&Bid, &str),
+    ) -> Result<Option<Ppm>, StepError> {
+        let score = score::bid(context, claimed, &self.yardstick, bid).await?;
+        if score.is_none() {
+            self.unjudged.insert(bid.0.id);
+        }
+        Ok(score)
     }
 
     /// Exchanges that end elsewhere than in a send of ours, and whose deadline has passed.
@@ -126,7 +157,8 @@ impl<'a> Phase<'a> {
     ) -> Result<Vec<(Call, Option<Begun>)>, StepError> {
         let letter = Letter::prototype(context, self.task);
         let now = context.clock.now();
-        let (mut calls, mut attempts, mut places) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (mut calls, mut attempts, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        let mut places = BTreeMap::new();
         for (&id, dispatch) in &self.open {
             let Some(exchange) = dispatch.exchange.as_ref().filter(|_| !dispatch.awaits_the_door()) else {
                 continue;
@@ -134,16 +166,18 @@ impl<'a> Phase<'a> {
             let deadline = (exchange.deadline_at, exchange.deadline_is_own_limit);
             let call = letter.call(context, dispatch, deadline)?;
             let sendable = dispatch.sends < gavel_domain::limits::SENDS_MAX && exchange.deadline_at > now;
-            if let Some(place) = sendable.then(|| context.lanes.try_place(&call.ask)).flatten() {
+            if sendable && let Some(place) = context.lanes.try_place(&call.ask) {
                 let attempt = letter.attempt(context, dispatch, now);
                 places.insert(attempt.id, place);
                 attempts.push(attempt);
+            } else if sendable {
+                waiting.push(call.key);
             }
             calls.push((id, call));
         }
-        let begun = match attempts.is_empty() {
+        let begun = match attempts.is_empty() && waiting.is_empty() {
             true => Vec::new(),
-            false => match context.store.begin_attempts(claimed.lease(), &attempts).await? {
+            false => match context.store.begin_attempts(claimed.lease(), &attempts, &waiting).await? {
                 Guarded::Done(begun) => begun,
                 Guarded::Lost => return Ok(Vec::new()), // the loop notices and drops this step
             },
@@ -224,7 +258,7 @@ impl<'a> Phase<'a> {
         }
         if let Some(bid) = &ended.bid {
             self.progress.bids += 1;
-            let score: Option<Ppm> = score::bid(context, claimed, &self.yardstick, bid).await?;
+            let score = self.score(context, claimed, (bid, &ended.agent_slug)).await?;
             self.progress.best = self.progress.best.max(score);
         }
         Ok(())

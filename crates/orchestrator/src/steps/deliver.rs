@@ -3,9 +3,9 @@
 
 use crate::call::Letter;
 use crate::journal::StepJournal;
-use crate::{Context, error::StepError, pump::Step};
+use crate::{Context, error::StepError, pump::Step, slots::Slot};
 use chrono::TimeDelta;
-use gavel_dispatcher::{Begun, Said, Settled};
+use gavel_dispatcher::{Begun, Place, Said, Settled};
 use gavel_domain::Timestamp;
 use gavel_domain::agent::ExecutionMode;
 use gavel_domain::bid::Bid;
@@ -18,13 +18,13 @@ use gavel_store::dispatches::Dispatch;
 use gavel_store::{Claimed, Guarded};
 use std::time::Duration;
 
-pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
+pub(crate) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
     let task = claimed.task().id;
     let delivery = context.store.latest_delivery(task).await?;
     let delivery = delivery
         .ok_or_else(|| StepError::Missing(format!("task {task} is delivering but has no delivery")))?;
     match delivery.status {
-        DeliveryStatus::Pending => finish(context, claimed, delivery).await,
+        DeliveryStatus::Pending => finish(context, claimed, slot, delivery).await,
         DeliveryStatus::Ready => await_answer(context, claimed, delivery).await,
         // Frozen, or about to be followed by the next row: nothing for the loop to do.
         DeliveryStatus::Disputed
@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
 
 /// Makes the final call and records what came of it. While its result is awaited at our door the task is parked; the
 /// result makes it ready.
-async fn finish(context: &Context, claimed: Claimed, delivery: Delivery) -> Step {
+async fn finish(context: &Context, claimed: Claimed, slot: &mut Slot, delivery: Delivery) -> Step {
     let Some((winner, dispatch)) = winner(context, &claimed, &delivery).await? else {
         return fail(context, claimed, &delivery, Outcome::PlatformFault).await;
     };
@@ -53,75 +53,118 @@ async fn finish(context: &Context, claimed: Claimed, delivery: Delivery) -> Step
         Some(exchange) if dispatch.awaits_the_door() => {
             wait_for_result(context, claimed, exchange.deadline_at).await
         }
-        _ => call(context, claimed, delivery, (winner, dispatch)).await,
+        _ => call(context, claimed, slot, delivery, (winner, dispatch)).await,
     }
 }
 
 async fn call(
     context: &Context,
     claimed: Claimed,
+    slot: &mut Slot,
     delivery: Delivery,
     (winner, dispatch): (Bid, Dispatch),
 ) -> Step {
     let task = claimed.task().clone();
     let letter =
         Letter::finishing(context, &task, delivery.revision, winner.answer.price, delivery.notes.as_deref());
-    let Some((delivery, begun)) = begin(context, &claimed, delivery, (&letter, &dispatch)).await? else {
-        return Ok(()); // the loop notices that the claim is gone
-    };
-    let begun = match begun {
-        Beginning::Sent(begun) => begun,
-        Beginning::ToBeFetched => return wait_for_result(context, claimed, delivery.deadline_at).await,
-        Beginning::TooLate => return fail(context, claimed, &delivery, Outcome::PlatformFault).await,
-    };
-    let call = letter.call(context, &dispatch, (delivery.deadline_at, true))?;
-    let settled = StepJournal::dispatcher(context, &claimed).exchange(&call, Some(begun)).await;
-    record(context, claimed, &delivery, settled).await
+    let begin = Begin { context, claimed: &claimed, delivery: &delivery, letter: &letter };
+    match begin.when_there_is_a_place(slot, dispatch).await? {
+        Beginning::Lost => Ok(()), // the loop notices that the claim is gone
+        Beginning::TooLate => fail(context, claimed, &delivery, Outcome::PlatformFault).await,
+        Beginning::ToBeFetched { deadline_at } => wait_for_result(context, claimed, deadline_at).await,
+        Beginning::Sent { deadline_at, dispatch, begun } => {
+            let call = letter.call(context, &dispatch, (deadline_at, true))?;
+            let exchange = StepJournal::dispatcher(context, &claimed);
+            let settled = slot.leave_while(exchange.exchange(&call, Some(begun))).await;
+            record(context, claimed, &Delivery { deadline_at, ..delivery }, settled).await
+        }
+    }
 }
 
 /// How a final call begins.
 enum Beginning {
     /// Its attempt is written and its place is taken.
-    Sent(Begun),
-    /// A worker will fetch it.
-    ToBeFetched,
+    Sent { deadline_at: Timestamp, dispatch: Box<Dispatch>, begun: Begun },
+    /// A worker will fetch it; its place is taken.
+    ToBeFetched { deadline_at: Timestamp },
     /// We were away too long.
     TooLate,
+    /// The claim is gone.
+    Lost,
 }
 
-/// Waits for a place before the limit runs and before a send is written down: a winner that is busy has not been
-/// asked. `None`: the claim is gone.
-async fn begin(
-    context: &Context,
-    claimed: &Claimed,
-    delivery: Delivery,
-    (letter, dispatch): (&Letter<'_>, &Dispatch),
-) -> Result<Option<(Delivery, Beginning)>, StepError> {
-    let text = letter.text();
-    loop {
-        let fetched = dispatch.execution_mode == ExecutionMode::Pull;
-        let place = match fetched {
-            true => None,
-            false => Some(context.lanes.place(&letter.ask(dispatch)).await),
-        };
-        let now = context.clock.now();
-        let deadline_at = deadline(context, claimed, &delivery, dispatch, now);
-        let delivery = Delivery { deadline_at, ..delivery.clone() };
-        if dispatch.sends >= SENDS_MAX || deadline_at <= now {
-            return Ok(Some((delivery, Beginning::TooLate)));
-        }
-        let attempt = place.is_some().then(|| letter.attempt(context, dispatch, now));
-        let letter = (&dispatch.invitation, text.as_str());
-        match context.store.begin_final_call(claimed, &delivery, letter, attempt.as_ref()).await? {
-            Guarded::Lost => return Ok(None),
-            Guarded::Done(true) => {
-                let begun = attempt.zip(place).map(|(a, place)| Begun { attempt: a.id, place });
-                let beginning = begun.map_or(Beginning::ToBeFetched, Beginning::Sent);
-                return Ok(Some((delivery, beginning)));
+/// A final call that is to begin.
+struct Begin<'a> {
+    context: &'a Context,
+    claimed: &'a Claimed,
+    delivery: &'a Delivery,
+    letter: &'a Letter<'a>,
+}
+
+impl Begin<'_> {
+    /// Waits for a place before the limit runs and before a send is written down: a winner that is busy has not been
+    /// asked. While we wait its developer may change its key, its address or how much it takes.
+    async fn when_there_is_a_place(
+        &self,
+        slot: &mut Slot,
+        mut dispatch: Dispatch,
+    ) -> Result<Beginning, StepError> {
+        loop {
+            let wish = self.letter.ask(&dispatch);
+            let place = match dispatch.execution_mode {
+                ExecutionMode::Pull => None,
+                _ => Some(slot.leave_while(self.context.lanes.place(&wish)).await),
+            };
+            dispatch = self.newest(dispatch).await?;
+            if self.letter.ask(&dispatch) != wish {
+                continue;
             }
-            Guarded::Done(false) => drop(place), // busy with calls of another process, or of one before
+            if let Some(beginning) = self.now(&dispatch, place).await? {
+                return Ok(beginning);
+            }
+            slot.leave_while(tokio::time::sleep(BUSY_ELSEWHERE)).await;
         }
-        tokio::time::sleep(BUSY_ELSEWHERE).await;
+    }
+
+    async fn newest(&self, known: Dispatch) -> Result<Dispatch, StepError> {
+        let key = self.letter.key(&known);
+        let missing = || StepError::Missing(format!("the invitation of {key} is gone"));
+        self.context.store.dispatch(key).await?.ok_or_else(missing)
+    }
+
+    /// `None`: the winner is busy with calls of another process, of one before, or with what its worker fetched.
+    async fn now(&self, dispatch: &Dispatch, place: Option<Place>) -> Result<Option<Beginning>, StepError> {
+        let now = self.context.clock.now();
+        let deadline_at = self.deadline(dispatch, now);
+        if dispatch.sends >= SENDS_MAX || deadline_at <= now {
+            return Ok(Some(Beginning::TooLate));
+        }
+        let delivery = Delivery { deadline_at, ..self.delivery.clone() };
+        let attempt = place.is_some().then(|| self.letter.attempt(self.context, dispatch, now));
+        let (text, store) = (self.letter.text(), &self.context.store);
+        let letter = (&dispatch.invitation, text.as_str());
+        match store.begin_final_call(self.claimed, &delivery, letter, attempt.as_ref(), now).await? {
+            Guarded::Lost => Ok(Some(Beginning::Lost)),
+            Guarded::Done(false) => Ok(None),
+            Guarded::Done(true) => Ok(Some(match attempt.zip(place) {
+                None => Beginning::ToBeFetched { deadline_at },
+                Some((attempt, place)) => {
+                    let (begun, dispatch) =
+                        (Begun { attempt: attempt.id, place }, Box::new(dispatch.clone()));
+                    Beginning::Sent { deadline_at, dispatch, begun }
+                }
+            })),
+        }
+    }
+
+    /// The call's limit runs from its first send; a restart does not move it.
+    fn deadline(&self, dispatch: &Dispatch, now: Timestamp) -> Timestamp {
+        if dispatch.sends > 0 {
+            return self.delivery.deadline_at;
+        }
+        let category = &self.claimed.task().brief.category;
+        let timers = &self.context.settings.timers;
+        now + timers.call_limit(dispatch.execution_mode, Mode::Final, category)
     }
 }
 
@@ -137,21 +180,6 @@ async fn winner(
     let key = ExchangeKey { invitation: bid.invitation, mode: Mode::Final, revision: delivery.revision };
     let dispatch = context.store.dispatch(key).await?;
     Ok(dispatch.map(|dispatch| (bid, dispatch)))
-}
-
-/// The call's limit runs from its first send; a restart does not move it.
-fn deadline(
-    context: &Context,
-    claimed: &Claimed,
-    delivery: &Delivery,
-    dispatch: &Dispatch,
-    now: Timestamp,
-) -> Timestamp {
-    if dispatch.sends > 0 {
-        return delivery.deadline_at;
-    }
-    let category = &claimed.task().brief.category;
-    now + context.settings.timers.call_limit(dispatch.execution_mode, Mode::Final, category)
 }
 
 async fn record(context: &Context, claimed: Claimed, delivery: &Delivery, settled: Settled) -> Step {

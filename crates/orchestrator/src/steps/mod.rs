@@ -7,19 +7,19 @@ mod review;
 mod hold;
 mod deliver;
 
-use crate::{Context, pump::Step};
+use crate::{Context, pump::Step, slots::Slot};
 use gavel_domain::lifecycle::TaskState;
 use gavel_store::Claimed;
 
 /// Takes the one step that a task's state calls for.
-pub(crate) async fn take(context: &Context, claimed: Claimed) -> Step {
+pub(crate) async fn take(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
     match claimed.task().state {
         TaskState::Open => matching::start(context, claimed).await,
         TaskState::Matching => matching::run(context, claimed).await,
-        TaskState::Prototyping => collect::run(context, claimed).await,
+        TaskState::Prototyping => collect::run(context, claimed, slot).await,
         TaskState::Review => review::run(context, claimed).await,
         TaskState::Accepted => hold::run(context, claimed).await,
-        TaskState::Delivering => deliver::run(context, claimed).await,
+        TaskState::Delivering => deliver::run(context, claimed, slot).await,
         // Nothing more can happen; the task is let go for good.
         TaskState::Completed | TaskState::Cancelled | TaskState::Expired => {
             Ok(context.store.release(claimed.lease(), None).await?)

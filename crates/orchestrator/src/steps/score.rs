@@ -24,7 +24,7 @@ pub(crate) async fn bid(
     context: &Context,
     claimed: &Claimed,
     yardstick: &Yardstick,
-    bid: &Bid,
+    (bid, agent_slug): (&Bid, &str),
 ) -> Result<Option<Ppm>, StepError> {
     let Some(verdict) = measure(context, yardstick, bid).await else {
         tracing::error!(task.id = %bid.task, bid.id = %bid.id, "the judge failed; the bid stays unscored");
@@ -34,8 +34,7 @@ pub(crate) async fn bid(
     let document =
         serde_json::to_string(&verdict).map_err(|source| StepError::Document { what: "verdict", source })?;
     let stored = NewVerdict { judge: verdict.judge, composite, document };
-    let slug = agent_slug(context, bid).await?;
-    match context.store.score_bid(claimed, bid, &slug, &stored, context.clock.now()).await? {
+    match context.store.score_bid(claimed, bid, agent_slug, &stored, context.clock.now()).await? {
         Guarded::Done(()) => Ok(Some(composite)),
         Guarded::Lost => Ok(None),
     }
@@ -52,9 +51,4 @@ async fn measure(context: &Context, yardstick: &Yardstick, bid: &Bid) -> Option<
         judge(&yardstick.0, &work, &yardstick.1)
     };
     tokio::task::spawn_blocking(judging).await.ok()
-}
-
-async fn agent_slug(context: &Context, bid: &Bid) -> Result<String, StepError> {
-    let agent = context.store.agent(bid.agent).await?;
-    Ok(agent.map(|(agent, _)| agent.slug).unwrap_or_default())
 }

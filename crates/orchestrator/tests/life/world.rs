@@ -103,6 +103,21 @@ impl World {
         World { context, transport, buyer, developer, _dir: dir }
     }
 
+    /// The same world with other settings, before anything runs.
+    pub(crate) fn with_settings(mut self, change: impl FnOnce(&mut Settings)) -> World {
+        change(&mut Arc::get_mut(&mut self.context).unwrap().settings);
+        self
+    }
+
+    /// The developer replaces the key that its agents are shown.
+    pub(crate) async fn replaces_its_key(&self) -> String {
+        let key = new_developer_key(&*self.context.chance);
+        let context = developer_key_context(self.developer.id);
+        let sealed = self.context.vault.seal(key.expose(), &context, &*self.context.chance);
+        self.context.store.replace_developer_key(self.developer.id, &sealed).await.unwrap();
+        key.expose().to_owned()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.context.clock.now()
     }
@@ -230,6 +245,7 @@ impl World {
         let outcome = said.err().unwrap_or(Outcome::Valid);
         let arrived = Arrived {
             message_id: message.to_owned(),
+            lease: None,
             outcome,
             code: outcome.name().to_owned(),
             answer,

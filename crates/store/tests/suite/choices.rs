@@ -14,6 +14,7 @@ use gavel_domain::*;
 use gavel_store::choices::Refusal;
 use gavel_store::ledger::Settlement;
 use gavel_store::{Guarded, Once};
+use std::collections::BTreeSet;
 
 /// A task in prototyping with two scored bids and one agent still at work.
 struct Played {
@@ -91,7 +92,12 @@ impl World {
         let key = ExchangeKey { invitation, mode: Mode::Final, revision: delivery.revision };
         let invited = self.store.dispatch(key).await.unwrap().unwrap().invitation;
         let letter = (&invited, crate::support::LETTER);
-        assert!(done(self.store.begin_final_call(&claimed, delivery, letter, Some(&attempt)).await.unwrap()));
+        assert!(done(
+            self.store
+                .begin_final_call(&claimed, delivery, letter, Some(&attempt), self.now())
+                .await
+                .unwrap()
+        ));
         let result = AttemptResult {
             ended_at: self.now(),
             status: Some(200),
@@ -157,7 +163,7 @@ on_both! {
         let nobody = BidId::new(world.now(), &world.chance);
         assert_eq!(world.select(played.task.id, nobody).await, Once::Fresh(Err(Refusal::NoSuchBid)));
         let (task, bid) = (played.task.id, played.bids[0].id);
-        done(world.store.close_phase(played.claimed, Outcome::Late, world.now() + TimeDelta::days(7), world.now()).await.unwrap());
+        world.close(&played.claimed, Outcome::Late, world.now() + TimeDelta::days(7)).await;
         assert_eq!(world.select(task, bid).await, Once::Fresh(Ok("accepted selected".to_owned())));
         let cancel = world.store.cancel(task, Actor::Buyer, "", world.now()).await.unwrap();
         assert_eq!(cancel.unwrap_err(), Refusal::State(TaskState::Accepted));
@@ -253,7 +259,7 @@ on_both! {
     async fn a_selection_between_read_and_write_wins_over_the_loop(world) {
         let played = world.played().await;
         let _ = world.select(played.task.id, played.bids[0].id).await;
-        let closed = world.store.close_phase(played.claimed, Outcome::Late, world.now(), world.now()).await.unwrap();
+        let closed = world.store.close_phase(&played.claimed, &BTreeSet::new(), Outcome::Late, world.now(), world.now()).await.unwrap();
         assert_eq!(closed, Guarded::Lost);
         assert_eq!(world.state(played.task.id).await.0, TaskState::Accepted);
     }

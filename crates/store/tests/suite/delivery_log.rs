@@ -64,7 +64,7 @@ on_both! {
         for (code, outcome) in [("status_503", Outcome::Unavailable), ("ok", Outcome::Valid)] {
             let (task, claimed, invited) = round(&world, &[&agent, &other]).await;
             let attempts = [send(&world, &invited[0], 1), send(&world, &invited[1], 1)];
-            let _ = done(world.store.begin_attempts(claimed.lease(), &attempts).await.unwrap());
+            let _ = done(world.store.begin_attempts(claimed.lease(), &attempts, &[]).await.unwrap());
             world.store.end_attempt(attempts[0].id, &result(world.now(), code)).await.unwrap();
             done(world.store.end_invitation(&claimed, &world.ended(&invited[0], outcome)).await.unwrap());
             sent.insert(0, attempts[0].clone());
@@ -72,7 +72,7 @@ on_both! {
         }
         let (_, claimed, invited) = round(&world, &[&agent]).await;
         let open = send(&world, &invited[0], 1);
-        let _ = done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&open)).await.unwrap());
+        let _ = done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&open), &[]).await.unwrap());
         sent.insert(0, open);
         let ids: Vec<AttemptId> = sent.iter().map(|attempt| attempt.id).collect();
 
@@ -103,9 +103,9 @@ on_both! {
         let (agent, other) = (world.agent(&developer, "atlas").await, world.agent(&developer, "boreas").await);
         let (task, claimed, invited) = round(&world, &[&agent]).await;
         let (lost, answered) = (send(&world, &invited[0], 1), send(&world, &invited[0], 2));
-        let _ = done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&lost)).await.unwrap());
+        let _ = done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&lost), &[]).await.unwrap());
         world.store.end_attempt(lost.id, &result(world.now(), "connect_error")).await.unwrap();
-        let _ = done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&answered)).await.unwrap());
+        let _ = done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&answered), &[]).await.unwrap());
         let ended = Ended {
             attempt: Some((answered.id, result(world.now(), "ok"))),
             ..world.ended(&invited[0], Outcome::Valid)
@@ -138,7 +138,7 @@ on_both! {
         let agent = world.agent_like(&developer, "atlas", (ExecutionMode::Async, 8)).await;
         let (_, claimed, invited) = round(&world, &[&agent]).await;
         let sent = send(&world, &invited[0], 1);
-        let _ = done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&sent)).await.unwrap());
+        let _ = done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&sent), &[]).await.unwrap());
         let key = ExchangeKey { invitation: invited[0].id, mode: Mode::Prototype, revision: 0 };
         let acknowledged = AttemptResult { status: Some(202), error_body: None, ..result(world.now(), "acknowledged") };
         world.store.acknowledge(key, sent.id, &acknowledged).await.unwrap();
@@ -146,6 +146,7 @@ on_both! {
         let arrives = async |code: &str, outcome, answer| {
             let arrived = Arrived {
                 message_id: format!("msg_{code}"),
+                lease: None,
                 outcome,
                 code: code.to_owned(),
                 answer,

@@ -52,13 +52,15 @@ impl World {
 
     async fn begin(&self, claimed: &Claimed, invited: &Invitation, number: u32) -> bool {
         let attempt = self.attempt(invited, number);
-        let begun = self.store.begin_attempts(claimed.lease(), std::slice::from_ref(&attempt)).await.unwrap();
+        let begun =
+            self.store.begin_attempts(claimed.lease(), std::slice::from_ref(&attempt), &[]).await.unwrap();
         done(begun) == [attempt.id]
     }
 
-    fn arrived(&self, message: &str, outcome: Outcome) -> Arrived {
+    pub(crate) fn arrived(&self, message: &str, outcome: Outcome) -> Arrived {
         Arrived {
             message_id: message.to_owned(),
+            lease: None,
             outcome,
             code: if outcome == Outcome::Valid { "ok".to_owned() } else { "full_text_short".to_owned() },
             answer: (outcome == Outcome::Valid).then(answer),
@@ -68,7 +70,7 @@ impl World {
         }
     }
 
-    async fn take(&self, key: ExchangeKey, arrived: &Arrived) -> Taken {
+    pub(crate) async fn take(&self, key: ExchangeKey, arrived: &Arrived) -> Taken {
         let dispatch = self.store.dispatch(key).await.unwrap().unwrap();
         let (bid, until) = (BidId::new(self.now(), &self.chance), self.now() + TimeDelta::days(14));
         self.store.take_result(&dispatch, key, arrived, bid, until).await.unwrap()
@@ -108,7 +110,7 @@ impl World {
         delivery
     }
 
-    async fn state_of(&self, task: &Task) -> TaskState {
+    pub(crate) async fn state_of(&self, task: &Task) -> TaskState {
         self.store.task(task.id).await.unwrap().unwrap().state
     }
 }
@@ -160,8 +162,8 @@ on_both! {
         assert_eq!(exchange.refused.as_deref(), Some("full_text_short"));
         let seen = world.store.progress(asked.task.id, 1).await.unwrap();
         assert_eq!(world.take(asked.key, &world.arrived("m2", Outcome::Valid)).await, Taken::Accepted);
-        assert_eq!(world.take(asked.key, &world.arrived("m2", Outcome::Valid)).await, Taken::Repeated);
-        assert_eq!(world.take(asked.key, &world.arrived("m3", Outcome::Valid)).await, Taken::Answered);
+        assert_eq!(world.take(asked.key, &world.arrived("m2", Outcome::Valid)).await, Taken::Repeated(Outcome::Valid));
+        assert_eq!(world.take(asked.key, &world.arrived("m3", Outcome::Valid)).await, Taken::Answered(Outcome::Valid));
         assert_eq!(world.store.gallery(asked.task.id).await.unwrap().len(), 1);
 
         let dispatch = world.store.dispatch(asked.key).await.unwrap().unwrap();
@@ -237,7 +239,7 @@ on_both! {
         let again = world.fetch(&asked.developer, 8).await;
         assert_eq!((again[0].key, again[0].lease), (asked.key, 2), "the same one, for nobody else may have it");
         assert_eq!(again[0].lease_until, asked.invited.deadline_at, "no lease lasts beyond the deadline");
-        assert_eq!(beat(1).await.unwrap(), Beat::Lost);
+        assert_eq!(beat(1).await.unwrap(), Beat::Lost { present: 2 });
 
         // Whichever worker answers first has answered; both fetches are on the log.
         assert_eq!(world.take(asked.key, &world.arrived("m1", Outcome::Valid)).await, Taken::Accepted);
@@ -294,18 +296,18 @@ on_both! {
         let delivery = world.chosen(&asked).await;
         let claimed = world.claim().await;
         let letter = (&asked.invited, r#"{"mode":"final"}"#);
-        assert!(done(world.store.begin_final_call(&claimed, &delivery, letter, None).await.unwrap()));
+        assert!(done(world.store.begin_final_call(&claimed, &delivery, letter, None, world.now()).await.unwrap()));
         let fetched = world.fetch(&asked.developer, 1).await;
         let key = ExchangeKey { mode: Mode::Final, ..asked.key };
         assert_eq!((fetched[0].key, fetched[0].envelope.as_str()), (key, r#"{"mode":"final"}"#));
-        assert_eq!(world.take(asked.key, &world.arrived("m9", Outcome::Valid)).await, Taken::Answered, "not its prototype's");
+        assert_eq!(world.take(asked.key, &world.arrived("m9", Outcome::Valid)).await, Taken::Answered(Outcome::Valid), "not its prototype's");
 
         assert_eq!(world.take(key, &world.arrived("m2", Outcome::Valid)).await, Taken::Accepted);
         let ready = world.store.latest_delivery(asked.task.id).await.unwrap().unwrap();
         assert_eq!((ready.status, ready.answer), (DeliveryStatus::Ready, Some(answer())));
         assert_eq!(world.state_of(&asked.task).await, TaskState::Delivering);
         assert!(!world.store.is_held(claimed.lease()).await.unwrap(), "a step that waits for it is dropped");
-        assert_eq!(world.take(key, &world.arrived("m2", Outcome::Valid)).await, Taken::Repeated);
+        assert_eq!(world.take(key, &world.arrived("m2", Outcome::Valid)).await, Taken::Repeated(Outcome::Valid));
     }
 }
 
@@ -317,7 +319,7 @@ on_both! {
         let claimed = world.claim().await;
         let attempt = Attempt { mode: Mode::Final, ..world.attempt(&asked.invited, 1) };
         let letter = (&asked.invited, LETTER);
-        let begun = world.store.begin_final_call(&claimed, &delivery, letter, Some(&attempt)).await.unwrap();
+        let begun = world.store.begin_final_call(&claimed, &delivery, letter, Some(&attempt), world.now()).await.unwrap();
         assert_eq!(begun, Guarded::Done(true));
         let key = ExchangeKey { mode: Mode::Final, ..asked.key };
         assert_eq!(world.take(key, &world.arrived("m2", Outcome::AgentError)).await, Taken::Accepted);
@@ -326,6 +328,6 @@ on_both! {
         assert_eq!(exchange.ended.unwrap().outcome, Outcome::AgentError);
         assert_eq!(again.task().state, TaskState::Delivering);
         let late: Timestamp = world.now() + TimeDelta::seconds(1);
-        assert_eq!(world.take(key, &Arrived { at: late, ..world.arrived("m3", Outcome::Valid) }).await, Taken::Answered);
+        assert_eq!(world.take(key, &Arrived { at: late, ..world.arrived("m3", Outcome::Valid) }).await, Taken::Answered(Outcome::AgentError));
     }
 }

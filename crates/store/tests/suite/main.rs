@@ -9,6 +9,7 @@ mod claims;
 mod delivery_log;
 mod exchanges;
 mod health;
+mod places;
 mod rounds;
 mod secrets;
 mod support;

@@ -6,8 +6,10 @@ use gavel_domain::event::EventKind;
 use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{Attempt, AttemptResult, Mode, Outcome};
 use gavel_domain::lifecycle::TaskState;
-use gavel_domain::{AttemptId, Ppm};
+use gavel_domain::{AttemptId, BidId, Ppm};
 use gavel_store::Guarded;
+use gavel_store::scores::PhaseEnd;
+use std::collections::BTreeSet;
 
 on_both! {
     async fn attempts_are_counted_per_mode_and_revision(world) {
@@ -25,7 +27,7 @@ on_both! {
             result: None,
         };
         let first = attempt(1);
-        done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&first)).await.unwrap());
+        done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&first), &[]).await.unwrap());
         let dispatch = &world.store.dispatches(task.id, 1).await.unwrap()[0];
         assert_eq!((dispatch.sends, dispatch.open_attempt), (1, Some(first.id)));
         assert_eq!(dispatch.invitation, invited[0]);
@@ -41,7 +43,7 @@ on_both! {
         };
         let again = attempt(2);
         world.store.end_attempt(first.id, &result).await.unwrap();
-        done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&again)).await.unwrap());
+        done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&again), &[]).await.unwrap());
         let log = world.store.attempts(invited[0].id).await.unwrap();
         assert_eq!(log.len(), 2);
         assert_eq!(log[0].result.as_ref().unwrap().error_body.as_deref(), Some("nul\u{FFFD}byte"));
@@ -53,7 +55,7 @@ on_both! {
         let key = ExchangeKey { invitation: invited[0].id, mode: Mode::Final, revision: 0 };
         let for_final = world.store.dispatch(key).await.unwrap().unwrap();
         assert_eq!(for_final.sends, 0);
-        let third = world.store.begin_attempts(claimed.lease(), &[attempt(3)]).await.unwrap();
+        let third = world.store.begin_attempts(claimed.lease(), &[attempt(3)], &[]).await.unwrap();
         assert_eq!(third, Guarded::Done(Vec::new()), "nothing is sent after the end");
     }
 }
@@ -90,7 +92,7 @@ on_both! {
             world.scored(&claimed, invitation, score).await;
         }
         let until = world.now() + chrono::TimeDelta::days(7);
-        done(world.store.close_phase(claimed, Outcome::Late, until, world.now()).await.unwrap());
+        world.close(&claimed, Outcome::Late, until).await;
 
         let after = world.store.task(task.id).await.unwrap().unwrap();
         assert_eq!((after.state, after.expires_at, after.under_supplied), (TaskState::Review, Some(until), true));
@@ -130,8 +132,8 @@ on_both! {
             started_at: world.now(),
             result: None,
         };
-        done(world.store.begin_attempts(claimed.lease(), &[send]).await.unwrap());
-        done(world.store.close_phase(claimed, Outcome::Late, world.now(), world.now()).await.unwrap());
+        done(world.store.begin_attempts(claimed.lease(), &[send], &[]).await.unwrap());
+        world.close(&claimed, Outcome::Late, world.now()).await;
         assert_eq!(counts().await, (1, 0));
         let given_up = world.store.attempts(invited[0].id).await.unwrap().remove(0);
         assert_eq!(given_up.result.map(|result| result.code).as_deref(), Some("phase_closed"));
@@ -143,7 +145,7 @@ on_both! {
 
         let task = world.task(world.account("buyer").await).await;
         let (claimed, _) = world.prototyping(&task, &[&asked, &unasked]).await;
-        done(world.store.close_phase(claimed, Outcome::Superseded, world.now(), world.now()).await.unwrap());
+        world.close(&claimed, Outcome::Superseded, world.now()).await;
         assert_eq!(counts().await, (1, 0), "given up is no task");
     }
 }
@@ -155,7 +157,7 @@ on_both! {
         let task = world.task(world.account("buyer").await).await;
         let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
         done(world.store.end_invitation(&claimed, &world.ended(&invited[0], Outcome::ServerError)).await.unwrap());
-        done(world.store.close_phase(claimed, Outcome::Late, world.now(), world.now()).await.unwrap());
+        world.close(&claimed, Outcome::Late, world.now()).await;
         let after = world.store.task(task.id).await.unwrap().unwrap();
         assert_eq!((after.state, after.reason.as_deref()), (TaskState::Expired, Some("no_valid_bids")));
         assert!(world.try_claim().await.is_none());
@@ -170,5 +172,30 @@ on_both! {
         let after = world.store.task(task.id).await.unwrap().unwrap();
         assert_eq!((after.state, after.reason.as_deref()), (TaskState::Expired, Some("no_eligible_agents")));
         assert_eq!(world.store.decision(task.id, 1).await.unwrap().as_deref(), Some(r#"{"why":1}"#));
+    }
+}
+
+on_both! {
+    async fn a_phase_does_not_end_over_a_bid_that_nobody_has_judged(world) {
+        let developer = world.developer("dev").await;
+        let (one, two) = (world.agent(&developer, "one").await, world.agent(&developer, "two").await);
+        let task = world.task(world.account("buyer").await).await;
+        let (claimed, invited) = world.prototyping(&task, &[&one, &two]).await;
+        let ended = world.ended(&invited[0], Outcome::Valid);
+        done(world.store.end_invitation(&claimed, &ended).await.unwrap());
+        let bid = ended.bid.unwrap().id;
+        let until = world.now() + chrono::TimeDelta::days(7);
+        let close = async |unjudged: &BTreeSet<BidId>| {
+            let closed = world.store.close_phase(&claimed, unjudged, Outcome::Late, until, world.now()).await;
+            closed.unwrap()
+        };
+        assert_eq!(close(&BTreeSet::new()).await, Guarded::Done(PhaseEnd::BidsToJudge));
+        assert_eq!(world.state_of(&task).await, TaskState::Prototyping, "and nothing has changed");
+        let dispatch = world.store.dispatch(ExchangeKey { invitation: invited[1].id, mode: Mode::Prototype, revision: 0 });
+        assert!(dispatch.await.unwrap().unwrap().invitation.ended.is_none());
+        // The judge failed at it: it is shown without a score, and holds up nobody.
+        assert_eq!(close(&BTreeSet::from([bid])).await, Guarded::Done(PhaseEnd::Closed));
+        assert_eq!(world.state_of(&task).await, TaskState::Review);
+        assert_eq!(close(&BTreeSet::from([bid])).await, Guarded::Lost);
     }
 }

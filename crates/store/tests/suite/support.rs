@@ -9,9 +9,10 @@ use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
 use gavel_domain::*;
 use gavel_store::invitations::Ended;
 use gavel_store::rounds::NewRound;
-use gavel_store::scores::NewVerdict;
+use gavel_store::scores::{NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Guarded, Store};
 use gavel_testkit::{ManualClock, SeededChance};
+use std::collections::BTreeSet;
 
 /// One engine's store with a clock and chance of its own.
 pub(crate) struct World {
@@ -212,6 +213,13 @@ impl World {
             bid: (outcome == Outcome::Valid).then(|| self.bid(invitation)),
             attempt: None,
         }
+    }
+
+    /// Ends the phase in which nothing is left to be judged.
+    pub(crate) async fn close(&self, claimed: &Claimed, open_become: Outcome, review_until: Timestamp) {
+        let (nobody, now) = (BTreeSet::new(), self.now());
+        let ended = self.store.close_phase(claimed, &nobody, open_become, review_until, now).await;
+        assert_eq!(done(ended.unwrap()), PhaseEnd::Closed);
     }
 
     fn bid(&self, invitation: &Invitation) -> Bid {
