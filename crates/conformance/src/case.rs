@@ -77,6 +77,13 @@ pub enum Verdict {
     Passed,
     /// It is not, and why.
     Failed(String),
+    /// The ordinary call has no answer to judge: why, and what mends that instead of what the case says.
+    Unanswered {
+        /// What happened.
+        why: String,
+        /// What to do.
+        fix: &'static str,
+    },
     /// It could not be judged, and why. Never a silent pass.
     Skipped(String),
 }

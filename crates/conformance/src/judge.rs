@@ -3,8 +3,8 @@
 use crate::case::Verdict;
 use crate::kit::Kit;
 use crate::stage::Asked;
-use gavel_contract::agent::answer::{self, Reading};
-use serde_json::Value;
+use gavel_contract::agent::answer::{self, Expectation, FULL_TEXT_CHARS_MIN, Reading, Rejected};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// How much of an agent's words is shown.
@@ -14,10 +14,13 @@ const SHOWN_CHARS: usize = 200;
 ///
 /// # Errors
 /// A sentence for the agent's developer.
-pub fn valid(asked: &Asked, kit: &Kit) -> Result<Reading, String> {
+fn valid(asked: &Asked, kit: &Kit) -> Result<Reading, String> {
     let body = answered(asked, kit)?;
-    answer::read(body, &asked.order.expectation(kit))
-        .map_err(|rejected| format!("the answer cannot be used ({}): {rejected}", rejected.code()))
+    answer::read(body, &asked.order.expectation(kit)).map_err(|rejected| unusable(&rejected))
+}
+
+fn unusable(rejected: &Rejected) -> String {
+    format!("the answer cannot be used ({}): {rejected}", rejected.code())
 }
 
 /// The body of a 200 that is not encoded.
@@ -46,10 +49,75 @@ pub fn must_answer(asked: &Asked, kit: &Kit) -> Verdict {
     }
 }
 
+/// The verdict on a call that has to be answered as well as the ordinary one was. A fault that the ordinary answer has
+/// too is told once, by the cases that look at that.
+pub fn no_worse(asked: &Asked, ordinary: &Asked, kit: &Kit) -> Verdict {
+    let judged = must_answer(asked, kit);
+    if !matches!(judged, Verdict::Failed(_)) || work(asked, kit).is_none() {
+        return judged;
+    }
+    let known: Vec<_> = faults(ordinary, kit).iter().map(Fault::name).collect();
+    match faults(asked, kit).into_iter().find(|fault| !known.contains(&fault.name())) {
+        Some(Fault { rejected, .. }) => Verdict::Failed(unusable(&rejected)),
+        None => Verdict::Passed,
+    }
+}
+
+/// The text that was answered, whether or not all beside it is right.
+pub fn work(asked: &Asked, kit: &Kit) -> Option<String> {
+    answered(asked, kit).ok()?;
+    let text = object(asked)?.get("full_text")?.as_str()?.to_owned();
+    (!text.trim().is_empty()).then_some(text)
+}
+
+/// A rule that an answer breaks, and where.
+struct Fault {
+    field: &'static str,
+    rejected: Rejected,
+}
+
+impl Fault {
+    fn name(&self) -> (&'static str, &'static str) {
+        (self.field, self.rejected.code())
+    }
+}
+
+/// Every rule that an answer breaks: a reader stops at the first.
+fn faults(asked: &Asked, kit: &Kit) -> Vec<Fault> {
+    let expectation = asked.order.expectation(kit);
+    let (body, whole) = (object(asked).unwrap_or_default(), answer::read(&asked.body, &expectation).err());
+    let fields = ["full_text", "summary", "agent_message", "artifacts", PRICE];
+    let of_fields = fields
+        .into_iter()
+        .filter_map(|field| only(&body, &expectation, field).err().map(|rejected| Fault { field, rejected }));
+    let of_fields: Vec<Fault> = of_fields.collect();
+    match whole {
+        Some(rejected) if of_fields.is_empty() => vec![Fault { field: "", rejected }],
+        _ => of_fields,
+    }
+}
+
+/// Stands for every field a price may be in.
+pub const PRICE: &str = "bid_price_";
+
+/// Reads an answer of which all is right but this field.
+///
+/// # Errors
+/// The first rule that the field breaks.
+pub fn only(body: &Map<String, Value>, expectation: &Expectation, field: &str) -> Result<Reading, Rejected> {
+    let mut just: Map<String, Value> = Map::new();
+    just.insert("full_text".to_owned(), json!("x".repeat(FULL_TEXT_CHARS_MIN)));
+    just.insert("summary".to_owned(), json!("A summary."));
+    just.remove(field);
+    let named = |key: &str| key == field || (field == PRICE && key.starts_with(PRICE));
+    just.extend(body.iter().filter(|(key, _)| named(key)).map(|(key, value)| (key.clone(), value.clone())));
+    answer::read(Value::Object(just).to_string().as_bytes(), expectation)
+}
+
 /// Why this exchange says nothing of the agent, where it does not.
 pub fn unjudged(asked: &Asked, kit: &Kit) -> Option<Verdict> {
-    let why =
-        "the agent refuses a key or a signature it does not know, as it should; give --key and --secret";
+    let why = "the agent refuses a key or a signature it does not know, as it should; give --key and --secret \
+         as the agent has them";
     let unknown = !(kit.key_known && kit.secret_known);
     (unknown && asked.trouble.is_none() && is_refusal(asked)).then(|| Verdict::Skipped(why.to_owned()))
 }
@@ -92,11 +160,6 @@ pub fn must_decline(asked: &Asked, kit: &Kit) -> Verdict {
     }
 }
 
-/// The verdict on a call that may be answered or refused, but not end in confusion.
-pub fn answered_or_refused(asked: &Asked, kit: &Kit) -> Verdict {
-    if asked.trouble.is_none() && is_refusal(asked) { Verdict::Passed } else { must_answer(asked, kit) }
-}
-
 /// Whether the agent took the caller for a stranger.
 pub fn is_refusal(asked: &Asked) -> bool {
     matches!(asked.status, 401 | 403)
@@ -117,6 +180,11 @@ pub fn told(asked: &Asked) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let start: String = words.join(" ").chars().take(SHOWN_CHARS).collect();
     if start.is_empty() { format!("answered {status}") } else { format!("answered {status}: {start}") }
+}
+
+/// `1 case`, `2 cases`.
+pub fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Seconds with a tenth.

@@ -40,6 +40,7 @@ fn suite(xml: &mut String, name: &str, outcomes: &[&Outcome]) {
 fn test(xml: &mut String, suite: &str, outcome: &Outcome) {
     let why = escaped(outcome.reason().unwrap_or_default());
     let (case, time) = (outcome.case, outcome.took.as_secs_f64());
+    let text = escaped(&format!("{}\nfix: {}", case.about, outcome.fix().unwrap_or_default()));
     let _ = write!(
         xml,
         "    <testcase classname=\"gavel.{}\" name=\"{}\" time=\"{time:.3}\">",
@@ -50,11 +51,9 @@ fn test(xml: &mut String, suite: &str, outcome: &Outcome) {
         Mark::Passed => Ok(()),
         Mark::Skipped => write!(xml, "<skipped message=\"{why}\"/>"),
         Mark::Failed => {
-            let text = escaped(&format!("{}\nfix: {}", case.about, case.fix));
             write!(xml, "<failure type=\"must\" message=\"{why}\">{text}</failure>")
         }
         Mark::Warned => {
-            let text = escaped(&format!("{}\nfix: {}", case.about, case.fix));
             write!(xml, "<system-out>warning: {why}\n{text}</system-out>")
         }
     };

@@ -1,6 +1,8 @@
 //! The outcome in words and as one document. Pure.
 
 use crate::case::{Case, Severity, Verdict, Via};
+use crate::contact::Silence;
+use crate::judge::counted;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -34,8 +36,8 @@ impl Outcome {
     pub fn mark(&self) -> Mark {
         match (&self.verdict, self.case.severity) {
             (Verdict::Passed, _) => Mark::Passed,
-            (Verdict::Failed(_), Severity::Must) => Mark::Failed,
-            (Verdict::Failed(_), Severity::Should) => Mark::Warned,
+            (Verdict::Failed(_) | Verdict::Unanswered { .. }, Severity::Must) => Mark::Failed,
+            (Verdict::Failed(_) | Verdict::Unanswered { .. }, Severity::Should) => Mark::Warned,
             (Verdict::Skipped(_), _) => Mark::Skipped,
         }
     }
@@ -44,7 +46,16 @@ impl Outcome {
     pub fn reason(&self) -> Option<&str> {
         match &self.verdict {
             Verdict::Passed => None,
-            Verdict::Failed(why) | Verdict::Skipped(why) => Some(why),
+            Verdict::Failed(why) | Verdict::Unanswered { why, .. } | Verdict::Skipped(why) => Some(why),
+        }
+    }
+
+    /// What to do, where it failed.
+    pub fn fix(&self) -> Option<&'static str> {
+        match &self.verdict {
+            Verdict::Passed | Verdict::Skipped(_) => None,
+            Verdict::Failed(_) => Some(self.case.fix),
+            Verdict::Unanswered { fix, .. } => Some(fix),
         }
     }
 }
@@ -69,6 +80,8 @@ pub struct Report {
     pub url: String,
     /// One after another.
     pub outcomes: Vec<Outcome>,
+    /// The transports over which nobody answered anything.
+    pub silences: Vec<Silence>,
 }
 
 impl Report {
@@ -79,7 +92,7 @@ impl Report {
 
     /// Whether anything of the contract itself was judged: health alone proves nothing.
     pub fn is_judged(&self) -> bool {
-        let beyond = |outcome: &&Outcome| outcome.case.group != "health";
+        let beyond = |outcome: &&Outcome| outcome.case.group != "health" && !self.is_silent(outcome.via);
         self.outcomes.iter().filter(beyond).any(|outcome| outcome.mark() != Mark::Skipped)
     }
 
@@ -94,10 +107,11 @@ impl Report {
         counts.join(", ")
     }
 
-    /// The report for people: per heading what passed in one line, then everything else with its reason and the fix.
+    /// The report for people: that nobody answered; else per heading what passed in one line, then everything else with
+    /// its reason and the fix.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (via, group) in self.headings() {
+        let mut lines: Vec<String> = self.silences.iter().flat_map(|silence| self.silent(silence)).collect();
+        for (via, group) in self.headings().into_iter().filter(|(via, _)| !self.is_silent(*via)) {
             let here: Vec<&Outcome> =
                 self.outcomes.iter().filter(|o| o.via == via && o.case.group == group).collect();
             let passed = here.iter().filter(|outcome| outcome.mark() == Mark::Passed).count();
@@ -110,8 +124,19 @@ impl Report {
         lines
     }
 
+    fn is_silent(&self, via: Via) -> bool {
+        self.silences.iter().any(|silence| silence.via == via)
+    }
+
+    /// Of an agent that nobody heard of there is nothing else to say.
+    fn silent(&self, silence: &Silence) -> [String; 2] {
+        let (via, url) = (silence.via.name(), &self.url);
+        [format!("{via}: nothing answered at {url}: {}", silence.why), format!("  fix: {}", silence.fix)]
+    }
+
     fn said(&self) -> &'static str {
         match (self.is_passed(), self.is_judged()) {
+            (false, false) if !self.silences.is_empty() => "Nothing answered, so nothing could be judged.",
             (false, _) => "The agent does not keep the contract.",
             (true, false) => "Nothing could be judged.",
             (true, true) if self.count(Mark::Skipped) > 0 => {
@@ -142,23 +167,37 @@ impl Report {
             "passed": self.is_passed() && self.is_judged(),
             "judged": self.is_judged(),
             "counts": counts,
+            "unanswered": self.silences.iter().map(Silence::document).collect::<Vec<_>>(),
             "cases": self.outcomes.iter().map(described).collect::<Vec<_>>(),
         })
     }
 }
 
-/// What failed, each with its reason; the same fix is told once.
+/// What failed, each with its reason; what one fix mends stands above that fix.
 fn broken(outcomes: &[&Outcome]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut fixed = "";
-    for outcome in outcomes.iter().filter(|o| matches!(o.mark(), Mark::Failed | Mark::Warned)) {
-        let case = outcome.case;
-        lines.push(format!("  {}   {}: {}", outcome.mark().name(), case.name, case.about));
-        lines.push(format!("           but {}", outcome.reason().unwrap_or_default()));
-        let fix = if case.fix == fixed { "the same" } else { case.fix };
-        lines.push(format!("           fix: {fix}"));
-        fixed = case.fix;
+    let mut by_fix: Vec<(&str, Vec<&Outcome>)> = Vec::new();
+    for outcome in outcomes {
+        let Some(fix) = outcome.fix() else { continue };
+        match by_fix.iter_mut().find(|(known, _)| *known == fix) {
+            Some((_, mended)) => mended.push(outcome),
+            None => by_fix.push((fix, vec![outcome])),
+        }
     }
+    by_fix.into_iter().flat_map(|(fix, mended)| mended_by(fix, &mended)).collect()
+}
+
+fn mended_by(fix: &str, outcomes: &[&Outcome]) -> Vec<String> {
+    let told = |outcome: &&Outcome| {
+        let (mark, case) = (outcome.mark().name(), outcome.case);
+        let why = outcome.reason().unwrap_or_default();
+        [format!("  {mark}   {}: {}", case.name, case.about), format!("           but {why}")]
+    };
+    let mut lines: Vec<String> = outcomes.iter().flat_map(told).collect();
+    let which = match outcomes.len() {
+        0 | 1 => "fix".to_owned(),
+        several => format!("fix for these {}", counted(several, "case")),
+    };
+    lines.push(format!("           {which}: {fix}"));
     lines
 }
 
@@ -176,7 +215,6 @@ fn skipped(outcomes: &[&Outcome]) -> Vec<String> {
 }
 
 fn described(outcome: &Outcome) -> Value {
-    let broken = matches!(outcome.mark(), Mark::Failed | Mark::Warned);
     json!({
         "name": outcome.case.name,
         "transport": outcome.via.name(),
@@ -185,7 +223,7 @@ fn described(outcome: &Outcome) -> Value {
         "about": outcome.case.about,
         "verdict": outcome.mark().name(),
         "reason": outcome.reason(),
-        "fix": broken.then_some(outcome.case.fix),
+        "fix": outcome.fix(),
         "seconds": (outcome.took.as_secs_f64() * 1000.0).round() / 1000.0,
     })
 }

@@ -2,11 +2,9 @@
 
 use crate::case::{Case, Play, Verdict, Via};
 use crate::cases;
-use crate::judge::{
-    answered_or_refused, is_refusal, must_answer, must_decline, must_refuse, must_reject, unjudged,
-};
+use crate::judge::{is_refusal, must_decline, must_refuse, must_reject, unjudged, work};
 use crate::report::Outcome;
-use crate::stage::Stage;
+use crate::stage::{Asked, Stage};
 use tokio::time::Instant;
 
 /// Plays all of them. `done` hears of each as it ends.
@@ -46,7 +44,7 @@ pub async fn play(stage: &Stage, case: &Case) -> Verdict {
         Play::First(scene) | Play::Scene(scene) => scene(stage).await,
         Play::Answered(edit) => {
             edit(&mut order, kit);
-            must_answer(&stage.ask(&order).await, kit)
+            stage.judged(&stage.ask(&order).await).await
         }
         Play::Refused(edit) => {
             edit(&mut order, kit);
@@ -54,7 +52,7 @@ pub async fn play(stage: &Stage, case: &Case) -> Verdict {
         }
         Play::Handled(edit) => {
             edit(&mut order, kit);
-            answered_or_refused(&stage.ask(&order).await, kit)
+            answered_or_refused(stage, &stage.ask(&order).await).await
         }
         Play::Rejected(edit) => {
             edit(&mut order, kit);
@@ -69,8 +67,13 @@ pub async fn play(stage: &Stage, case: &Case) -> Verdict {
     }
 }
 
+/// May be answered or refused, but not end in confusion.
+async fn answered_or_refused(stage: &Stage, asked: &Asked) -> Verdict {
+    if asked.trouble.is_none() && is_refusal(asked) { Verdict::Passed } else { stage.judged(asked).await }
+}
+
 /// What an agent does with spoilt calls says nothing while it does not answer the ordinary one: an agent that refuses
-/// everybody refuses strangers too.
+/// everybody refuses strangers too. An answer with work in it is enough: what else is wrong with it has its own cases.
 async fn not_before(stage: &Stage, play: Play) -> Option<Verdict> {
     let ordinary = match play {
         Play::Health(_) | Play::Prototype(_) | Play::First(_) => return None,
@@ -82,7 +85,7 @@ async fn not_before(stage: &Stage, play: Play) -> Option<Verdict> {
     let see = "the ordinary call is not answered: see answer-valid";
     let lost = match play {
         Play::Refused(_) | Play::Rejected(_) => ordinary.status == 0 || is_refusal(ordinary),
-        _ => must_answer(ordinary, &stage.kit) != Verdict::Passed,
+        _ => work(ordinary, &stage.kit).is_none(),
     };
     lost.then(|| Verdict::Skipped(see.to_owned()))
 }

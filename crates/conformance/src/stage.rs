@@ -1,7 +1,9 @@
 //! Calls over the three transports, each to its end: what comes back looks the same whichever way it came.
 
-use crate::case::Via;
+use crate::case::{Verdict, Via};
+use crate::contact::Silence;
 use crate::desk::{Desk, Offer, Slot};
+use crate::judge;
 use crate::kit::{Kit, new_secret, new_token};
 use crate::order::{Order, USER_AGENT};
 use bytes::Bytes;
@@ -61,8 +63,8 @@ pub struct Asked {
     pub body: Bytes,
     /// Why there is no answer.
     pub trouble: Option<String>,
-    /// Of which kind that is, where the network failed.
-    pub failure: Option<FailureKind>,
+    /// What the network says of it, where that failed.
+    pub failure: Option<SendFailure>,
     /// How long it took.
     pub took: Duration,
     /// Which callback slot or offer it went by.
@@ -116,6 +118,17 @@ impl Stage {
     /// The health probe that several cases look at.
     pub async fn health(&self) -> &Asked {
         self.shared.health.get_or_init(|| self.probe()).await
+    }
+
+    /// That nobody answered anything, where somebody was asked and nobody did.
+    pub fn silence(&self) -> Option<Silence> {
+        let asked = [self.shared.health.get(), self.shared.prototype.get()];
+        Silence::of(self.via, &asked.into_iter().flatten().collect::<Vec<_>>())
+    }
+
+    /// The verdict on a call that has to be answered as well as the ordinary one.
+    pub async fn judged(&self, asked: &Asked) -> Verdict {
+        judge::no_worse(asked, self.prototype().await, &self.kit)
     }
 
     /// Asks, and waits for the result whichever way it comes.
@@ -224,7 +237,7 @@ impl Stage {
     /// One request, to its end; like Gavel it is sent once more where not a byte of an answer came.
     async fn send(&self, order: &Order, request: Request) -> Asked {
         let first = self.exchange(order, request.clone()).await;
-        match first.failure {
+        match first.failure.as_ref().map(|failure| failure.kind) {
             Some(FailureKind::NoResponse) => self.exchange(order, request).await,
             _ => first,
         }
@@ -239,7 +252,7 @@ impl Stage {
             Ok(reply) => Asked { took, ..Asked::of(order, reply) },
             Err(failure) => {
                 let trouble = Some(no_answer(&failure, limit));
-                Asked { took, trouble, failure: Some(failure.kind), ..Asked::nothing(order) }
+                Asked { took, trouble, failure: Some(failure), ..Asked::nothing(order) }
             }
         }
     }

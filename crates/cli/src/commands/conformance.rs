@@ -5,6 +5,7 @@ use crate::args::{ConformanceArgs, TransportChoice};
 use crate::{Failure, catalog, contenders, output};
 use anyhow::{Context as _, anyhow};
 use gavel_conformance::desk::Desk;
+use gavel_conformance::judge::counted;
 use gavel_conformance::report::{self, Mark, Outcome};
 use gavel_conformance::{Given, Kit, Report, Stage, Via, cases, junit, run};
 use gavel_dispatcher::transport::Transport;
@@ -36,6 +37,9 @@ pub(super) async fn conformance(args: ConformanceArgs) -> Result<(), Failure> {
         report = bench.play(&args) => report,
         () = asked_to_end() => return Err(interrupted()),
     };
+    if played.silences.is_empty() {
+        bench.tell_random_ones(&args);
+    }
     tell(&played, &args)?;
     ended(&played)
 }
@@ -58,23 +62,46 @@ impl Bench {
         let address = args.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let desk = Desk::open(address, args.public_url.as_deref(), &workers_key, Arc::new(SystemClock)).await;
         let desk = desk.with_context(|| format!("--listen {address}: the desk cannot be opened"))?;
-        introduce(&kit, &desk, &workers_key, args);
+        invite(&desk, &workers_key, args);
         Ok(Bench { kit, transport, desk: Arc::new(desk) })
     }
 
     async fn play(&self, args: &ConformanceArgs) -> Report {
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut silences) = (Vec::new(), Vec::new());
         for via in transports(args.mode) {
             let stage = self.stage(*via, args);
             outcomes.extend(run::run(&stage, &cases::of(*via, &args.only), progress).await);
+            silences.extend(stage.silence());
         }
-        Report { url: self.kit.given.url.clone(), outcomes }
+        Report { url: self.kit.given.url.clone(), outcomes, silences }
     }
 
     fn stage(&self, via: Via, args: &ConformanceArgs) -> Stage {
         let (transport, desk) = (Arc::clone(&self.transport), Arc::clone(&self.desk));
         let wait = Duration::from_secs(args.wait);
         Stage::new(self.kit.clone(), via, transport, desk, Arc::new(SystemClock), Arc::new(OsChance), wait)
+    }
+
+    /// How the agent has to be set up for all cases to be judged.
+    fn tell_random_ones(&self, args: &ConformanceArgs) {
+        let kit = &self.kit;
+        let all = [
+            (kit.key_known, "--key", "AGENT_KEY", &kit.key),
+            (kit.secret_known, "--secret", "AGENT_SECRET", &kit.secret),
+        ];
+        let missing = || all.iter().filter(|(known, ..)| !known);
+        if args.mode == TransportChoice::Pull || missing().next().is_none() {
+            return;
+        }
+        let names: Vec<&str> = missing().map(|(_, name, ..)| *name).collect();
+        let values: Vec<String> =
+            missing().map(|(_, _, variable, value)| format!("{variable}={value}")).collect();
+        output::note(&format!(
+            "Without {} much cannot be judged, and what cannot be is skipped. This run used random ones: start the \
+             agent with them (the examples take {}) and name them in the next run.",
+            names.join(" and "),
+            values.join(" ")
+        ));
     }
 }
 
@@ -167,27 +194,9 @@ fn list(args: &ConformanceArgs) {
     }
 }
 
-/// How the agent has to be set up for all cases to be judged.
-fn introduce(kit: &Kit, desk: &Desk, workers_key: &str, args: &ConformanceArgs) {
-    let pulls = matches!(args.mode, TransportChoice::Pull | TransportChoice::All);
-    let pushes = args.mode != TransportChoice::Pull;
-    if pushes && !(kit.key_known && kit.secret_known) {
-        let missing = [
-            (kit.key_known, "--key", "AGENT_KEY", &kit.key),
-            (kit.secret_known, "--secret", "AGENT_SECRET", &kit.secret),
-        ];
-        let missing: Vec<_> = missing.into_iter().filter(|(known, ..)| !known).collect();
-        let names: Vec<&str> = missing.iter().map(|(_, name, ..)| *name).collect();
-        let values: Vec<String> =
-            missing.iter().map(|(_, _, variable, value)| format!("{variable}={value}")).collect();
-        output::note(&format!(
-            "Without {} much cannot be judged, and what cannot be is skipped. This run uses random ones: start the \
-             agent with them (the examples take {}) and name them in the next run.",
-            names.join(" and "),
-            values.join(" ")
-        ));
-    }
-    if pulls {
+/// How a worker finds its work.
+fn invite(desk: &Desk, workers_key: &str, args: &ConformanceArgs) {
+    if matches!(args.mode, TransportChoice::Pull | TransportChoice::All) {
         let base = desk.base_url();
         output::note(&format!(
             "The worker is awaited for {} s at {base}; start it with GAVEL_URL={base} GAVEL_KEY={workers_key}",
@@ -218,11 +227,12 @@ fn tell(report: &Report, args: &ConformanceArgs) -> Result<(), Failure> {
 }
 
 fn ended(report: &Report) -> Result<(), Failure> {
-    if !report.is_passed() {
-        return Err(anyhow!("{} cases that must pass failed", report.count(Mark::Failed)).into());
+    if let Some(silence) = report.silences.first() {
+        return Err(anyhow!("nothing answered at {}: {}", report.url, silence.why).into());
     }
-    if !report.is_judged() {
-        return Err(anyhow!("nothing could be judged; the skipped cases say why").into());
+    match report.count(Mark::Failed) {
+        0 if report.is_judged() => Ok(()),
+        0 => Err(anyhow!("nothing could be judged; the skipped cases say why").into()),
+        failed => Err(anyhow!("{} that must pass failed", counted(failed, "case")).into()),
     }
-    Ok(())
 }

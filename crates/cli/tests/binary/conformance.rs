@@ -43,7 +43,11 @@ fn what_an_agent_gets_wrong_is_told_three_ways() {
     let args = [&["conformance", &url, "--junit", &junit][..], &KNOWN].concat();
     let (code, out, err) = place.ran(&args);
     assert_eq!(code, 1, "{err}");
-    for wanted in ["failed   key-wrong:", "fix: compare X-AITasker-Key", "sync: answer (16 of 16 passed)"] {
+    for wanted in [
+        "failed   key-wrong:",
+        "fix for these 6 cases: compare X-AITasker-Key",
+        "sync: answer (16 of 16 passed)",
+    ] {
         assert!(out.contains(wanted), "{wanted:?} is not in\n{out}");
     }
     assert!(err.contains("cases that must pass failed"), "{err}");
@@ -78,12 +82,34 @@ fn exit_codes_tell_what_happened() {
     check(&["not a url"], 2, "is no URL");
     check(&["ftp://127.0.0.1/x"], 2, "URL");
     check(&["http://169.254.169.254/x"], 2, "URL http://169.254.169.254/x");
+    check(
+        &[&url, "--only", "key-wrong,signature-missing", KNOWN[0], KNOWN[1]],
+        1,
+        "1 case that must pass failed",
+    );
+    check(&["http://127.0.0.1:1/execute"], 1, "sync: nothing answered at http://127.0.0.1:1/execute");
     check(&[&url, "--only", "no-such-case"], 2, "--list");
     check(&[&url, "--secret", "short"], 2, "--secret");
     check(&[&url, "--key", "aitk_live_x"], 2, "no agent may see it");
     check(&[&url, "--currency", "dollars"], 2, "--currency");
     check(&[&url, "--category", "juggling"], 2, "--task-type");
     check(&["--mode", "pull", "--wait", "1"], 1, "nobody came within 1 s");
+}
+
+#[test]
+fn where_nothing_answers_it_is_said_first_and_machines_get_all() {
+    let place = Place::new();
+    let junit = place.path("report.xml").display().to_string();
+    let args = ["conformance", "http://127.0.0.1:1/execute", "--junit", &junit];
+    let (code, out, err) = place.ran(&args);
+    assert!(code == 1 && out.starts_with("sync: nothing answered at http://127.0.0.1:1/execute: "), "{out}");
+    assert!(out.contains("fix: start the agent") && out.lines().count() == 4, "{out}");
+    assert!(err.contains("nothing answered") && !err.contains("AGENT_KEY"), "{err}");
+    let (code, out, _) = place.ran(&[&args[..], &["--json"]].concat());
+    let document: Value = serde_json::from_str(&out).unwrap();
+    let all = document["cases"].as_array().unwrap().len();
+    assert_eq!((code, &document["unanswered"][0]["transport"]), (1, &"sync".into()));
+    assert!(all > 70 && std::fs::read_to_string(&junit).unwrap().matches("<testcase").count() == all);
 }
 
 #[test]

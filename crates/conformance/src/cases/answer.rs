@@ -1,13 +1,14 @@
 //! The answer: one ordinary prototype, looked at from all sides.
 
 use crate::case::{Case, EVERY, Look, Needs, Play, SYNC, Severity, Verdict};
-use crate::judge::{answered, must_answer, object, told, unjudged, valid};
+use crate::contact::unanswered;
+use crate::judge::{PRICE, answered, must_answer, object, only, told, unjudged};
 use crate::kit::Kit;
 use crate::stage::Asked;
-use gavel_contract::agent::answer::{self, FULL_TEXT_CHARS_MIN, Reading, Rejected};
+use gavel_contract::agent::answer;
 use gavel_contract::agent::message::{MESSAGE_CHARS_MAX, sanitise};
 use gavel_dispatcher::transport::FailureKind;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 const fn case(name: &'static str, about: &'static str, fix: &'static str, look: Look) -> Case {
     Case {
@@ -35,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
         "answer-valid",
         "an ordinary prototype call is answered, and the answer can be used",
         "answer 200 with a JSON object of full_text (50 characters or more) and summary",
-        must_answer,
+        usable,
     ),
     sync(case(
         "answer-200",
@@ -65,61 +66,61 @@ pub(super) const CASES: &[Case] = &[
         "answer-object",
         "the body is one JSON object in UTF-8, no known key twice",
         "send what your JSON library makes of one object; nothing before or behind it, no Markdown fence around it",
-        |asked, kit| looked(asked, kit, |body| only(body, kit, &[]).map(drop)),
+        one_object,
     ),
     case(
         "answer-full-text",
         "full_text is a string of 50 to 500,000 characters",
         "put the work itself into full_text; where there is nothing to show, answer an error instead of an empty text",
-        |asked, kit| looked(asked, kit, |body| only(body, kit, &["full_text"]).map(drop)),
+        |asked, kit| readable(asked, kit, "full_text"),
     ),
     case(
         "answer-summary",
         "summary is a string and not empty",
         "add a summary of one to three sentences",
-        |asked, kit| looked(asked, kit, |body| only(body, kit, &["summary"]).map(drop)),
+        |asked, kit| readable(asked, kit, "summary"),
     ),
     should(case(
         "answer-summary-length",
         "summary has fewer than 300 characters",
         "cut it yourself, at a word; the platform cuts at 299 characters wherever that falls",
-        |asked, kit| looked(asked, kit, |body| unwarned(body, kit, "summary", "summary_truncated")),
+        |asked, kit| unwarned(asked, kit, "summary", "summary_truncated"),
     )),
     case(
         "answer-message",
         "agent_message is missing, null or a string",
         "send agent_message as one string",
-        |asked, kit| looked(asked, kit, |body| only(body, kit, &["agent_message"]).map(drop)),
+        |asked, kit| readable(asked, kit, "agent_message"),
     ),
     should(case(
         "answer-message-clean",
         "agent_message has at most 280 characters, and no links or addresses",
         "write plain words to the buyer: links and addresses are taken out, then it is cut",
-        |asked, kit| looked(asked, kit, clean_message),
+        |asked, kit| looked(asked, kit, |body| clean_message(body).into()),
     )),
     case(
         "answer-artifacts",
         "artifacts is a list of at most 20, each of at most 1 MiB",
         "send a list, even of one; leave it out where there is none",
-        |asked, kit| looked(asked, kit, |body| only(body, kit, &["artifacts"]).map(drop)),
+        |asked, kit| readable(asked, kit, "artifacts"),
     ),
     should(case(
         "answer-artifacts-kept",
         "each artifact has a type (markdown, csv, html, json), a filename and content as text",
         "write the type in lower case and content as a string; everything else is dropped or renamed",
-        |asked, kit| looked(asked, kit, |body| unwarned(body, kit, "artifacts", "artifact_")),
+        |asked, kit| unwarned(asked, kit, "artifacts", "artifact_"),
     )),
     should(case(
         "answer-token-usage",
         "token_usage has numbers of tokens, a model's name and cost_usd",
         "send whole numbers of tokens and cost_usd as a number, or leave token_usage out",
-        |asked, kit| looked(asked, kit, |body| unwarned(body, kit, "token_usage", "token_usage_dropped")),
+        |asked, kit| unwarned(asked, kit, "token_usage", "token_usage_dropped"),
     )),
     case(
         "answer-price",
         "the price is missing, or a number above 0 and at most the budget",
         "bid a JSON number of at most budget_..., under bid_price_ and the same currency",
-        |asked, kit| looked(asked, kit, |body| price(body, kit)),
+        |asked, kit| readable(asked, kit, PRICE),
     ),
     case(
         "answer-secrets",
@@ -129,11 +130,16 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
+fn usable(asked: &Asked, kit: &Kit) -> Verdict {
+    unjudged(asked, kit).or_else(|| unanswered(asked)).unwrap_or_else(|| must_answer(asked, kit))
+}
+
 fn status(asked: &Asked, kit: &Kit) -> Verdict {
     unjudged(asked, kit).unwrap_or_else(|| match (&asked.trouble, asked.status) {
         (Some(_), _) | (None, 400..) => see_valid(),
         (None, 200) => Verdict::Passed,
-        (None, _) => Verdict::Failed(format!("it was {}{}", told(asked), location(asked))),
+        (None, _) => unanswered(asked)
+            .unwrap_or_else(|| Verdict::Failed(format!("it was {}{}", told(asked), location(asked)))),
     })
 }
 
@@ -161,11 +167,15 @@ fn content_type(asked: &Asked, _: &Kit) -> Verdict {
 
 fn size(asked: &Asked, _: &Kit) -> Verdict {
     match &asked.trouble {
-        Some(trouble) if asked.failure == Some(FailureKind::TooLarge) => Verdict::Failed(trouble.clone()),
+        Some(trouble) if is_too_large(asked) => Verdict::Failed(trouble.clone()),
         Some(_) => see_valid(),
         None if asked.status != 200 => see_valid(),
         None => Verdict::Passed,
     }
+}
+
+fn is_too_large(asked: &Asked) -> bool {
+    asked.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::TooLarge)
 }
 
 fn secrets(asked: &Asked, kit: &Kit) -> Verdict {
@@ -182,45 +192,44 @@ fn see_valid() -> Verdict {
     Verdict::Skipped("there is no answer to look at: see answer-valid".to_owned())
 }
 
+/// The codes of a body that is not one object.
+const NO_OBJECT: [&str; 3] = ["invalid_json", "not_object", "duplicate_key"];
+
+fn one_object(asked: &Asked, kit: &Kit) -> Verdict {
+    let Ok(body) = answered(asked, kit) else { return see_valid() };
+    match answer::read(body, &asked.order.expectation(kit)) {
+        Err(why) if NO_OBJECT.contains(&why.code()) => Verdict::Failed(why.to_string()),
+        Ok(_) | Err(_) => Verdict::Passed,
+    }
+}
+
 /// A look at the object that was answered.
-fn looked(asked: &Asked, kit: &Kit, look: impl FnOnce(&Map<String, Value>) -> Result<(), String>) -> Verdict {
+fn looked(asked: &Asked, kit: &Kit, look: impl FnOnce(&Map<String, Value>) -> Verdict) -> Verdict {
     if answered(asked, kit).is_err() {
         return see_valid();
     }
-    match object(asked) {
-        Some(body) => look(&body).into(),
-        // `answer-object` tells what is wrong with it.
-        None => valid(asked, kit).map(drop).into(),
-    }
+    let none = || Verdict::Skipped("the body is no JSON object: see answer-object".to_owned());
+    object(asked).map_or_else(none, |body| look(&body))
 }
 
-/// Reads an answer of which all is right but the fields named.
-fn only(body: &Map<String, Value>, kit: &Kit, fields: &[&str]) -> Result<Reading, String> {
-    let mut just: Map<String, Value> = Map::new();
-    just.insert("full_text".to_owned(), json!("x".repeat(FULL_TEXT_CHARS_MIN)));
-    just.insert("summary".to_owned(), json!("A summary."));
-    for field in fields {
-        match body.get(*field) {
-            Some(value) => just.insert((*field).to_owned(), value.clone()),
-            None => just.remove(*field),
-        };
-    }
-    let expectation = answer::Expectation {
-        mode: gavel_domain::invitation::Mode::Prototype,
-        budget: kit.given.budget,
-        currency: kit.given.currency.clone(),
-    };
-    let text = Value::Object(just).to_string();
-    answer::read(text.as_bytes(), &expectation).map_err(|rejected: Rejected| rejected.to_string())
+/// Nothing about this field makes the answer one that cannot be used.
+fn readable(asked: &Asked, kit: &Kit, field: &str) -> Verdict {
+    let expectation = asked.order.expectation(kit);
+    looked(asked, kit, |body| {
+        only(body, &expectation, field).map(drop).map_err(|rejected| rejected.to_string()).into()
+    })
 }
 
-/// Nothing of this field was dropped or cut.
-fn unwarned(body: &Map<String, Value>, kit: &Kit, field: &str, warning: &str) -> Result<(), String> {
-    let reading = only(body, kit, &[field]).map_err(|why| format!("{field}: {why}"))?;
-    match reading.warnings.into_iter().find(|told| told.starts_with(warning)) {
-        Some(told) => Err(told),
-        None => Ok(()),
-    }
+/// Nothing of this field was dropped or cut. One that cannot be used at all has a case of its own.
+fn unwarned(asked: &Asked, kit: &Kit, field: &str, warning: &str) -> Verdict {
+    let expectation = asked.order.expectation(kit);
+    looked(asked, kit, |body| match only(body, &expectation, field) {
+        Err(_) => Verdict::Skipped(format!("{field} cannot be used as it is: see answer-{field}")),
+        Ok(reading) => {
+            let told = reading.warnings.into_iter().find(|told| told.starts_with(warning));
+            told.map_or(Verdict::Passed, Verdict::Failed)
+        }
+    })
 }
 
 fn clean_message(body: &Map<String, Value>) -> Result<(), String> {
@@ -235,10 +244,4 @@ fn clean_message(body: &Map<String, Value>) -> Result<(), String> {
         _ if words.is_empty() => Ok(()),
         kept => Err(format!("of {message:?} the buyer sees {:?}", kept.unwrap_or_default())),
     }
-}
-
-fn price(body: &Map<String, Value>, kit: &Kit) -> Result<(), String> {
-    let prices: Vec<&str> =
-        body.keys().map(String::as_str).filter(|key| key.starts_with("bid_price_")).collect();
-    only(body, kit, &prices).map(drop)
 }

@@ -1,7 +1,7 @@
 //! Briefs at the edges of what is promised.
 
 use crate::case::{Case, EVERY, Edit, Needs, PUSHED, Play, SYNC, Severity, Verdict};
-use crate::judge::{must_answer, seconds, told, unjudged};
+use crate::judge::{seconds, told, unjudged};
 use crate::order::Body;
 use crate::stage::Stage;
 use gavel_contract::agent::envelope::{DESCRIPTION_CHARS_MAX, TITLE_CHARS_MAX};
@@ -188,7 +188,7 @@ async fn hurried(stage: &Stage) -> Verdict {
             "the answer came {} after the deadline: it is lost",
             seconds(asked.took - HURRY)
         )),
-        (None, 200) => must_answer(&asked, &stage.kit),
+        (None, 200) => stage.judged(&asked).await,
         (None, 500) => Verdict::Failed(format!("an honest error is 422 or 503; it was {}", told(&asked))),
         (None, 400..) => Verdict::Passed,
         (None, _) => Verdict::Failed(format!("it was {}", told(&asked))),
@@ -199,7 +199,7 @@ async fn at_once(stage: &Stage) -> Verdict {
     let orders: Vec<_> = (0..stage.kit.given.at_once).map(|_| stage.order()).collect();
     let all = futures::future::join_all(orders.iter().map(|order| stage.ask(order))).await;
     let count = all.len();
-    let judged: Vec<Verdict> = all.iter().map(|asked| must_answer(asked, &stage.kit)).collect();
+    let judged = futures::future::join_all(all.iter().map(|asked| stage.judged(asked))).await;
     let failed = judged.iter().filter(|verdict| matches!(verdict, Verdict::Failed(_))).count();
     match judged.into_iter().find(|verdict| *verdict != Verdict::Passed) {
         Some(Verdict::Failed(why)) => {

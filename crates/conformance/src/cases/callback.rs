@@ -1,8 +1,9 @@
 //! Answers that come by callback.
 
 use crate::case::{ASYNC, Case, Needs, Play, Scene, Severity, Verdict};
+use crate::contact::unanswered;
 use crate::desk::{Seen, Signed};
-use crate::judge::{must_answer, seconds, told, unjudged};
+use crate::judge::{seconds, told, unjudged};
 use crate::stage::{ACKNOWLEDGE, Asked, Stage};
 use gavel_contract::agent::outcome::{StatusLine, classify};
 use std::time::Duration;
@@ -108,8 +109,8 @@ pub(super) const CASES: &[Case] = &[
 
 async fn acknowledged(stage: &Stage) -> Verdict {
     let asked = stage.prototype().await;
-    if let Some(skipped) = unjudged(asked, &stage.kit) {
-        return skipped;
+    if let Some(other) = unjudged(asked, &stage.kit).or_else(|| unanswered(asked)) {
+        return other;
     }
     // A status of 200 with trouble is an acknowledgement that no callback followed.
     match classify(asked.status, None, true) {
@@ -137,6 +138,9 @@ async fn comes(stage: &Stage) -> Verdict {
     let asked = stage.prototype().await;
     if let Some(skipped) = unjudged(asked, &stage.kit) {
         return skipped;
+    }
+    if classify(asked.status, None, true) != StatusLine::Acknowledged {
+        return Verdict::Skipped("the call is not acknowledged: see ack".to_owned());
     }
     if !seen(stage, asked).is_empty() {
         return Verdict::Passed;
@@ -182,7 +186,7 @@ async fn secrets(stage: &Stage) -> Verdict {
 }
 
 async fn retried(stage: &Stage) -> Verdict {
-    must_answer(stage.retried().await, &stage.kit)
+    stage.judged(stage.retried().await).await
 }
 
 async fn retried_as_same(stage: &Stage) -> Verdict {

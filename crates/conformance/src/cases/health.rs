@@ -1,9 +1,11 @@
 //! Health: an agent that seems ill is asked nothing.
 
 use crate::case::{Case, Needs, PUSHED, Play, SYNC, Severity, Verdict};
+use crate::contact::fix_of;
 use crate::judge::{object, seconds, told};
 use crate::kit::Kit;
 use crate::stage::{Asked, PROBE, Stage};
+use gavel_dispatcher::transport::FailureKind;
 use std::time::Duration;
 
 /// A probe before a dispatch never adds more than this; a slower one helps nobody.
@@ -79,12 +81,19 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn path(asked: &Asked, kit: &Kit) -> Verdict {
-    if let Some(trouble) = &asked.trouble {
-        return Verdict::Failed(format!("{}: {trouble}", kit.health_url));
+    match (&asked.trouble, asked.status) {
+        (Some(trouble), _) => unreached(asked, format!("{}: {trouble}", kit.health_url)),
+        (None, 404 | 405) => Verdict::Failed(format!("GET {} was {}", kit.health_url, told(asked))),
+        (None, _) => Verdict::Passed,
     }
-    match asked.status {
-        404 | 405 => Verdict::Failed(format!("GET {} was {}", kit.health_url, told(asked))),
-        _ => Verdict::Passed,
+}
+
+/// Where nothing listens no path can be right. A probe that takes too long is slow for another reason than a call.
+fn unreached(asked: &Asked, why: String) -> Verdict {
+    let kind = asked.failure.as_ref().map(|failure| failure.kind);
+    match kind.filter(|kind| *kind != FailureKind::Timeout).and_then(fix_of) {
+        Some(fix) => Verdict::Unanswered { why, fix },
+        None => Verdict::Failed(why),
     }
 }
 

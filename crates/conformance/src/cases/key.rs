@@ -24,7 +24,7 @@ const fn refused(name: &'static str, about: &'static str, edit: Edit) -> Case {
 pub(super) const CASES: &[Case] = &[
     Case {
         play: Play::Prototype(known),
-        fix: "accept calls that show the ait_ key of your developer account in X-AITasker-Key",
+        fix: "accept calls that show the ait_ key of your developer account in X-AITasker-Key, and give that key as --key",
         ..refused("key-right", "a call with the right key is not refused", |_, _| {})
     },
     refused("key-wrong", "a call with another key is refused with 401, and nothing is done", |order, kit| {

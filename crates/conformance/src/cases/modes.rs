@@ -1,7 +1,7 @@
 //! The two calls of a task, revisions, and calls that come twice.
 
 use crate::case::{Case, EVERY, Needs, Play, SYNC, Scene, Severity, Verdict};
-use crate::judge::{must_answer, seconds, valid};
+use crate::judge::{seconds, work};
 use crate::stage::{Asked, Stage};
 use gavel_domain::InvitationId;
 use gavel_domain::invitation::Mode;
@@ -90,7 +90,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 async fn after_prototype(stage: &Stage) -> Verdict {
-    must_answer(stage.finished().await, &stage.kit)
+    stage.judged(stage.finished().await).await
 }
 
 async fn differs(stage: &Stage) -> Verdict {
@@ -105,7 +105,7 @@ async fn differs(stage: &Stage) -> Verdict {
 async fn revision(stage: &Stage) -> Verdict {
     let finished = stage.finished().await;
     let revised = stage.ask(&finished.order.revised(NOTES)).await;
-    let judged = must_answer(&revised, &stage.kit);
+    let judged = stage.judged(&revised).await;
     if judged != Verdict::Passed {
         return judged;
     }
@@ -121,11 +121,11 @@ async fn revision(stage: &Stage) -> Verdict {
 async fn round_two(stage: &Stage) -> Verdict {
     let mut order = stage.prototype().await.order.clone();
     order.invitation = InvitationId::new(stage.clock.now(), &*stage.chance);
-    must_answer(&stage.ask(&order).await, &stage.kit)
+    stage.judged(&stage.ask(&order).await).await
 }
 
 async fn repeated(stage: &Stage) -> Verdict {
-    must_answer(&stage.ask(&stage.prototype().await.order).await, &stage.kit)
+    stage.judged(&stage.ask(&stage.prototype().await.order).await).await
 }
 
 async fn from_memory(stage: &Stage) -> Verdict {
@@ -144,13 +144,12 @@ async fn from_memory(stage: &Stage) -> Verdict {
 async fn while_working(stage: &Stage) -> Verdict {
     let order = stage.order();
     let (first, second) = futures::future::join(stage.ask(&order), stage.ask(&order)).await;
-    match must_answer(&first, &stage.kit) {
-        Verdict::Passed => must_answer(&second, &stage.kit),
+    match stage.judged(&first).await {
+        Verdict::Passed => stage.judged(&second).await,
         other => other,
     }
 }
 
 fn same_text(stage: &Stage, one: &Asked, other: &Asked) -> Option<bool> {
-    let text = |asked: &Asked| valid(asked, &stage.kit).ok().map(|reading| reading.answer.full_text);
-    Some(text(one)? == text(other)?)
+    Some(work(one, &stage.kit)? == work(other, &stage.kit)?)
 }

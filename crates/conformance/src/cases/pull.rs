@@ -2,7 +2,7 @@
 
 use crate::case::{Case, Needs, PULL, Play, Scene, Severity, Verdict};
 use crate::desk::{Offer, What};
-use crate::judge::must_answer;
+use crate::judge::counted;
 use crate::stage::{Asked, Stage};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -90,7 +90,7 @@ async fn fetches(stage: &Stage) -> Verdict {
     Verdict::Failed(match (fetches, strays) {
         (0, None) => format!("nobody came within {} s", stage.wait.as_secs()),
         (0, Some(path)) => format!("it asked for {path}, which the platform does not have"),
-        (n, _) => format!("it came {n} times, each time with another key"),
+        (n, _) => format!("it came {}, but never with the right key", counted(n, "time")),
     })
 }
 
@@ -106,11 +106,11 @@ async fn keeps_lease(stage: &Stage) -> Verdict {
     let asked = stage.offer_and_wait(&stage.order(), |offer| offer.held_for(SHORT_LEASE)).await;
     let fetched = offered(stage, &asked, |offer| offer.all(What::Fetch).count());
     let beats = offered(stage, &asked, |offer| offer.all(What::Heartbeat).count());
-    match (fetched, must_answer(&asked, &stage.kit)) {
+    match (fetched, stage.judged(&asked).await) {
         (Some(2..), _) => Verdict::Failed(format!(
-            "the lease of {} s ended while it worked ({} heartbeats)",
+            "the lease of {} s ended while it worked ({})",
             SHORT_LEASE.as_secs(),
-            beats.unwrap_or(0)
+            counted(beats.unwrap_or(0), "heartbeat")
         )),
         (_, judged) => judged,
     }
@@ -120,7 +120,7 @@ async fn lost_lease(stage: &Stage) -> Verdict {
     let asked = stage.offer_and_wait(&stage.order(), |offer| offer.refusing(&[409])).await;
     match offered(stage, &asked, |offer| offer.all(What::Fetch).count()) {
         Some(0 | 1) => Verdict::Failed("it did not fetch it again".to_owned()),
-        _ => must_answer(&asked, &stage.kit),
+        _ => stage.judged(&asked).await,
     }
 }
 
@@ -142,7 +142,7 @@ async fn after(stage: &Stage, status: u16) -> Verdict {
     }
     let next = stage.ask(&stage.order()).await;
     let posts = stage.desk.look(|book| book.offered(&id).map_or(0, |offer| offer.all(What::Result).count()));
-    match (must_answer(&next, &stage.kit), posts) {
+    match (stage.judged(&next).await, posts) {
         (Verdict::Failed(why), _) => Verdict::Failed(format!("the next work was not done: {why}")),
         (_, 2..) if status == 410 => Verdict::Failed(format!("it was posted {posts} times")),
         (judged, _) => judged,
@@ -156,7 +156,7 @@ async fn unavailable(stage: &Stage) -> Verdict {
     if met.is_none() {
         return Verdict::Failed(format!("it did not fetch within {} s", stage.wait.as_secs()));
     }
-    must_answer(&stage.ask(&stage.order()).await, &stage.kit)
+    stage.judged(&stage.ask(&stage.order()).await).await
 }
 
 fn offered<T>(stage: &Stage, asked: &Asked, look: impl FnOnce(&Offer) -> T) -> Option<T> {

@@ -254,6 +254,91 @@ async fn what_cannot_be_judged_is_skipped_and_says_what_is_missing() {
 }
 
 #[tokio::test]
+async fn why_the_ordinary_call_has_no_answer_decides_what_mends_it() {
+    let check = async |url: &str, words: &str, advice: &str| {
+        let stage = stage(given(url), Via::Sync).await;
+        let Verdict::Unanswered { why, fix } = verdict(&stage, "answer-valid").await else {
+            panic!("{words}")
+        };
+        assert!(why.contains(words) && fix.contains(advice), "{why}; {fix}");
+    };
+    let refuses = Agent::start(|call, out| if call.is_post() { Out::error(401) } else { out }).await;
+    check(&refuses.url, "answered 401", "--key and --secret").await;
+    let begins =
+        Agent::start(|call, out| if call.is_post() { Out { status: 202, ..out } } else { out }).await;
+    check(&begins.url, "only acknowledged", "--mode async").await;
+    let hangs_up = Agent::start(|call, out| Out { close: call.is_post(), ..out }).await;
+    check(&hangs_up.url, "closed before an answer", "log").await;
+    check(&nowhere().await, "could not connect", "start the agent").await;
+}
+
+/// Where nobody listens.
+async fn nowhere() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}/execute", listener.local_addr().unwrap())
+}
+
+#[tokio::test]
+async fn where_nothing_answers_the_run_says_so() {
+    let stage = stage(given(&nowhere().await), Via::Sync).await;
+    assert_eq!(stage.silence(), None, "nobody was asked");
+    let outcomes = run::run(&stage, &cases::of(Via::Sync, &[]), |_| {}).await;
+    let silence = stage.silence().unwrap();
+    assert!(
+        silence.why.starts_with("could not connect") && silence.fix.contains("start the agent"),
+        "{silence:?}"
+    );
+    let failed = outcomes.iter().filter(|o| o.mark() == Mark::Failed).map(|o| o.case.name);
+    assert_eq!(failed.collect::<Vec<_>>(), ["health-path", "answer-valid"]);
+
+    let deaf =
+        Agent::start(|call, out| if call.is_health() { Out::error(404) } else { Out { close: true, ..out } })
+            .await;
+    let stage = crate::stage(given(&deaf.url), Via::Sync).await;
+    run::run(&stage, &cases::of(Via::Sync, &[]), |_| {}).await;
+    assert_eq!(stage.silence(), None, "a 404 is an answer");
+}
+
+#[tokio::test]
+async fn a_fault_of_the_ordinary_answer_is_told_once() {
+    let agent =
+        Agent::start(|_, out| if out.status == 200 { out.set("summary", json!("")) } else { out }).await;
+    let stage = stage(given(&agent.url), Via::Sync).await;
+    let outcomes = run::run(&stage, &cases::of(Via::Sync, &[]), |_| {}).await;
+    let not_passed: Vec<_> = outcomes
+        .iter()
+        .filter(|o| o.mark() != Mark::Passed && !TIMED.contains(&o.case.name))
+        .map(|o| (o.case.name, o.mark()))
+        .collect();
+    let skipped = ("answer-summary-length", Mark::Skipped);
+    assert_eq!(not_passed, [("answer-valid", Mark::Failed), ("answer-summary", Mark::Failed), skipped]);
+}
+
+#[tokio::test]
+async fn a_fault_that_the_ordinary_answer_has_not_is_none_of_the_known_ones() {
+    let agent = Agent::start(|call, out| {
+        let priced =
+            |out: Out| if call.task["budget_usd"] == 3.0 { out.set("bid_price_usd", json!(5)) } else { out };
+        if out.status == 200 && call.is_post() { priced(out.set("summary", json!(""))) } else { out }
+    })
+    .await;
+    let stage = stage(given(&agent.url), Via::Sync).await;
+    let judged = verdict(&stage, "budget-smallest").await;
+    assert!(matches!(&judged, Verdict::Failed(why) if why.contains("price_over_budget")), "{judged:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_stands_twice_is_no_object_of_the_contract() {
+    let agent = Agent::start(|_, out| {
+        let twice = text(&out).replacen('{', r#"{"summary": "once", "#, 1);
+        if out.status == 200 { Out { body: twice.into(), ..out } } else { out }
+    })
+    .await;
+    let stage = stage(given(&agent.url), Via::Sync).await;
+    assert!(matches!(verdict(&stage, "answer-object").await, Verdict::Failed(why) if why.contains("twice")));
+}
+
+#[tokio::test]
 async fn a_stale_connection_costs_no_verdict() {
     // As Gavel does: what was lost without a byte of an answer is sent once more.
     let agent = Agent::start(|call, out| Out { close: call.count == 2, ..out }).await;
