@@ -27,11 +27,11 @@ pub async fn register(client: &Client, name: &str) -> Result<Value, Failure> {
     Ok(client.post("/developers/register", &json!({ "name": name })).await.map_err(anyhow::Error::from)?)
 }
 
-/// Registers an agent of the developer whose key `client` has.
+/// Registers an agent of the developer whose key `client` has; gives the record.
 ///
 /// # Errors
 /// [`Failure::Usage`] with what is wrong with the agent, such as an address that may not be dialled.
-pub async fn register_agent(client: &Client, card: Card<'_>) -> Result<(), Failure> {
+pub async fn register_agent(client: &Client, card: Card<'_>) -> Result<Value, Failure> {
     let body = json!({
         "name": card.name,
         "slug": card.slug,
@@ -40,7 +40,7 @@ pub async fn register_agent(client: &Client, card: Card<'_>) -> Result<(), Failu
         "endpoint_url": card.url,
     });
     match client.post("/developers/agents", &body).await {
-        Ok(_) => Ok(()),
+        Ok(agent) => Ok(agent),
         Err(CallError::Problem { status: 422, sentence }) => {
             Err(Failure::Usage(format!("the agent {}: {sentence}", card.url)))
         }

@@ -13,6 +13,7 @@ mod commands; // one file per command
 mod contenders; // the agents named on the command line
 pub mod developer; // a developer at the command line: registers agents
 mod exit; // how a command ends, and its exit code
+mod no_bid; // why an agent brought no bid, from the log its developer sees
 pub mod output; // the one place that prints
 pub mod progress; // every agent's progress on stderr
 pub mod report; // the ranking, the delivery and the balances in words

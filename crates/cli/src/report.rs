@@ -23,23 +23,34 @@ pub fn ranking(gallery: &Value) {
             line(&format!("        {text}"));
         }
     }
-    for invitation in gallery["invitations"].as_array().into_iter().flatten() {
-        if let Some(outcome) = invitation["outcome"].as_str().filter(|outcome| *outcome != "valid") {
-            let detail =
-                invitation["detail"].as_str().map(|detail| format!(" ({detail})")).unwrap_or_default();
-            line(&format!(
-                "   -  {}  no bid: {}{detail}",
-                text(&invitation["agent"]),
-                outcome.replace('_', " ")
-            ));
-        }
-    }
+    without_bid(gallery);
     if !bids.is_empty() {
         line(
             "The judge cannot tell whether statements are true, see a trap in the instructions or judge literary",
         );
         line("quality; scores that are close are too close to call.");
     }
+}
+
+/// Prints who gave no bid and why, with a hint where there is one.
+pub fn without_bid(gallery: &Value) {
+    for invitation in gallery["invitations"].as_array().into_iter().flatten() {
+        if let Some(outcome) = invitation["outcome"].as_str().filter(|outcome| *outcome != "valid") {
+            let (agent, ended) = (text(&invitation["agent"]), ended(invitation));
+            line(&format!("   -  {agent}  no bid: {}{ended}", outcome.replace('_', " ")));
+            invitation["hint"].as_str().into_iter().for_each(|hint| line(&format!("        {hint}")));
+        }
+    }
+}
+
+/// ` (http_status, answered 401)`
+fn ended(invitation: &Value) -> String {
+    let code = invitation["detail"].as_str().map(str::to_owned);
+    let status = invitation["status"].as_u64().map(|status| status.to_string());
+    let status = status.filter(|status| !code.as_ref().is_some_and(|code| code.ends_with(status)));
+    let known: Vec<String> =
+        code.into_iter().chain(status.map(|status| format!("answered {status}"))).collect();
+    if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
 }
 
 fn headline(rank: usize, bid: &Value) -> String {
@@ -218,6 +229,17 @@ mod tests {
             "3 stock phrases"
         );
         assert!(is_neutral(&json!({ "check_id": "sums", "measured": 0 })));
+    }
+
+    #[test]
+    fn how_a_call_ended_is_told_once() {
+        let check = |detail: Value, status: Value, expected: &str| {
+            assert_eq!(ended(&json!({ "detail": detail, "status": status })), expected);
+        };
+        check(json!("http_status"), json!(401), " (http_status, answered 401)");
+        check(json!("status_500"), json!(500), " (status_500)");
+        check(json!("connect_error"), Value::Null, " (connect_error)");
+        check(Value::Null, Value::Null, "");
     }
 
     #[test]

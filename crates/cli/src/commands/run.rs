@@ -7,6 +7,7 @@ use crate::args::{Pick, RunArgs};
 use crate::buyer::Buyer;
 use crate::client::Client;
 use crate::developer::{self, Card};
+use crate::no_bid::Roster;
 use crate::progress::Progress;
 use crate::settings::{self, AppConfig};
 use crate::{Failure, contenders, output, report, task_file};
@@ -54,22 +55,26 @@ async fn best_of(
     categories: &[String],
     wish: Wish<'_>,
 ) -> Result<(), Failure> {
-    register(running, key, contenders, categories).await?;
+    let roster = register(running, key, contenders, categories).await?;
     let buyer = Buyer::post(client(running, Scope::TaskPoster).await?, &wish.task).await?;
     let asked = format!("{} agents are asked for a prototype", contenders.len());
     output::note(if contenders.len() == 1 { "One agent is asked for a prototype" } else { &asked });
-    let done = pick(&buyer, &wish).await;
-    // Whoever reads the document wants it most when nothing came.
-    if wish.args.json && matches!(done, Ok(()) | Err(Failure::NoValidBid(_))) {
-        output::json(&buyer.document().await?);
+    let done = pick(&buyer, &roster, &wish).await;
+    let none = matches!(done, Err(Failure::NoValidBid(_)));
+    if none || (wish.args.json && done.is_ok()) {
+        // Whoever reads the document wants it most when nothing came.
+        let mut document = buyer.document().await?;
+        roster.explain(&mut document).await;
+        if wish.args.json { output::json(&document) } else { report::without_bid(&document) }
     }
     done
 }
 
 /// Watches, tells the ranking, and finishes the best where that was asked for.
-async fn pick(buyer: &Buyer, wish: &Wish<'_>) -> Result<(), Failure> {
-    let gallery = buyer.watch(wish.timers.phase, &mut Progress::new()).await?;
+async fn pick(buyer: &Buyer, roster: &Roster, wish: &Wish<'_>) -> Result<(), Failure> {
+    let mut gallery = buyer.watch(wish.timers.phase, &mut Progress::new()).await?;
     if !wish.args.json {
+        roster.explain(&mut gallery).await;
         report::ranking(&gallery);
     }
     let Some(Pick::Best) = wish.args.pick else { return Ok(()) };
@@ -123,9 +128,9 @@ async fn register(
     key: Option<Secret>,
     contenders: &[Contender],
     categories: &[String],
-) -> Result<(), Failure> {
+) -> Result<Roster, Failure> {
     become_developer(running, key).await?;
-    let client = client(running, Scope::AgentManager).await?;
+    let mut roster = Roster::new(client(running, Scope::AgentManager).await?);
     for contender in contenders {
         let card = Card {
             name: &contender.name,
@@ -134,9 +139,10 @@ async fn register(
             capabilities: categories,
             url: &contender.url,
         };
-        developer::register_agent(&client, card).await?;
+        let agent = developer::register_agent(roster.client(), card).await?;
+        roster.add(&contender.slug, &agent);
     }
-    Ok(())
+    Ok(roster)
 }
 
 /// Written straight into the store: the API makes every developer a key of its own, and here it may be given.

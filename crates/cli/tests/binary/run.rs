@@ -42,6 +42,7 @@ async fn the_best_is_ranked_first_and_finishes_the_work() {
 
     let (code, out, _) = place.ran(&["run", &task, "--agents", &urls, "--key", "ait_mine"]);
     assert_eq!(code, 0);
+    assert!(out.contains("(invalid_json, answered 200)") && out.contains("Send the JSON alone"), "{out}");
     assert!(out.contains("Ranking of") && out.contains("no bid: invalid response"), "{out}");
     assert_eq!(farm.requests("good").len(), 3, "without --pick nobody is asked for the finished work");
 }
@@ -57,6 +58,12 @@ async fn exit_codes_tell_what_happened() {
     let noise = farm.agent("noise").unwrap().url();
     check(&["run", &task, "--agents", &noise], 3, "no valid bid");
     check(&["run", &task, "--agents", &urls(&farm), "--key", "ait_wrong"], 3, "agent_error");
+    let wrong = ["run", &task, "--agents", &urls(&farm), "--key", "ait_wrong"];
+    let (_, out, _) = place.ran(&wrong);
+    assert!(
+        out.contains("no bid: agent error (http_status, answered 401)") && out.contains("--key"),
+        "{out}"
+    );
     check(&["run", "missing.yaml", "--agents", &noise], 2, "missing.yaml");
     check(&["run", &task, "--agents", "not a url"], 2, "--agents");
     check(&["run", &task, "--agents", &noise, "--key", "aitk_live_x"], 2, "no agent may see it");
