@@ -110,6 +110,15 @@ fn deciding_crates_cannot_act() {
 }
 
 #[test]
+fn the_binary_makes_no_certificates() {
+    let packages = product();
+    let binary = packages.iter().find(|p| p.name.as_str() == "gavel").unwrap();
+    let farm = binary.dependencies.iter().find(|d| d.name == "gavel-agentfarm").unwrap();
+    let bare = !farm.uses_default_features && farm.features.is_empty();
+    assert!(bare, "the demo's agents speak plain HTTP: what the farm has for tests stays out of the binary");
+}
+
+#[test]
 fn migrations_of_both_engines_have_equal_versions() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
     let names = |engine: &str| -> BTreeSet<String> {
