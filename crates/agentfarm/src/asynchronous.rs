@@ -18,6 +18,9 @@ use tokio::task::JoinSet;
 /// A task that no task is.
 const OTHER_TASK: &str = "00000000-0000-7000-8000-00000000dead";
 
+/// Callbacks an agent may owe, each with its brief. Above the 10,000 calls in flight of a restart test.
+const OWED_MAX: usize = 12_000;
+
 /// How an agent acknowledges and calls back. In JSON every field may be missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -142,6 +145,10 @@ pub(crate) async fn acknowledge(
         Ok(ticket) => ticket,
         Err(e) => return answers::refusal(400, "no_callback", &format!("nowhere to bring the result: {e}")),
     };
+    // This call is counted already.
+    if agent.under_way() > OWED_MAX {
+        return answers::refusal(503, "overloaded", "this agent owes too many results");
+    }
     let job = Arc::new(Job { agent: Arc::clone(agent), plan: callbacks.clone(), ticket });
     let brief = call.body.clone();
     let errand = async move {
@@ -238,4 +245,45 @@ fn body(plan: &Callbacks, ticket: &Ticket, brief: &[u8]) -> Bytes {
 fn unix_now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::{Place, Shared};
+    use crate::spec::{AgentSpec, Behaviour};
+    use std::time::Duration;
+    use tokio::sync::mpsc;
+
+    fn owing(plan: &Callbacks) -> Arc<Agent> {
+        let spec = AgentSpec::new("a", Behaviour::Async(plan.clone()));
+        let place = Place { base: String::new(), rows: Default::default(), row_bases: Default::default() };
+        Arc::new(Agent::new(spec, place, Shared::new(), mpsc::unbounded_channel().0))
+    }
+
+    fn call() -> Received {
+        let brief = json!({ "callback_url": "http://127.0.0.1:1/", "callback_secret": "s" });
+        Received {
+            at: Duration::ZERO,
+            method: "POST".to_owned(),
+            path: "/execute".to_owned(),
+            peer: ([127, 0, 0, 1], 1).into(),
+            headers: Vec::new(),
+            body: brief.to_string().into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_owes_too_many_results_takes_no_more() {
+        let plan = Callbacks { order: Order::Never, ..Callbacks::default() };
+        let agent = owing(&plan);
+        let mut owed: Vec<_> = (0..OWED_MAX).map(|_| agent.begin()).collect();
+        let status = async || match acknowledge(&agent, &plan, Arc::new(agent.begin()), &call()).await {
+            Answer::Whole { status, .. } => status,
+            Answer::Wire(_) => 0,
+        };
+        assert_eq!(status().await, 503);
+        owed.pop();
+        assert_eq!(status().await, 202);
+    }
 }

@@ -15,8 +15,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// What is kept of an answer in the record.
-const RECORDED_BYTES_MAX: usize = 64 * 1024;
+/// What is kept of an answer in the record: what a platform says of a result is short.
+const RECORDED_BYTES_MAX: usize = 4 * 1024;
 /// What is read of an answer.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longer than any answer takes, beyond what the request itself asks to wait.
@@ -45,14 +45,17 @@ pub(crate) async fn exchange(agent: &Agent, out: &Outgoing, patience: Duration) 
         Err(_) => Err(format!("no answer within {} s", patience.as_secs())),
     };
     let (answer, body) = match &came {
-        Ok(returned) => {
-            (Ok(returned.status), returned.body.slice(..returned.body.len().min(RECORDED_BYTES_MAX)))
-        }
+        Ok(returned) => (Ok(returned.status), start(&returned.body)),
         Err(e) => (Err(e.clone()), Bytes::new()),
     };
     let (step, url, message) = (out.step, out.url.clone(), out.message.clone());
     agent.note_exchange(Exchange { at: agent.at(), step, url, message, answer, body });
     came.ok()
+}
+
+/// A copy: a slice would keep the whole answer in memory for as long as the record.
+fn start(body: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(&body[..body.len().min(RECORDED_BYTES_MAX)])
 }
 
 /// Sends it until the other side has answered anything but a 5xx, at most so many times more.
@@ -110,4 +113,17 @@ fn request(out: &Outgoing, url: &Uri) -> hyper::http::Result<Request<Full<Bytes>
         request = request.header(name, value);
     }
     request.body(Full::new(out.body.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_keeps_no_more_of_an_answer_than_it_shows() {
+        let whole = Bytes::from(vec![b'x'; 1 << 20]);
+        let kept = start(&whole).try_into_mut().unwrap();
+        assert_eq!((kept.len(), kept.capacity()), (RECORDED_BYTES_MAX, RECORDED_BYTES_MAX));
+        assert_eq!(start(&Bytes::from_static(b"short")), "short");
+    }
 }

@@ -89,7 +89,7 @@ pub struct Exchange {
     pub message: String,
     /// The status that came back, or why none came.
     pub answer: Result<u16, String>,
-    /// The body that came back, its first 64 KiB.
+    /// The body that came back, its first 4 KiB.
     pub body: Bytes,
 }
 
