@@ -155,7 +155,8 @@ impl Store {
     }
 
     /// Writes what a developer may change of its agent. What was hidden meanwhile stays so: that is not its to change.
-    /// A new address is probed at once.
+    /// A new address, or way to be
+    /// asked, is probed at once.
     pub async fn update_agent(&self, agent: &Agent) -> Result<()> {
         let mut tx = self.begin().await?;
         sql!(
@@ -164,8 +165,11 @@ impl Store {
             "UPDATE agents SET name = $2, description = $3, capabilities = $4, specialist_types = $5,
                  framework = $6, model = $7, endpoint_url = $8, max_concurrency = $9, min_price = $10,
                  visibility = CASE WHEN visibility = 'hidden' THEN visibility ELSE $11 END, paused = $12,
-                 probed_at = CASE WHEN endpoint_url = $8 THEN probed_at END, -- of another address nothing is known
-                 next_probe_at = CASE WHEN endpoint_url = $8 THEN next_probe_at ELSE created_at END
+                 execution_mode = $13,
+                 -- of another address, or of a worker, nothing is known
+                 probed_at = CASE WHEN endpoint_url = $8 AND execution_mode = $13 THEN probed_at END,
+                 next_probe_at = CASE WHEN endpoint_url = $8 AND execution_mode = $13 THEN next_probe_at
+                     ELSE created_at END
              WHERE id = $1",
             agent.id.uuid(),
             &agent.name,
@@ -178,7 +182,8 @@ impl Store {
             i64::from(agent.max_concurrency),
             agent.min_price.minor(),
             agent.visibility.name(),
-            agent.paused
+            agent.paused,
+            agent.execution_mode.name()
         )?;
         set_capabilities(&mut tx, agent).await?;
         tx.commit().await

@@ -94,14 +94,16 @@ impl Store {
         Ok(fetched)
     }
 
-    /// The agents a worker works for.
+    /// The agents a worker works for: also those that are asked in another way now, while briefs of before are open.
     pub async fn agents_of_worker(&self, worker: &Worker) -> Result<Vec<AgentId>> {
         let mut c = self.read().await?;
         let rows = sql!(
             c,
             fetch_all as (Uuid,),
             "SELECT a.id FROM agents a WHERE a.developer_id = $1 AND a.test = $2 AND (a.slug = $3 OR $3 IS NULL)
-                 AND a.execution_mode = 'pull' ORDER BY a.id",
+                 AND (a.execution_mode = 'pull' OR EXISTS (SELECT 1 FROM exchanges x
+                     WHERE x.agent_id = a.id AND x.execution_mode = 'pull' AND x.ended_at IS NULL))
+             ORDER BY a.id",
             worker.developer.uuid(),
             worker.test,
             &worker.agent

@@ -51,7 +51,8 @@ mod tests {
         let world = World::new().await;
         let path = format!("/api/v1/developers/agents/{}", world.agent_id("one").await);
         let before = world.get(world.developer(), &path).await.body;
-        let change = json!({ "paused": true, "min_price_usd": 4.5, "capabilities": ["marketing"] });
+        let change = json!({ "paused": true, "min_price_usd": 4.5, "capabilities": ["marketing"],
+                             "execution_mode": "pull" });
         let answer = world.patch(world.developer(), &path, &change).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         let mut expected = before;

@@ -163,6 +163,20 @@ on_both! {
 }
 
 on_both! {
+    async fn a_worker_may_finish_what_its_agent_was_asked_before_it_changed(world) {
+        let (developer, agent) = world.agent_of((ExecutionMode::Pull, 1)).await;
+        let (_, _, invited) = world.asks(&agent).await;
+        world.store.update_agent(&Agent { execution_mode: ExecutionMode::Sync, ..agent.clone() }).await.unwrap();
+        let worker = Worker { developer: developer.id, test: false, agent: None };
+        assert_eq!(world.store.agents_of_worker(&worker).await.unwrap(), [agent.id]);
+        assert_eq!(world.fetches(&developer).await[0].key, prototype(&invited));
+        let taken = world.take(prototype(&invited), &world.arrived("m", Outcome::Valid)).await;
+        assert_eq!(taken, gavel_domain::exchange::Taken::Accepted);
+        assert!(world.store.agents_of_worker(&worker).await.unwrap().is_empty());
+    }
+}
+
+on_both! {
     async fn a_call_that_was_given_up_keeps_its_place_until_every_replica_knows(world) {
         let (_, agent) = world.agent_of((ExecutionMode::Sync, 1)).await;
         let (task, claimed, asked) = world.asks(&agent).await;
