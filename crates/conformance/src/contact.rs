@@ -11,6 +11,8 @@ const KEYS: &str = "the agent does not know this key or this signature: give --k
                     has them";
 const ACKNOWLEDGED: &str = "an agent that acknowledges and calls back is asynchronous: run with --mode async; a \
                             synchronous one answers 200 with the work itself";
+const AWAITED: &str = "bring the object that a synchronous agent would answer, in time (--timeout here): the cases under \
+                       callback or pull say what kept it from being taken";
 
 /// Nobody answered anything over this transport: of the agent nothing is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +60,7 @@ fn is_silence(failure: &SendFailure) -> bool {
 pub fn unanswered(asked: &Asked) -> Option<Verdict> {
     let (why, fix) = match (&asked.failure, &asked.trouble) {
         (Some(failure), trouble) => (trouble.clone().unwrap_or_default(), fix_of(failure.kind)?),
+        (None, Some(trouble)) => (trouble.clone(), AWAITED),
         (None, None) if is_refusal(asked) => {
             (format!("the agent refused the call: it was {}", told(asked)), KEYS)
         }

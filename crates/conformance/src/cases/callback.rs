@@ -6,6 +6,7 @@ use crate::desk::{Seen, Signed};
 use crate::judge::{seconds, told, unjudged};
 use crate::stage::{ACKNOWLEDGE, Asked, Stage};
 use gavel_contract::agent::outcome::{StatusLine, classify};
+use gavel_dispatcher::transport::FailureKind;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -109,18 +110,16 @@ pub(super) const CASES: &[Case] = &[
 
 async fn acknowledged(stage: &Stage) -> Verdict {
     let asked = stage.prototype().await;
-    if let Some(other) = unjudged(asked, &stage.kit).or_else(|| unanswered(asked)) {
-        return other;
+    if let Some(skipped) = unjudged(asked, &stage.kit) {
+        return skipped;
     }
-    // A status of 200 with trouble is an acknowledgement that no callback followed.
-    match classify(asked.status, None, true) {
-        StatusLine::Acknowledged => Verdict::Passed,
-        _ if asked.status == 0 => Verdict::Failed(format!(
-            "{} (an acknowledgement has {})",
-            asked.trouble.clone().unwrap_or_default(),
-            seconds(ACKNOWLEDGE)
-        )),
-        _ => Verdict::Failed(format!("it was {}", told(asked))),
+    // With trouble it is an acknowledgement that no callback followed.
+    if classify(asked.status, None, true) == StatusLine::Acknowledged {
+        return Verdict::Passed;
+    }
+    match asked.failure.as_ref().map(|failure| failure.kind) {
+        Some(FailureKind::Timeout) => Verdict::Failed(format!("none came within {}", seconds(ACKNOWLEDGE))),
+        _ => unanswered(asked).unwrap_or_else(|| Verdict::Failed(format!("it was {}", told(asked)))),
     }
 }
 

@@ -44,6 +44,16 @@ async fn an_agent_that_calls_back_passes_all() {
 }
 
 #[tokio::test]
+async fn a_result_that_is_awaited_in_vain_is_no_poor_answer() {
+    let agent = Agent::with_callbacks(|_, out| out, |back| back.sign = false).await;
+    let given = Given { timeout: Duration::from_secs(1), ..given(&agent.url) };
+    let stage = stage(given, Via::Async).await;
+    let verdict = verdict(&stage, "answer-valid").await;
+    let Verdict::Unanswered { why, fix } = verdict else { panic!("{verdict:?}") };
+    assert!(why.contains("no signature") && fix.contains("callback"), "{why}; {fix}");
+}
+
+#[tokio::test]
 async fn each_case_fails_where_just_its_promise_is_broken() {
     let all = BROKEN.iter().map(async |(name, twist, back)| {
         let agent = Agent::with_callbacks(*twist, *back).await;
