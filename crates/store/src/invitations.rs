@@ -58,11 +58,12 @@ pub(crate) async fn end(
     if heard == Guarded::Lost {
         return Ok(Guarded::Lost);
     }
-    if let Some((attempt, result)) = &ended.attempt {
-        attempts::end(c, *attempt, result).await?;
-    }
     if !close(c, ended.invitation, &ended.ending).await? {
         return Ok(Guarded::Lost);
+    }
+    match &ended.attempt {
+        Some((attempt, result)) => attempts::end(c, *attempt, result).await?, // those before it have ended
+        None => attempts::abandon(c, ended.invitation, &ended.ending).await?,
     }
     change_record(c, ended.agent, |before, probe| before.after(outcome, probe, at)).await?;
     if let Some(bid) = &ended.bid {
@@ -86,7 +87,7 @@ pub(crate) async fn holds(c: &mut Conn, lease: Lease) -> Result<bool> {
     Ok(row == Some((lease.fence(),)))
 }
 
-/// Gives an open invitation its outcome; `false` when it has one already.
+/// Gives an open invitation and its exchanges their outcome; `false` when it has one already.
 pub(crate) async fn close(c: &mut Conn, invitation: InvitationId, ending: &Ending) -> Result<bool> {
     let closed = sql!(
         c,
@@ -99,7 +100,6 @@ pub(crate) async fn close(c: &mut Conn, invitation: InvitationId, ending: &Endin
     )?;
     if closed == 1 {
         exchanges::end_all(c, invitation, ending).await?;
-        attempts::abandon(c, invitation, ending).await?;
     }
     Ok(closed == 1)
 }
@@ -127,6 +127,7 @@ pub(crate) async fn close_all_open(
     for (id, slug) in open {
         let invitation = InvitationId::from_uuid(id);
         close(c, invitation, &ending).await?;
+        attempts::abandon(c, invitation, &ending).await?;
         let data = told(invitation, &slug, &ending, None);
         let _ = tell(c, (task, state, None), EventKind::Outcome, Actor::Gavel, data, at).await?;
     }
