@@ -134,7 +134,7 @@ pub fn router(state: AppState) -> Router {
     router.layer(
         ServiceBuilder::new()
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-            .layer(TraceLayer::new_for_http().make_span_with(spans::of))
+            .layer(TraceLayer::new_for_http().make_span_with(spans::of).on_failure(spans::failed))
             .layer(PropagateRequestIdLayer::x_request_id())
             .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .layer(fixed(header::CACHE_CONTROL, "no-store"))
