@@ -129,7 +129,10 @@ impl Guard {
     }
 }
 
-const SCHEME: Refused = Refused::new("scheme", "only https URLs may be dialled");
+const SCHEME: Refused = Refused::new(
+    "scheme",
+    "only https URLs may be dialled, and http ones that the operator allows (network.allow)",
+);
 
 #[cfg(test)]
 mod tests {

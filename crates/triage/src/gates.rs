@@ -45,8 +45,10 @@ pub struct Candidate {
     pub capable: bool,
     /// Whether its payout account is ready.
     pub payout_ready: bool,
-    /// Whether it is active and not paused.
+    /// Whether it is active.
     pub active: bool,
+    /// Whether its developer has taken it out for a while.
+    pub paused: bool,
     /// Whether it is visible to triage.
     pub visible: bool,
     /// Whether it declines the task's type.
@@ -73,8 +75,10 @@ pub enum Gate {
     NoCapability,
     /// Its developer cannot be paid yet.
     PayoutNotReady,
-    /// It is not active, or paused.
+    /// It is not active.
     Inactive,
+    /// Its developer has taken it out for a while.
+    Paused,
     /// Its visibility keeps it out.
     NotVisible,
     /// It has said that it does not do this type.
@@ -93,12 +97,31 @@ pub enum Gate {
     Excluded,
 }
 
+impl Gate {
+    /// All of them, in the order in which they are tried.
+    pub const ALL: [Gate; 12] = [
+        Gate::NoCapability,
+        Gate::PayoutNotReady,
+        Gate::Inactive,
+        Gate::Paused,
+        Gate::NotVisible,
+        Gate::DeclinesType,
+        Gate::NotWanted,
+        Gate::Unhealthy,
+        Gate::AtCapacity,
+        Gate::PriceFloor,
+        Gate::OwnTask,
+        Gate::Excluded,
+    ];
+}
+
 /// The first gate that keeps a candidate out.
 pub fn gate(candidate: &Candidate, task: &TaskFacts, policy: &Policy) -> Option<Gate> {
     let gates = [
         (Gate::NoCapability, !candidate.capable),
         (Gate::PayoutNotReady, task.money_on && !candidate.payout_ready),
         (Gate::Inactive, !candidate.active),
+        (Gate::Paused, candidate.paused),
         (Gate::NotVisible, !candidate.visible),
         (Gate::DeclinesType, candidate.declines_type),
         (Gate::NotWanted, !is_wanted(candidate, task)),

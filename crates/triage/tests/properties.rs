@@ -15,6 +15,7 @@ fn candidate(n: u64, tier: Tier, account: u8, score: u32) -> Candidate {
         capable: true,
         payout_ready: true,
         active: true,
+        paused: false,
         visible: true,
         declines_type: false,
         health_fails: 0,
@@ -185,6 +186,7 @@ fn the_first_gate_that_fails_is_the_reason() {
         capable: false,
         payout_ready: false,
         active: false,
+        paused: true,
         visible: false,
         declines_type: true,
         health_fails: 3,
@@ -192,10 +194,11 @@ fn the_first_gate_that_fails_is_the_reason() {
         min_price_minor: 2501,
         ..candidate(1, Tier::Challenger, 1, 1)
     };
-    let mends: [(Gate, Mend); 11] = [
+    let mends: [(Gate, Mend); 12] = [
         (Gate::NoCapability, |a| a.capable = true),
         (Gate::PayoutNotReady, |a| a.payout_ready = true),
         (Gate::Inactive, |a| a.active = true),
+        (Gate::Paused, |a| a.paused = false),
         (Gate::NotVisible, |a| a.visible = true),
         (Gate::DeclinesType, |a| a.declines_type = false),
         (Gate::NotWanted, |a| a.slug = "slug-2".into()),
@@ -205,6 +208,7 @@ fn the_first_gate_that_fails_is_the_reason() {
         (Gate::OwnTask, |a| a.owner = "owner-2".into()),
         (Gate::Excluded, |a| a.agent = "agent-002".into()),
     ];
+    assert_eq!(mends.map(|(gate, _)| gate), Gate::ALL);
     for (expected, mend) in mends {
         assert_eq!(gate(&agent, &task, &policy), Some(expected));
         mend(&mut agent);

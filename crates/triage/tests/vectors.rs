@@ -153,6 +153,7 @@ fn candidate(agent: &Value, category: &str) -> Candidate {
         capable: agent["capabilities"].as_array().unwrap().iter().any(|c| c == category),
         payout_ready: agent["payout_ready"].as_bool().unwrap(),
         active: agent["active"].as_bool().unwrap(),
+        paused: false,
         visible: true,
         declines_type: false,
         health_fails: small(&agent["health_fails"]),

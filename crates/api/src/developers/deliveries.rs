@@ -5,7 +5,7 @@ use crate::auth::{May, SeeAgents};
 use crate::extract::{AgentPath, Query};
 use crate::{AppState, problem::Problem, reply::Json};
 use axum::extract::State;
-use gavel_contract::agent::advice::{advice, counts};
+use gavel_contract::agent::advice::{End, advice, counts};
 use gavel_contract::rest::{
     DeliveryLog, FieldError, LoggedDelivery, PhaseTimes, ProblemBody, ReliabilityEffect,
 };
@@ -152,19 +152,24 @@ pub(super) fn effect(outcome: Outcome) -> ReliabilityEffect {
 
 /// What to mend of a send and, where its call ended some other way than the send did, of that.
 fn advice_on(send: &LoggedSend) -> Vec<String> {
-    let outcome = send.ended.as_ref().map(|ended| ended.outcome);
-    let of = |code: &str, warnings: &[String]| advice(code, outcome, send.execution_mode, warnings);
     let sent = send.attempt.result.as_ref();
-    let mut said = sent.map(|AttemptResult { code, warnings, .. }| of(code, warnings)).unwrap_or_default();
+    let of_sent = |sent: &AttemptResult| advice(end(send, &sent.code, sent.status), &sent.warnings);
+    let mut said = sent.map(of_sent).unwrap_or_default();
     // While nothing better has come, the refusal of a callback is what its developer must know.
     let refused = send.exchange.as_ref().and_then(|exchange| exchange.refused.as_deref());
     let detail = send.ended.as_ref().and_then(|ended| ended.detail.as_deref()).or(refused);
     if let Some(detail) = detail.filter(|detail| send.is_last && sent.is_none_or(|sent| sent.code != *detail))
     {
-        let more = of(detail, &[]).into_iter().filter(|more| !said.contains(more)).collect::<Vec<_>>();
+        let more = advice(end(send, detail, None), &[]);
+        let more = more.into_iter().filter(|more| !said.contains(more)).collect::<Vec<_>>();
         said.extend(more);
     }
     said
+}
+
+fn end<'a>(send: &LoggedSend, code: &'a str, status: Option<u16>) -> End<'a> {
+    let outcome = send.ended.as_ref().map(|ended| ended.outcome);
+    End { code, status, outcome, execution_mode: send.execution_mode, replayed: false }
 }
 
 /// Phases in milliseconds, as they are measured: to the microsecond.

@@ -8,10 +8,13 @@ use axum::extract::State;
 use gavel_contract::rest::{KeyRotated, ProblemBody};
 use gavel_vault::{developer_key_context, new_developer_key};
 
-const ADVICE: &str = "Requests show this key from now on, and the old one never again: let your agents take it at once. \
-                      It is shown once.";
+const ADVICE: &str = "Requests show this key from now on, and the old one never again; only those on their way still \
+                      carry the old one. Give it to your agents and resume those you had paused. It is shown once.";
 
 /// A new key for your agents to see; the old one is gone
+///
+/// Pause your agents first and wait until their open calls have ended: a request can show only one key, and an agent
+/// that knows the other refuses it.
 #[utoipa::path(post, path = "/developers/keys/rotate", tag = "developers",
     responses((status = 200, body = KeyRotated), (status = 404, body = ProblemBody)))]
 pub(crate) async fn rotate(
@@ -62,6 +65,7 @@ mod tests {
         let key = answer.body["api_key"].as_str().unwrap();
         assert_eq!((answer.status, shown(&world).await.as_str()), (200, key), "{}", answer.body);
         assert!(key.starts_with("ait_") && key != before);
+        assert!(answer.body["message"].as_str().unwrap().contains("paused"), "{}", answer.text);
         let me = world.get(world.developer(), "/api/v1/developers/me").await;
         assert!(!me.text.contains(key));
         let older = world.post(world.developer(), "/api/developers/keys/rotate", &json!({})).await;

@@ -12,15 +12,15 @@ use crate::fields::Fields;
 use crate::{AppState, problem::Problem, reply::Json};
 use axum::Extension;
 use axum::extract::State;
-use gavel_contract::agent::advice::advice;
+use gavel_contract::agent::advice::{End, advice};
 use gavel_contract::rest::{
-    FieldError, ProblemBody, ReceivedResponse, ReplayRequest, ReplayResult, SentRequest,
+    FieldError, ProblemBody, ReceivedResponse, ReliabilityEffect, ReplayRequest, ReplayResult, SentRequest,
 };
 use gavel_dispatcher::reply::{self, Said};
 use gavel_dispatcher::transport::{FailureKind, Reply, SendFailure};
 use gavel_dispatcher::{Call, Ended, request};
 use gavel_domain::agent::Agent;
-use gavel_domain::invitation::Trace;
+use gavel_domain::invitation::{Outcome, Trace};
 use gavel_domain::task::Task;
 use gavel_domain::{AttemptId, Timestamp};
 use gavel_store::delivery_log::{LoggedSend, SendDetail};
@@ -107,6 +107,8 @@ fn told(send: &LoggedSend, call: &Call, Sent { came, trace, took }: &Sent) -> Re
         Said::Acknowledged { .. } => (None, "acknowledged".to_owned(), Vec::new()),
         Said::Ended(ended) => (Some(ended.outcome), ended.code, ended.warnings),
     };
+    let status = came.as_ref().ok().map(|reply| reply.status);
+    let end = End { code: &code, status, outcome, execution_mode: send.execution_mode, replayed: true };
     ReplayResult {
         attempt_id: send.attempt.id.to_string(),
         webhook_id: call.key.to_string(),
@@ -122,12 +124,21 @@ fn told(send: &LoggedSend, call: &Call, Sent { came, trace, took }: &Sent) -> Re
             body: reply::body_start(reply, call),
         }),
         outcome: outcome.map(|outcome| outcome.name().to_owned()),
-        reliability: outcome.map(effect),
-        advice: advice(&code, outcome, send.execution_mode, &warnings),
+        reliability: outcome.map(would_count),
+        advice: advice(end, &warnings),
         code,
         warnings,
         timing: times(trace.timing, Some(took.as_micros() as f64 / 1000.0)),
         response_bytes: trace.response_bytes,
+    }
+}
+
+/// What it would have done in a call.
+fn would_count(outcome: Outcome) -> ReliabilityEffect {
+    let effect = effect(outcome);
+    ReliabilityEffect {
+        reason: format!("In a call: {} A replay counts for nothing.", effect.reason),
+        ..effect
     }
 }
 
@@ -281,8 +292,15 @@ mod tests {
         answers(&world, 200, "<html>");
         check("invalid_json", "invalid_response", "one JSON document").await;
         answers(&world, 404, "no such path");
-        let missing = check("http_status", "agent_error", "wrong path").await;
+        let missing = check("http_status", "agent_error", "there is nothing at the path").await;
         assert_eq!(missing["response"]["body"], "no such path");
+        let why = missing["reliability"]["reason"].as_str().unwrap();
+        assert!(why.starts_with("In a call: ") && why.ends_with("counts for nothing."), "{why}");
+        answers(&world, 401, "");
+        check("http_status", "agent_error", "promotion").await;
+        answers(&world, 500, "");
+        let failed = check("status_500", "server_error", "in your log").await;
+        assert!(!failed["advice"].to_string().contains("replay"), "{failed}");
     }
 
     #[tokio::test]
@@ -312,6 +330,8 @@ mod tests {
             assert_eq!(answer.body["errors"][0]["field"], "url");
         };
         check(LOCAL, "scheme").await;
+        let answer = strict.post(strict.developer(), &path(&asked), &json!({ "url": LOCAL })).await;
+        assert!(answer.text.contains("network.allow"), "{}", answer.text);
         check("https://127.0.0.1/execute", "ip_literal").await;
         check("https://db.internal/execute", "forbidden_name").await;
         check("https://agents.example.com:9000/execute", "port").await;

@@ -14,7 +14,9 @@ use gavel_domain::invitation::Outcome;
 /// The longest reason.
 const REASON_MAX: usize = 1_000;
 
-/// Decline a fetched invitation, as others do with 422; it does not count against the agent
+/// Decline a fetched invitation: it is no task for the agent, and that does not count against it
+///
+/// The reason is for your own log and may be left out. Another worker's lease is answered with 409.
 #[utoipa::path(post, path = "/pull/invitations/{invitation_id}/decline", tag = "agents", request_body = DeclineWish,
     params(("invitation_id" = String, Path, description = "as it was fetched")),
     responses((status = 202, body = ResultTaken), (status = 404, body = ProblemBody),

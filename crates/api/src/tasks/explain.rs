@@ -58,7 +58,10 @@ fn word<T: Serialize>(value: &T) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::testing::World;
+    use gavel_domain::Currency;
+    use gavel_triage::Gate;
     use serde_json::json;
 
     #[tokio::test]
@@ -71,10 +74,20 @@ mod tests {
         let round = &buyer.body["rounds"][0];
         assert_eq!(round["candidates"].as_array().unwrap().len(), 3);
         let reasons: Vec<_> = round["candidates"].as_array().unwrap().iter().map(|c| &c["reason"]).collect();
-        assert_eq!(reasons, [&json!("chosen"), &json!("chosen"), &json!("inactive")]);
+        assert_eq!(reasons, [&json!("chosen"), &json!("chosen"), &json!("paused")]);
         assert!(round.get("record").is_none());
         let operator = world.get(world.admin(), &path).await;
         assert_eq!(operator.body["rounds"][0]["record"]["version"], 1);
+    }
+
+    #[test]
+    fn every_gate_is_described() {
+        let description = crate::router::openapi(&Currency::new("USD").unwrap());
+        let schema = &description["components"]["schemas"]["CandidateView"]["properties"]["reason"];
+        let described = schema["description"].as_str().unwrap();
+        for gate in Gate::ALL.into_iter().filter(|gate| *gate != Gate::NoCapability) {
+            assert!(described.contains(&format!("`{}`", word(&gate))), "{gate:?} in {described}");
+        }
     }
 
     #[tokio::test]

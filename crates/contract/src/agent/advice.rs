@@ -40,26 +40,39 @@ fn why_it_counts(outcome: Outcome) -> &'static str {
         Outcome::Unavailable => {
             "A 503 counts against the agent only if its last health probe before the call had passed."
         }
-        Outcome::Declined => "A 422 is an agent's right: declining does not count.",
-        Outcome::Late => "The phase closed before the call's own limit had passed: that does not count.",
-        Outcome::Superseded => "The buyer chose another bid while this call was open: that does not count.",
+        Outcome::Declined => "Declining is an agent's right: it does not count.",
+        Outcome::Late => {
+            "The phase closed before the call's own limit had passed, or the call had had to wait for its turn: that does not count."
+        }
+        Outcome::Superseded => {
+            "The buyer chose another bid, or had enough of them, while this call was open: that does not count."
+        }
         Outcome::Cancelled => "The task was cancelled while this call was open: that does not count.",
         Outcome::PlatformFault => "The fault was the platform's: it is never charged to an agent.",
     }
 }
 
-/// What happened and what to change. `code` is how the send ended, `outcome` how its call did, where it has. Nothing
-/// is said of a send that went well.
-pub fn advice(
-    code: &str,
-    outcome: Option<Outcome>,
-    execution_mode: ExecutionMode,
-    warnings: &[String],
-) -> Vec<String> {
-    let of_code = match (code, outcome) {
+/// How a send ended, and what is known of its call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End<'a> {
+    /// The code of the send, or of the call where that ended otherwise.
+    pub code: &'a str,
+    /// The HTTP status that came back.
+    pub status: Option<u16>,
+    /// How the call ended, where it has.
+    pub outcome: Option<Outcome>,
+    /// How the agent was asked.
+    pub execution_mode: ExecutionMode,
+    /// Whether it was a replay: whoever makes one need not be told to.
+    pub replayed: bool,
+}
+
+/// What happened and what to change. Nothing is said of a send that went well.
+pub fn advice(end: End<'_>, warnings: &[String]) -> Vec<String> {
+    let of_code = match (end.code, end.outcome) {
         ("ok", None) | ("ok" | "acknowledged", Some(Outcome::Valid)) => None,
         ("ok", Some(outcome)) => Some(of_outcome(outcome)),
-        (code, outcome) => Some(of_code(code, outcome, execution_mode).unwrap_or_else(|| {
+        (_, outcome) => Some(of_code(end).unwrap_or_else(|| {
             outcome.map_or(
                 "This ending has no advice of its own: compare the request with docs/agents.md.",
                 of_outcome,
@@ -77,12 +90,44 @@ pub fn advice(
 }
 
 /// The advice for a code that is known by name.
-fn of_code(code: &str, outcome: Option<Outcome>, mode: ExecutionMode) -> Option<&'static str> {
-    of_answer(code)
+fn of_code(end: End<'_>) -> Option<&'static str> {
+    let End { code, outcome, .. } = end;
+    of_replay(end)
+        .or_else(|| of_answer(code))
+        .or_else(|| of_rare_status(end))
         .or_else(|| of_status(code, outcome))
         .or_else(|| of_transport(code, outcome))
-        .or_else(|| of_time(code, mode))
+        .or_else(|| of_time(code, end.execution_mode))
         .or_else(|| of_address(code))
+}
+
+/// What is otherwise said where a replay is advised.
+fn of_replay(end: End<'_>) -> Option<&'static str> {
+    Some(match end.code {
+        "status_400" if end.replayed => {
+            "The agent answered 400, although the brief keeps the contract. See which field your validation refuses; to turn a task down answer 422."
+        }
+        "status_500" if end.replayed => {
+            "The agent failed with 500: the start of its body is shown with the response. Find the error in your log."
+        }
+        _ => return None,
+    })
+}
+
+/// A status without a code of its own that says what is wrong.
+fn of_rare_status(end: End<'_>) -> Option<&'static str> {
+    Some(match end.status.filter(|_| end.code == "http_status")? {
+        401 | 403 => {
+            "The agent, or a proxy in front of it, refused the key or the signature (401 or 403). See that it knows your present ait_ key and this agent's present signing secret: after a rotation or a promotion the old ones are not used any more."
+        }
+        404 => {
+            "The agent answered 404: there is nothing at the path of endpoint_url. Register the path where it takes POSTs."
+        }
+        405 => {
+            "The agent answered 405: what is at the path of endpoint_url takes no POST. Register the path that does, with or without the slash at its end as your framework has it."
+        }
+        _ => return None,
+    })
 }
 
 /// A 200 (or a result by callback or worker) whose body cannot be used.
@@ -140,9 +185,6 @@ fn of_status(code: &str, outcome: Option<Outcome>) -> Option<&'static str> {
         ("status_408", _) => {
             "The agent answered 408: it gave up on reading or on working. A request arrives whole and at once; look for a time limit in front of your agent that is shorter than Gavel-Deadline."
         }
-        ("status_422", _) => {
-            "The agent declined with 422, which is its right and does not count. If it happens often, take the task type out of what the agent declares, and it will not be asked."
-        }
         ("status_429", _) => {
             "The agent answered 429, and is not asked again for this task. Declare a max_concurrency that it holds: it is never sent more calls at once."
         }
@@ -159,10 +201,10 @@ fn of_status(code: &str, outcome: Option<Outcome>) -> Option<&'static str> {
             "The agent, or a proxy in front of it, answered an unusual 5xx. 502 and 504 mostly come from a proxy whose own time limit is shorter than Gavel-Deadline."
         }
         ("http_status", _) => {
-            "The status is none the contract knows. 200 is an answer (an asynchronous agent may also say 202), 422 declines; 401 and 403 mostly mean that the check of key or signature failed, 404 and 405 that endpoint_url has the wrong path."
+            "The status is none the contract knows. 200 is an answer (an asynchronous agent may also say 202), 422 declines, 503 says that it is not ready."
         }
-        ("reported", Some(Outcome::Declined)) | ("unsupported_task_type" | "declined", _) => {
-            "The agent declined the task, which is its right and does not count. If it happens often, take the task type out of what the agent declares."
+        ("reported", Some(Outcome::Declined)) | ("status_422" | "unsupported_task_type" | "declined", _) => {
+            "The agent declined the task, which is its right and does not count. It is asked for every type of the categories in its capabilities; a type that is not among its specialist_task_types only weighs less."
         }
         ("reported", _) => {
             "The agent reported an error of its own instead of a result: its words are shown with the result. To turn a task down let the error be unsupported_task_type, which does not count."
@@ -225,7 +267,7 @@ fn of_time(code: &str, mode: ExecutionMode) -> Option<&'static str> {
             "No worker fetched this invitation before its deadline. Keep enough workers waiting on GET /api/v1/pull/invitations, and look for one that stopped or uses a revoked key."
         }
         ("phase_closed", _) => {
-            "The phase closed before the call's own limit: nobody is blamed. An agent that answers faster is in time for buyers who close early."
+            "The phase closed before the call's own limit, or the call had had to wait for its turn: nobody is blamed. An agent that answers faster, or takes more calls at once, is in time more often."
         }
         ("task_closed", _) => {
             "The task was decided or cancelled while the agent worked: nobody is blamed, and there is nothing to mend."
@@ -246,7 +288,7 @@ fn of_time(code: &str, mode: ExecutionMode) -> Option<&'static str> {
             "The brief was taken. The work counts only once it is posted to callback_url, signed with callback_secret, before the deadline; a result inside the acknowledgement is not read."
         }
         ("fetched", _) => {
-            "A worker has fetched the brief. The work counts once it is posted before the deadline and within the lease; heartbeats extend the lease."
+            "A worker has fetched the brief. The work counts once it is posted before the deadline, whatever became of the lease; heartbeats keep the brief from being fetched again."
         }
         ("lease_expired", _) => {
             "The worker let its lease run out, and the invitation was offered again. Send heartbeats while you work, and let one worker stop when its heartbeat is refused."
@@ -264,7 +306,9 @@ fn of_time(code: &str, mode: ExecutionMode) -> Option<&'static str> {
 /// Why an address was not dialled.
 fn of_address(code: &str) -> Option<&'static str> {
     Some(match code {
-        "scheme" => "Only https is dialled. Put a certificate on the endpoint and register its https URL.",
+        "scheme" => {
+            "Only https is dialled. Put a certificate on the endpoint and register its https URL, or ask the operator to open the address (network.allow)."
+        }
         "parse" | "no_host" => {
             "The endpoint's URL cannot be read. Register an absolute URL such as https://agent.example.com/execute."
         }
@@ -327,10 +371,10 @@ const fn of_outcome(outcome: Outcome) -> &'static str {
         Outcome::ServerError => "The agent failed: the start of its body is shown.",
         Outcome::Unavailable => "The agent was not available. Let its health check say so beforehand.",
         Outcome::Late => {
-            "The answer came after the phase had closed: nobody is blamed, and faster answers are in time."
+            "The answer came after the phase had closed, or the call had had to wait for its turn: nobody is blamed."
         }
         Outcome::Superseded => {
-            "The buyer had chosen another bid: nobody is blamed, and there is nothing to mend."
+            "The buyer had chosen another bid, or had enough of them: nobody is blamed, and there is nothing to mend."
         }
         Outcome::Cancelled => "The task had been cancelled: nobody is blamed, and there is nothing to mend.",
         Outcome::PlatformFault => {
@@ -361,136 +405,4 @@ fn of_warning(warning: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::agent::outcome::{Failure, of_status as status};
-    use regex::Regex;
-    use std::collections::BTreeSet;
-    use std::path::Path;
-
-    /// What `pattern` finds in the sources of a crate, their tests left out.
-    fn written(folder: &str, pattern: &str) -> BTreeSet<String> {
-        let (path, pattern) =
-            (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), Regex::new(pattern).unwrap());
-        let mut found = BTreeSet::new();
-        let mut folders = vec![path.join(folder)];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-                if entry.is_dir() {
-                    folders.push(entry);
-                } else if !entry.ends_with("advice.rs") {
-                    let text = std::fs::read_to_string(entry).unwrap();
-                    let code = text.split("#[cfg(test)]").next().unwrap();
-                    found.extend(pattern.captures_iter(code).map(|found| found[1].to_owned()));
-                }
-            }
-        }
-        assert!(
-            !found.is_empty(),
-            "nothing in {folder} is like {pattern} any more: look where its codes are"
-        );
-        found
-    }
-
-    /// Every code that the code base gives, read from where it is given.
-    fn codes() -> BTreeSet<String> {
-        let of_folders = [
-            ("contract/src/agent", r#"(?:Rejected|Self)::new\(\s*"(\w+)""#),
-            ("contract/src/agent", r#"PriceError::\w+ => "(\w+)""#),
-            ("contract/src/agent", r#"code: "(\w+)""#),
-            ("domain/src", r#"Refused::new\(\s*"(\w+)""#),
-            ("domain/src/network", r#"=> "(\w+)""#),
-            ("domain/src/network", r#"METADATA: &str = "(\w+)""#),
-            ("domain/src", r#"Outcome::\w+, "(\w+)""#),
-            ("outbound/src", r#"Refused\("(\w+)"\)"#),
-            ("store/src", r#"give_up\(c, attempt, "(\w+)"\)"#),
-            ("api/src/door", r#"code: "(\w+)""#),
-            ("store/src", r#"=> "(\w+_closed)""#),
-            ("dispatcher/src", r#"Outcome::\w+,\s*"(\w+)""#),
-            ("dispatcher/src", r#"deadline_is_own_limit, "(\w+)", why"#),
-        ];
-        let mut codes: BTreeSet<String> =
-            of_folders.into_iter().flat_map(|(folder, pattern)| written(folder, pattern)).collect();
-        codes.extend(Failure::ALL.into_iter().map(|failure| failure.meaning().code.to_owned()));
-        codes.extend((0..=999).filter(|n| *n != 200).map(|n| status(n).1.to_owned()));
-        codes.insert("acknowledged".to_owned()); // no ending of its own
-        codes
-    }
-
-    #[test]
-    fn every_code_has_advice_of_its_own() {
-        let codes = codes();
-        assert!(codes.len() > 70, "{codes:?}");
-        for code in codes {
-            for mode in ExecutionMode::ALL {
-                for outcome in [None, Some(Outcome::InvalidResponse), Some(Outcome::ServerError)] {
-                    let own = of_code(&code, outcome, mode);
-                    assert!(own.is_some(), "{code} has no advice");
-                    assert_eq!(advice(&code, outcome, mode, &[]), [own.unwrap()]);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn advice_is_one_or_two_sentences() {
-        for code in codes() {
-            for mode in ExecutionMode::ALL {
-                let text = of_code(&code, Some(Outcome::AgentError), mode).unwrap();
-                assert!(text.len() > 30 && text.ends_with('.'), "{code}: {text}");
-                assert!(text.matches(". ").count() <= 1, "{code}: {text}");
-                assert!(!text.contains("  "), "{code}: {text}");
-            }
-        }
-        for outcome in Outcome::ALL {
-            assert!(of_outcome(outcome).ends_with('.') && counts(outcome).why.ends_with('.'), "{outcome:?}");
-        }
-    }
-
-    #[test]
-    fn every_warning_that_can_be_mended_says_how() {
-        for code in written("contract/src/agent", r#""([a-z]+_[a-z_]+): "#) {
-            let warned = advice("ok", Some(Outcome::Valid), ExecutionMode::Sync, &[format!("{code}: words")]);
-            assert_eq!(warned.len(), 1, "{code}");
-        }
-        let hidden = "the answer contained the key or signing secret of its agent; it was hidden".to_owned();
-        assert!(advice("ok", None, ExecutionMode::Sync, &[hidden])[0].contains("rotate"));
-        assert!(advice("ok", None, ExecutionMode::Sync, &["something else".to_owned()]).is_empty());
-    }
-
-    #[test]
-    fn a_good_end_needs_no_advice_and_a_good_send_of_a_lost_call_says_why() {
-        let check = |code: &str, outcome, expected: &str| {
-            let advice = advice(code, outcome, ExecutionMode::Sync, &[]).join(" ");
-            assert!(
-                if expected.is_empty() { advice.is_empty() } else { advice.contains(expected) },
-                "{advice}"
-            );
-        };
-        check("ok", Some(Outcome::Valid), "");
-        check("ok", None, "");
-        check("acknowledged", Some(Outcome::Valid), "");
-        check("acknowledged", None, "callback_url");
-        check("ok", Some(Outcome::Superseded), "chosen another bid");
-        check("ok", Some(Outcome::Late), "phase had closed");
-        check("something_new", Some(Outcome::Timeout), "time limit");
-        check("something_new", None, "docs/agents.md");
-    }
-
-    #[test]
-    fn advice_follows_how_the_agent_is_asked_and_says_nothing_twice() {
-        let [sync, asynchronous, pull] =
-            ExecutionMode::ALL.map(|mode| advice("timeout", Some(Outcome::Timeout), mode, &[]).join(" "));
-        assert!(sync.contains("Gavel-Deadline"), "{sync}");
-        assert!(asynchronous.contains("callback_url"), "{asynchronous}");
-        assert!(pull.contains("heartbeats"), "{pull}");
-        let twice = ["artifact_unnamed: a", "artifact_unnamed: b", "artifact_dropped: c"].map(str::to_owned);
-        assert_eq!(advice("ok", None, ExecutionMode::Sync, &twice).len(), 2);
-    }
-
-    #[test]
-    fn what_counts() {
-        let words: Vec<&str> = Outcome::ALL.into_iter().map(|outcome| counts(outcome).word).collect();
-        insta::assert_snapshot!(words.join(" "), @"for against against against no against against against if_healthy no no no no");
-    }
-}
+mod tests;

@@ -226,7 +226,7 @@ pub struct ReplayResult {
     pub code: String,
     /// How the call would have ended; null of an acknowledgement.
     pub outcome: Option<String>,
-    /// Whether that would have counted.
+    /// Whether that would have counted in a call; a replay counts for nothing.
     pub reliability: Option<ReliabilityEffect>,
     /// What would have been dropped or cut, or what went wrong.
     pub warnings: Vec<String>,

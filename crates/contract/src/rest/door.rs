@@ -68,7 +68,7 @@ pub struct DeclineWish {
     /// The number of the lease.
     #[schema(minimum = 1)]
     pub lease: u32,
-    /// Why, for your own log.
+    /// Why, for your own log; it may be left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000)]
     pub reason: Option<String>,

@@ -45,6 +45,8 @@ pub struct CandidateView {
     pub tier: String,
     /// Whether it was asked.
     pub chosen: bool,
-    /// Why: `chosen`, `not_drawn`, or the gate that kept it out.
+    /// Why: `chosen`, `not_drawn` (it was in the draw, others were drawn), or the first gate that kept it out:
+    /// `payout_not_ready`, `inactive`, `paused`, `not_visible`, `declines_type`, `not_wanted` (the buyer's routing),
+    /// `unhealthy`, `at_capacity`, `price_floor`, `own_task` or `excluded`.
     pub reason: String,
 }

@@ -103,7 +103,8 @@ fn candidate(context: &Context, task: &Task, facts: Facts, now: Timestamp) -> Ca
         payout_account: agent.developer.to_string(),
         capable: true,
         payout_ready: true, // the built-in ledger pays every developer
-        active: agent.active && !agent.paused,
+        active: agent.active,
+        paused: agent.paused,
         visible: matches!(agent.visibility, Visibility::Live | Visibility::Beta),
         declines_type: false,
         health_fails: agent.health.fails,
