@@ -18,6 +18,8 @@
 //!   the problem's code; without it the step must succeed.
 //! - `then`: how it ends: state, reason, every outcome, every bid, the delivery, and in each file the ledger.
 //!
+//! After each file, and in the log of all of them, no secret is anywhere but where it belongs (see `hunt.rs`).
+//!
 //! A key that is none of these is an error. `SCENARIO=part-of-a-name cargo test -p gavel-tests --test scenarios` plays
 //! the files whose names contain it.
 
@@ -30,6 +32,7 @@ mod scenarios {
     pub(crate) mod client; // the REST API as a buyer's program calls it
     pub(crate) mod coverage; // what the files must cover together
     pub(crate) mod format; // what a file may say
+    pub(crate) mod hunt; // where no secret may be
     pub(crate) mod play; // one file, from its first step to its end
     pub(crate) mod record; // what a task leaves on an agent's record
     pub(crate) mod seen; // what is there to be seen, and how it differs from what was expected
@@ -37,13 +40,14 @@ mod scenarios {
 }
 
 use futures::{StreamExt, stream};
-use scenarios::{coverage, format, format::Scenario, play};
+use scenarios::{coverage, format, format::Scenario, hunt, play};
 
 /// Files played side by side: most of their time they wait.
 const AT_ONCE: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_file_ends_as_it_says() {
+    hunt::log_everything();
     let wanted = std::env::var("SCENARIO").unwrap_or_default();
     let files = format::read_all().unwrap().into_iter().filter(|(name, _)| name.contains(&wanted));
     let played = stream::iter(files).map(|(name, scenario)| async move {
@@ -58,6 +62,7 @@ async fn every_file_ends_as_it_says() {
     let failed: Vec<&str> = ended.iter().flatten().map(String::as_str).collect();
     assert!(!ended.is_empty(), "no file's name contains {wanted:?}");
     assert!(failed.is_empty(), "{} of {} files:\n\n{}\n", failed.len(), ended.len(), failed.join("\n\n"));
+    hunt::through_the_log().unwrap();
 }
 
 #[test]

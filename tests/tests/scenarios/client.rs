@@ -1,6 +1,7 @@
 //! The REST API as a buyer's or a developer's program calls it.
 
 use super::callback::Callback;
+use super::hunt::Heard;
 use anyhow::{Context as _, Result, bail};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -16,6 +17,7 @@ pub(crate) struct Client {
     http: Http<HttpConnector, Full<Bytes>>,
     base_url: String,
     key: String,
+    heard: Heard,
 }
 
 /// What came back, whatever its status.
@@ -30,7 +32,12 @@ impl Client {
     #[expect(clippy::disallowed_methods, reason = "it calls our own API, not agents")]
     pub(crate) fn new(base_url: &str, key: &str) -> Self {
         let http = Http::builder(TokioExecutor::new()).build_http();
-        Client { http, base_url: base_url.to_owned(), key: key.to_owned() }
+        Client { http, base_url: base_url.to_owned(), key: key.to_owned(), heard: Heard::default() }
+    }
+
+    /// What it is answered is noted there, too.
+    pub(crate) fn heard_by(self, heard: &Heard) -> Self {
+        Client { heard: heard.clone(), ..self }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Answer> {
@@ -67,6 +74,7 @@ impl Client {
         let status = response.status().as_u16();
         let replayed = response.headers().get("idempotent-replayed").is_some();
         let body = response.into_body().collect().await?.to_bytes();
+        self.heard.note(&body);
         let body = if body.is_empty() { json!(null) } else { serde_json::from_slice(&body)? };
         Ok(Answer { status, replayed, body })
     }

@@ -36,7 +36,7 @@ pub(crate) async fn play(scenario: &Scenario) -> Result<()> {
     }
     play.end(scenario).await?;
     play.world.stop().await;
-    Ok(())
+    play.world.holds_no_secret()
 }
 
 struct Play {

@@ -3,6 +3,7 @@
 use super::acting::{self, Door};
 use super::client::Client;
 use super::format::{Agent, ExecutionMode, Health, Money, Scenario, Settings, Silence, Worker};
+use super::hunt::{self, Heard, Secret};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::TimeDelta;
 use gavel::access::KeyWish;
@@ -45,7 +46,8 @@ pub(crate) struct World {
     pub(crate) contenders: BTreeMap<String, Contender>,
     buyer_key: String,
     pub(crate) buyer: Client,
-    _folder: TempDir,
+    heard: Heard,
+    folder: TempDir,
 }
 
 /// What an agent's developer was given.
@@ -76,10 +78,12 @@ impl World {
         let test = scenario.settings.test_keys;
         let buyer_key = key(&running, BUYER, Scope::TaskPoster, test).await?;
         let (farm, contenders) = contend(&running, &scenario.agents, test).await?;
+        let heard = Heard::default();
         let world = World {
-            buyer: Client::new(&running.base_url, &buyer_key),
+            buyer: Client::new(&running.base_url, &buyer_key).heard_by(&heard),
             running: Some(running),
-            _folder: folder,
+            heard,
+            folder,
             config,
             tasks_at_once,
             farm,
@@ -118,7 +122,7 @@ impl World {
         self.stop().await;
         self.config.tasks_at_once = if looping { self.tasks_at_once } else { NO_LOOP };
         let running = app::start(self.config.clone()).await?;
-        self.buyer = Client::new(&running.base_url, &self.buyer_key);
+        self.buyer = Client::new(&running.base_url, &self.buyer_key).heard_by(&self.heard);
         self.running = Some(running);
         Ok(())
     }
@@ -142,7 +146,7 @@ impl World {
 
     async fn of_agent(&self, slug: &str, rest: &str) -> Result<Value> {
         let contender = &self.contenders[slug];
-        let client = Client::new(&self.gavel()?.base_url, &contender.rest_key);
+        let client = Client::new(&self.gavel()?.base_url, &contender.rest_key).heard_by(&self.heard);
         client.get(&format!("/developers/agents/{}{rest}", contender.id)).await?.value()
     }
 
@@ -165,6 +169,36 @@ impl World {
         let mut calls: Vec<Received> = self.part(slug).flat_map(FarmAgent::requests).collect();
         calls.sort_by_key(|call| call.at);
         calls
+    }
+
+    /// Everything that nobody but its owner may see.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let mut secrets = vec![Secret::new(BUYER, hunt::REST_KEY, &self.buyer_key)];
+        for (slug, contender) in &self.contenders {
+            secrets.push(Secret::new(slug, hunt::REST_KEY, &contender.rest_key));
+            secrets.push(Secret::new(slug, "the developer's key", &contender.key));
+            secrets.push(Secret::new(slug, hunt::SIGNING_SECRET, &contender.secret));
+            secrets
+                .extend(hunt::of_calls(slug, self.requests(slug).into_iter().map(|call| call.body.to_vec())));
+        }
+        secrets
+    }
+
+    /// What every agent was sent, heads and bodies.
+    pub(crate) fn all_requests(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
+        let told = |slug: &String, call: Received| {
+            let head = call.headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+            let whole = [call.path.clone(), head.collect()].concat().into_bytes();
+            (slug.clone(), [whole, call.body.to_vec()].concat())
+        };
+        self.contenders
+            .keys()
+            .flat_map(move |slug| self.requests(slug).into_iter().map(move |call| told(slug, call)))
+    }
+
+    /// The story is over and Gavel has stopped: what it leaves behind is looked through.
+    pub(crate) fn holds_no_secret(&self) -> Result<()> {
+        hunt::through(self, &self.heard, self.folder.path())
     }
 
     /// open -> matching with the store's own step: for a state that the loop leaves at once.
