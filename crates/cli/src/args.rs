@@ -36,6 +36,9 @@ pub enum Command {
     /// Make, list and revoke keys for the REST API
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(KeysCommand),
+    /// Bring hidden agents back
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Agents(AgentsCommand),
     /// Check the ledger
     #[command(subcommand, after_help = EXIT_CODES)]
     Ledger(LedgerCommand),
@@ -213,6 +216,28 @@ pub struct RevokeKeyArgs {
     /// The key's id, as `keys create --json` and `keys list` tell it
     #[arg(value_name = "ID", value_parser = parse_key_id)]
     pub id: KeyId,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// `gavel agents ...`.
+#[derive(Debug, Subcommand)]
+pub enum AgentsCommand {
+    /// Show an agent again that was hidden because its probes failed for long
+    #[command(after_help = EXIT_CODES)]
+    Unhide(UnhideArgs),
+}
+
+/// `gavel agents unhide`.
+#[derive(Debug, Args)]
+pub struct UnhideArgs {
+    /// The agent's short name
+    #[arg(value_name = "SLUG")]
+    pub slug: String,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -181,6 +181,21 @@ impl Store {
         Ok(Some(claimed))
     }
 
+    /// An operator moves a hidden agent back to where it is seen. It is probed at once, and asked when that passes. `false`:
+    /// there is no hidden agent of this name.
+    pub async fn unhide(&self, slug: &str, now: Timestamp) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let changed = sql!(
+            tx,
+            execute,
+            "UPDATE agents SET visibility = 'live', next_probe_at = $2 WHERE slug = $1 AND visibility = 'hidden'",
+            slug,
+            now
+        )?;
+        tx.commit().await?;
+        Ok(changed == 1)
+    }
+
     async fn is_stale(&self, agent: AgentId, since: Timestamp) -> Result<bool> {
         let mut c = self.read().await?;
         let row = sql!(

@@ -1,5 +1,6 @@
 //! One file per command; what they share stands here.
 
+mod agents;
 mod check_config;
 mod conformance;
 mod demo;
@@ -10,7 +11,7 @@ mod run;
 mod serve;
 
 use crate::Failure;
-use crate::args::{Command, KeysCommand, LedgerCommand, PlaceArgs};
+use crate::args::{AgentsCommand, Command, KeysCommand, LedgerCommand, PlaceArgs};
 use crate::settings::{self, AppConfig};
 use anyhow::anyhow;
 use gavel_store::Store;
@@ -30,6 +31,7 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Keys(KeysCommand::Create(args)) => keys::create(args).await,
         Command::Keys(KeysCommand::List(args)) => keys::list(&args).await,
         Command::Keys(KeysCommand::Revoke(args)) => keys::revoke(&args).await,
+        Command::Agents(AgentsCommand::Unhide(args)) => agents::unhide(&args).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
         Command::Migrate(args) => migrate::migrate(&args).await,
         Command::CheckConfig(args) => check_config::check(&args),

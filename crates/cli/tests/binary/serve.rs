@@ -78,6 +78,7 @@ async fn keys_do_what_they_are_for() {
     assert_eq!(place.json(&["keys", "revoke", id])["revoked"], true);
     assert_eq!(status(&key, json!({})).await, 401, "at once, beside the running server");
     assert_eq!(place.ran(&["keys", "revoke", id]).0, 2);
+    assert_eq!(place.ran(&["agents", "unhide", "nobody"]).0, 2);
 }
 
 #[test]

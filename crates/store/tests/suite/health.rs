@@ -204,7 +204,13 @@ on_both! {
         agent.description = "written before it was hidden".to_owned();
         world.store.update_agent(&agent).await.unwrap();
         let stored = world.stored(&agent).await;
-        assert_eq!((stored.visibility, stored.description), (Visibility::Hidden, agent.description));
+        assert_eq!((stored.visibility, &stored.description), (Visibility::Hidden, &agent.description));
+
+        assert!(!world.store.unhide("nobody", world.now()).await.unwrap());
+        assert!(world.store.unhide("atlas", world.now()).await.unwrap(), "an operator may");
+        assert!(!world.store.unhide("atlas", world.now()).await.unwrap(), "once");
+        assert_eq!(world.stored(&agent).await.visibility, Visibility::Live);
+        assert_eq!(world.due().await[0].agent, agent.id, "it is probed at once");
 
         let mut draft = world.agent(&developer, "other").await;
         let due = world.due().await;
