@@ -52,23 +52,9 @@ impl World {
         Settlement { currency: "USD".to_owned(), fee: BasisPoints(1500), id }
     }
 
-    fn delivery(&self, task: &Task, bid: &Bid) -> Delivery {
-        Delivery {
-            id: DeliveryId::new(self.now(), &self.chance),
-            task: task.id,
-            bid: bid.id,
-            revision: 0,
-            status: DeliveryStatus::Pending,
-            notes: None,
-            deadline_at: self.now() + TimeDelta::seconds(300),
-            answer: None,
-            ready_at: None,
-        }
-    }
-
     /// Holds the price and brings the delivery in.
     async fn delivered(&self, played: &Played) -> Delivery {
-        let delivery = self.delivery(&played.task, &played.bids[0]);
+        let delivery = self.pending(&played.bids[0]);
         let held = self
             .store
             .hold_and_deliver(self.claim().await, &delivery, Some(&self.settlement()), self.now())
@@ -217,7 +203,7 @@ on_both! {
         let played = world.played().await;
         let task = played.task.id;
         let _ = world.select(task, played.bids[0].id).await;
-        let delivery = world.delivery(&played.task, &played.bids[0]);
+        let delivery = world.pending(&played.bids[0]);
         done(world.store.hold_and_deliver(world.claim().await, &delivery, Some(&world.settlement()), world.now()).await.unwrap());
         done(world.store.delivery_failed(world.claim().await, &delivery, Outcome::ServerError, Some(&world.settlement()), world.now()).await.unwrap());
         assert_eq!(world.state(task).await, (TaskState::Expired, Some("delivery_failed".to_owned())));

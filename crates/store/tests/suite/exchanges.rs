@@ -10,7 +10,7 @@ use gavel_domain::invitation::{Attempt, AttemptResult, Invitation, Mode, Outcome
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::limits::FETCHES_MAX;
 use gavel_domain::task::Task;
-use gavel_domain::{AttemptId, BidId, DeliveryId, Timestamp};
+use gavel_domain::{AttemptId, BidId, Timestamp};
 use gavel_store::pull::{Beat, Fetched, Worker};
 use gavel_store::{Claimed, Guarded};
 
@@ -94,19 +94,8 @@ impl World {
         done(self.store.score_bid(&asked.claimed, &bid, "atlas", &verdict, self.now()).await.unwrap());
         let picked = self.store.select(asked.task.id, bid.id, None, self.now(), |_, _| String::new()).await;
         assert!(picked.is_ok());
-        let delivery = Delivery {
-            id: DeliveryId::new(self.now(), &self.chance),
-            task: asked.task.id,
-            bid: bid.id,
-            revision: 0,
-            status: DeliveryStatus::Pending,
-            notes: None,
-            deadline_at: self.now() + TimeDelta::seconds(300),
-            answer: None,
-            ready_at: None,
-        };
-        let held = self.store.hold_and_deliver(self.claim().await, &delivery, None, self.now()).await;
-        done(held.unwrap());
+        let delivery = self.pending(&bid);
+        done(self.store.hold_and_deliver(self.claim().await, &delivery, None, self.now()).await.unwrap());
         delivery
     }
 

@@ -2,14 +2,14 @@
 
 use crate::support::{LETTER, World, done, on_both};
 use chrono::TimeDelta;
+use gavel_domain::AttemptId;
 use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode};
-use gavel_domain::delivery::{Delivery, DeliveryStatus};
+use gavel_domain::delivery::Delivery;
 use gavel_domain::event::Actor;
 use gavel_domain::exchange::{Exchange, ExchangeKey};
 use gavel_domain::invitation::{Attempt, Invitation, Mode, Outcome};
 use gavel_domain::task::Task;
-use gavel_domain::{AttemptId, DeliveryId};
 use gavel_store::pull::{Fetched, Worker};
 use gavel_store::{Claimed, Engine};
 
@@ -73,17 +73,7 @@ impl World {
         let bid = self.scored(claimed, invited, 700_000).await;
         let picked = self.store.select(bid.task, bid.id, None, self.now(), |_, _| String::new()).await;
         assert!(picked.is_ok());
-        let delivery = Delivery {
-            id: DeliveryId::new(self.now(), &self.chance),
-            task: bid.task,
-            bid: bid.id,
-            revision: 0,
-            status: DeliveryStatus::Pending,
-            notes: None,
-            deadline_at: self.now() + TimeDelta::seconds(300),
-            answer: None,
-            ready_at: None,
-        };
+        let delivery = self.pending(&bid);
         done(self.store.hold_and_deliver(self.claim().await, &delivery, None, self.now()).await.unwrap());
         (self.claim().await, delivery)
     }

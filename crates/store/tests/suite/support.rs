@@ -3,6 +3,7 @@
 use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode, Visibility};
 use gavel_domain::bid::{Bid, BidStatus};
+use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::invitation::{Answer, Artifact, ArtifactKind, Ending, Invitation, Outcome, TokenUsage};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
@@ -220,6 +221,21 @@ impl World {
         let (nobody, now) = (BTreeSet::new(), self.now());
         let ended = self.store.close_phase(claimed, &nobody, open_become, review_until, now).await;
         assert_eq!(done(ended.unwrap()), PhaseEnd::Closed);
+    }
+
+    /// The first delivery of a bid that was chosen.
+    pub(crate) fn pending(&self, bid: &Bid) -> Delivery {
+        Delivery {
+            id: DeliveryId::new(self.now(), &self.chance),
+            task: bid.task,
+            bid: bid.id,
+            revision: 0,
+            status: DeliveryStatus::Pending,
+            notes: None,
+            deadline_at: self.now() + chrono::TimeDelta::seconds(300),
+            answer: None,
+            ready_at: None,
+        }
     }
 
     fn bid(&self, invitation: &Invitation) -> Bid {
