@@ -17,10 +17,11 @@ pub(crate) struct Slots {
     waiting: Arc<Semaphore>,
 }
 
-/// One step's slot.
+/// One step's slot, or its room outside.
 pub(crate) struct Slot {
     slots: Slots,
-    held: Option<OwnedSemaphorePermit>,
+    working: Option<OwnedSemaphorePermit>,
+    waiting: Option<OwnedSemaphorePermit>,
 }
 
 impl Slots {
@@ -31,7 +32,7 @@ impl Slots {
 
     /// Waits for a free slot.
     pub(crate) async fn next(&self) -> Slot {
-        Slot { slots: self.clone(), held: self.permit().await }
+        Slot { slots: self.clone(), working: self.permit().await, waiting: None }
     }
 
     async fn permit(&self) -> Option<OwnedSemaphorePermit> {
@@ -40,16 +41,36 @@ impl Slots {
 }
 
 impl Slot {
+    /// Gives the slot up; `false`: there is no room outside, the step still has it. Whoever is outside may wait for
+    /// anything. Whoever holds what others wait for must not wait for a slot, or they would wait for each other.
+    pub(crate) fn step_outside(&mut self) -> bool {
+        if self.waiting.is_none() {
+            self.waiting = Arc::clone(&self.slots.waiting).try_acquire_owned().ok();
+        }
+        if self.waiting.is_some() {
+            self.working = None;
+        }
+        self.waiting.is_some()
+    }
+
+    /// Waits for a slot, where the step has none.
+    pub(crate) async fn come_back(&mut self) {
+        if self.working.is_none() {
+            self.working = self.slots.permit().await;
+        }
+        self.waiting = None;
+    }
+
     /// Waits without the slot, as far as there is room outside, and comes back to one.
     pub(crate) async fn leave_while<T>(&mut self, waiting: impl Future<Output = T>) -> T {
         let mut waiting = pin!(waiting);
         if let Some(done) = waiting.as_mut().now_or_never() {
+            self.come_back().await;
             return done;
         }
-        let Ok(_room) = Arc::clone(&self.slots.waiting).try_acquire_owned() else { return waiting.await };
-        self.held = None;
+        self.step_outside();
         let done = waiting.await;
-        self.held = self.slots.permit().await;
+        self.come_back().await;
         done
     }
 }
@@ -80,6 +101,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_is_outside_stays_there_until_it_comes_back() {
+        let slots = Slots::new(1);
+        let mut slot = slots.next().await;
+        assert!(slot.step_outside() && slot.step_outside());
+        let other = slots.next().now_or_never().expect("the slot is free");
+        assert!(slot.come_back().now_or_never().is_none());
+        drop(other);
+        slot.come_back().await;
+        slot.come_back().await;
+        assert!(slots.next().now_or_never().is_none());
+    }
+
+    #[tokio::test]
     async fn those_who_wait_outside_are_bounded() {
         let slots = Slots::new(1);
         let mut outside = Vec::new();
@@ -90,6 +124,7 @@ mod tests {
             outside.push(wait);
         }
         let mut one_more = slots.next().await;
+        assert!(!one_more.step_outside());
         let mut wait = Box::pin(one_more.leave_while(pending::<()>()));
         assert!(wait.as_mut().now_or_never().is_none());
         assert!(slots.next().now_or_never().is_none(), "it waits in its slot");

@@ -59,8 +59,8 @@ impl Store {
     }
 
     /// Takes the winner's place for its final call and writes, before anything is sent, its absolute deadline, what it
-    /// says and, unless a worker fetches it, its first attempt. `false`: the agent has no place free, nothing was
-    /// written, and its limit does not run.
+    /// says and, unless a worker fetches it, its first attempt. `false`: the agent has no place free, or is no longer
+    /// asked in this way; nothing was written, and its limit does not run.
     pub async fn begin_final_call(
         &self,
         claimed: &Claimed,
@@ -76,7 +76,7 @@ impl Store {
         let (task, round) = (claimed.task().id, claimed.task().round);
         locks::agents(&mut tx, task).await?;
         let key = ExchangeKey { invitation: invitation.id, mode: Mode::Final, revision: delivery.revision };
-        exchanges::insert_final(&mut tx, key, delivery.deadline_at).await?;
+        exchanges::insert_final(&mut tx, key, delivery.deadline_at, attempt.is_none()).await?;
         if !exchanges::take_place(&mut tx, key, now).await? {
             return Ok(Guarded::Done(false)); // rolled back with the transaction
         }
@@ -123,8 +123,8 @@ impl Store {
             return Ok(Guarded::Lost);
         }
         set_status(&mut tx, delivery.id, DeliveryStatus::Failed).await?;
+        keep_final_record(&mut tx, delivery.bid, outcome).await?; // before the exchange: it locks the agent
         end_exchange(&mut tx, delivery, outcome, now).await?;
-        keep_final_record(&mut tx, delivery.bid, outcome).await?;
         if let Some(settle) = settle {
             ledger::refund(&mut tx, claimed.task().id, settle, now).await?;
         }
@@ -194,11 +194,11 @@ pub(crate) async fn ready(
         now
     )?;
     answers::insert(c, delivery.id.uuid(), answer).await?;
+    keep_final_record(c, delivery.bid, Outcome::Valid).await?; // before the exchange: it locks the agent
     if let Some((attempt, result)) = last_send {
         attempts::end(c, attempt, result).await?;
     }
     end_exchange(c, delivery, Outcome::Valid, now).await?;
-    keep_final_record(c, delivery.bid, Outcome::Valid).await?;
     // The fence moves: a step that still waits for this call is dropped.
     sql!(
         c,

@@ -106,19 +106,27 @@ pub(crate) async fn insert_round(c: &mut Conn, (task, round): (TaskId, u32), now
     Ok(())
 }
 
-/// The exchange of a final call, which has all of its own limit; nothing where it is there already.
-pub(crate) async fn insert_final(c: &mut Conn, key: ExchangeKey, deadline_at: Timestamp) -> Result<()> {
+/// The exchange of a final call, which has all of its own limit; nothing where it is there already, or where the agent
+/// is not to be asked in this way.
+pub(crate) async fn insert_final(
+    c: &mut Conn,
+    key: ExchangeKey,
+    deadline_at: Timestamp,
+    fetched: bool,
+) -> Result<()> {
     sql!(
         c,
         execute,
         "INSERT INTO exchanges (invitation_id, mode, revision, agent_id, execution_mode, deadline_at, own_limit)
          SELECT i.id, $2, $3, i.agent_id, a.execution_mode, $4, TRUE
-         FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $1
+         FROM invitations i JOIN agents a ON a.id = i.agent_id
+         WHERE i.id = $1 AND (a.execution_mode = 'pull') = $5
          ON CONFLICT (invitation_id, mode, revision) DO NOTHING",
         key.invitation.uuid(),
         key.mode.name(),
         i64::from(key.revision),
-        deadline_at
+        deadline_at,
+        fetched
     )?;
     Ok(())
 }

@@ -58,6 +58,7 @@ pub(crate) async fn end(
     if heard == Guarded::Lost {
         return Ok(Guarded::Lost);
     }
+    locks::agent(c, ended.agent).await?;
     if !close(c, ended.invitation, &ended.ending).await? {
         return Ok(Guarded::Lost);
     }
@@ -113,6 +114,7 @@ pub(crate) async fn close_all_open(
     outcome: Outcome,
     at: Timestamp,
 ) -> Result<()> {
+    locks::agents(c, task).await?;
     if outcome.is_real_task() {
         count_real_tasks(c, task).await?;
     }
@@ -155,8 +157,6 @@ fn told(invitation: InvitationId, agent: &str, ending: &Ending, bid: Option<BidI
 
 /// One more real task for every agent that was sent an invitation of this task which is still open.
 async fn count_real_tasks(c: &mut Conn, task: TaskId) -> Result<()> {
-    // Two phases that end at once may share agents.
-    locks::agents(c, task).await?;
     sql!(
         c,
         execute,

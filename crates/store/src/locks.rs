@@ -6,8 +6,8 @@
 
 use crate::db::{Conn, sql};
 use crate::{Error, Result};
-use gavel_domain::TaskId;
 use gavel_domain::lifecycle::TaskState;
+use gavel_domain::{AgentId, TaskId};
 use uuid::Uuid;
 
 /// Reads a task's state and keeps others from changing it until we commit.
@@ -38,6 +38,21 @@ pub(crate) async fn agents(c: &mut Conn, task: TaskId) -> Result<()> {
         "SELECT a.id FROM agents a WHERE a.id IN (SELECT i.agent_id FROM invitations i WHERE i.task_id = $1)
          ORDER BY a.id FOR NO KEY UPDATE",
         task.uuid()
+    )?;
+    Ok(())
+}
+
+/// Keeps others from changing an agent, and what it is asked, until we commit. Before any of its exchanges is touched:
+/// whoever takes a place of it changes those that have to wait.
+pub(crate) async fn agent(c: &mut Conn, agent: AgentId) -> Result<()> {
+    if matches!(c, Conn::Sqlite(_)) {
+        return Ok(());
+    }
+    sql!(
+        c,
+        fetch_optional as (Uuid,),
+        "SELECT id FROM agents WHERE id = $1 FOR NO KEY UPDATE",
+        agent.uuid()
     )?;
     Ok(())
 }

@@ -27,6 +27,7 @@ impl Store {
         let task = dispatch.invitation.task;
         let mut tx = self.begin().await?;
         let state = locks::task(&mut tx, task).await?;
+        locks::agent(&mut tx, dispatch.invitation.agent).await?;
         let Some(exchange) = dispatches::exchange(&mut tx, key).await? else { return Ok(Taken::TooLate) };
         let taken = exchange.takes(arrived, state);
         match taken {

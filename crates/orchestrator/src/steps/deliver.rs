@@ -5,7 +5,7 @@ use crate::call::Letter;
 use crate::journal::StepJournal;
 use crate::{Context, error::StepError, pump::Step, slots::Slot};
 use chrono::TimeDelta;
-use gavel_dispatcher::{Begun, Place, Said, Settled};
+use gavel_dispatcher::{Ask, Begun, Place, Said, Settled};
 use gavel_domain::Timestamp;
 use gavel_domain::agent::ExecutionMode;
 use gavel_domain::bid::Bid;
@@ -70,6 +70,10 @@ async fn call(
     let begin = Begin { context, claimed: &claimed, delivery: &delivery, letter: &letter };
     match begin.when_there_is_a_place(slot, dispatch).await? {
         Beginning::Lost => Ok(()), // the loop notices that the claim is gone
+        Beginning::Later => {
+            let again_at = context.clock.now() + TimeDelta::from_std(BUSY_ELSEWHERE).unwrap_or_default();
+            Ok(context.store.release(claimed.lease(), Some(again_at)).await?)
+        }
         Beginning::TooLate => fail(context, claimed, &delivery, Outcome::PlatformFault).await,
         Beginning::ToBeFetched { deadline_at } => wait_for_result(context, claimed, deadline_at).await,
         Beginning::Sent { deadline_at, dispatch, begun } => {
@@ -89,6 +93,8 @@ enum Beginning {
     ToBeFetched { deadline_at: Timestamp },
     /// We were away too long.
     TooLate,
+    /// The winner is busy, and too many steps wait already.
+    Later,
     /// The claim is gone.
     Lost,
 }
@@ -110,19 +116,40 @@ impl Begin<'_> {
         mut dispatch: Dispatch,
     ) -> Result<Beginning, StepError> {
         loop {
-            let wish = self.letter.ask(&dispatch);
-            let place = match dispatch.execution_mode {
-                ExecutionMode::Pull => None,
-                _ => Some(slot.leave_while(self.context.lanes.place(&wish)).await),
+            let planned = self.wish(&dispatch);
+            let place = match &planned {
+                (ExecutionMode::Pull, _) => None,
+                (_, ask) => match self.place(slot, ask).await {
+                    Some(place) => Some(place),
+                    None => return Ok(Beginning::Later),
+                },
             };
             dispatch = self.newest(dispatch).await?;
-            if self.letter.ask(&dispatch) != wish {
+            if self.wish(&dispatch) != planned {
                 continue;
             }
             if let Some(beginning) = self.now(&dispatch, place).await? {
                 return Ok(beginning);
             }
-            slot.leave_while(tokio::time::sleep(BUSY_ELSEWHERE)).await;
+            if !slot.step_outside() {
+                return Ok(Beginning::Later);
+            }
+            tokio::time::sleep(BUSY_ELSEWHERE).await;
+        }
+    }
+
+    fn wish(&self, dispatch: &Dispatch) -> (ExecutionMode, Ask) {
+        (dispatch.execution_mode, self.letter.ask(dispatch))
+    }
+
+    /// A place, at once or after a wait outside. The step stays there, for it must not wait for a slot while it has a
+    /// place that others in their slots may wait for.
+    async fn place(&self, slot: &mut Slot, ask: &Ask) -> Option<Place> {
+        let lanes = &self.context.lanes;
+        match lanes.try_place(ask) {
+            Some(place) => Some(place),
+            None if slot.step_outside() => Some(lanes.place(ask).await),
+            None => None,
         }
     }
 
@@ -161,6 +188,9 @@ impl Begin<'_> {
     fn deadline(&self, dispatch: &Dispatch, now: Timestamp) -> Timestamp {
         if dispatch.sends > 0 {
             return self.delivery.deadline_at;
+        }
+        if let Some(exchange) = &dispatch.exchange {
+            return exchange.deadline_at;
         }
         let category = &self.claimed.task().brief.category;
         let timers = &self.context.settings.timers;

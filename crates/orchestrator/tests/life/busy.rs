@@ -3,7 +3,10 @@
 use crate::world::{Script, World, text};
 use chrono::TimeDelta;
 use gavel_domain::TaskId;
+use gavel_domain::agent::ExecutionMode::{Pull, Sync};
 use gavel_domain::delivery::DeliveryStatus;
+use gavel_domain::exchange::Taken;
+use gavel_domain::invitation::Mode;
 use gavel_domain::lifecycle::TaskState;
 use std::time::Duration;
 
@@ -53,6 +56,72 @@ async fn other_tasks_go_on_while_a_busy_winner_is_waited_for() {
     assert_eq!(world.transport.sends_to("one"), 3, "the second final call still waits");
     world.both_delivered(won).await;
     loop_.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_may_wait_for_a_busy_winner_than_there_is_room_for() {
+    let world = World::new().await.with_settings(|settings| {
+        settings.tasks_at_once = 1;
+        settings.timers.final_call = TimeDelta::seconds(20);
+    });
+    let work = text(200);
+    world.agent_that_takes(1, "one", Script::answers(&work)).await;
+    let loop_ = world.run();
+    let mut tasks = Vec::new();
+    for _ in 0..12 {
+        tasks.push(world.in_review().await);
+    }
+    world.transport.slow_down("one", Duration::from_millis(100));
+    for task in &tasks {
+        let bid = world.context.store.gallery(*task).await.unwrap()[0].bid.id;
+        world.select(*task, bid).await.unwrap();
+    }
+    for task in tasks {
+        world.until_delivery(task, DeliveryStatus::Ready).await;
+    }
+    assert_eq!(world.transport.sends_to("one"), 24);
+    loop_.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_final_call_that_waited_goes_the_way_its_agent_is_asked_now() {
+    for (before, after) in [(Sync, Pull), (Pull, Sync)] {
+        let world = World::new().await;
+        world.agent_like((before, 1), "one", Script::slow(Duration::from_millis(700), &text(200))).await;
+        let loop_ = world.run();
+        let won = world.post().await;
+        if before == Pull {
+            assert_eq!(world.brings(world.fetches().await.key, "m1", Ok(&text(200))).await, Taken::Accepted);
+        }
+        world.until(won, TaskState::Review).await;
+        // The agent is busy with another brief when it is chosen.
+        let other = world.post().await;
+        let busy = if before == Pull { Some(world.fetches().await.key) } else { None };
+        if before == Sync {
+            world.transport.until_sends("one", 2).await;
+        }
+        let bid = world.context.store.gallery(won).await.unwrap()[0].bid.id;
+        world.select(won, bid).await.unwrap();
+        world.until(won, TaskState::Delivering).await;
+        world.is_asked(won, after).await;
+        let sent = world.transport.sends_to("one");
+        if let Some(key) = busy {
+            assert_eq!(world.brings(key, "m2", Ok(&text(200))).await, Taken::Accepted);
+        }
+        world.until(other, TaskState::Review).await;
+        if after == Pull {
+            let fetched = world.fetches().await;
+            assert_eq!(fetched.key.mode, Mode::Final);
+            assert_eq!(world.brings(fetched.key, "m3", Ok(&text(200))).await, Taken::Accepted);
+        }
+        world.until_delivery(won, DeliveryStatus::Ready).await;
+        assert_eq!(
+            world.transport.sends_to("one"),
+            sent + usize::from(after == Sync),
+            "{before:?} to {after:?}"
+        );
+        loop_.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

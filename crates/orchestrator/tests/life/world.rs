@@ -109,6 +109,13 @@ impl World {
         self
     }
 
+    /// The agent whose bid was chosen wants to be asked in another way.
+    pub(crate) async fn is_asked(&self, task: TaskId, execution_mode: ExecutionMode) {
+        let won = self.context.store.selected_bid(task).await.unwrap().unwrap();
+        let (agent, _) = self.context.store.agent(won.agent).await.unwrap().unwrap();
+        self.context.store.update_agent(&Agent { execution_mode, ..agent }).await.unwrap();
+    }
+
     /// The developer replaces the key that its agents are shown.
     pub(crate) async fn replaces_its_key(&self) -> String {
         let key = new_developer_key(&*self.context.chance);
@@ -453,6 +460,15 @@ impl Scripts {
         let sent = self.sent.lock().unwrap();
         let to_slug = sent.iter().filter(|(to, _)| to == slug);
         to_slug.map(|(_, request)| serde_json::from_slice(&request.body).unwrap()).collect()
+    }
+
+    /// From now on an agent takes so long for the same work.
+    pub(crate) fn slow_down(&self, slug: &str, after: Duration) {
+        for behaviour in &mut self.scripts.lock().unwrap().get_mut(slug).unwrap().0 {
+            if let Behaviour::Answer(before, _) = behaviour {
+                *before = after;
+            }
+        }
     }
 
     pub(crate) fn open_calls(&self) -> usize {

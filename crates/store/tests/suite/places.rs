@@ -190,8 +190,9 @@ on_both! {
         let developer = world.developer("dev").await;
         let mut agents = Vec::new();
         for n in 0..6 {
-            let mode = [ExecutionMode::Async, ExecutionMode::Pull][n % 2];
-            agents.push(world.agent_like(&developer, &format!("a{n}"), (mode, 8)).await);
+            // Few places: who fetches makes others wait.
+            let how = [(ExecutionMode::Async, 8), (ExecutionMode::Pull, 1)][n % 2];
+            agents.push(world.agent_like(&developer, &format!("a{n}"), how).await);
         }
         for round in 0..12_i64 {
             agents.rotate_left(2);
