@@ -3,7 +3,7 @@
 use crate::db::{Conn, sql};
 use crate::health::HealthRow;
 use crate::rows::{json, number, to_json, word};
-use crate::{Error, Result, Store};
+use crate::{Error, Result, Store, exchanges};
 use gavel_domain::agent::{Agent, Record};
 use gavel_domain::invitation::Probe;
 use gavel_domain::{AccountId, AgentId, DeveloperId, Money, Ppm, Timestamp};
@@ -157,7 +157,7 @@ impl Store {
     /// Writes what a developer may change of its agent. What was hidden meanwhile stays so: that is not its to change.
     /// A new address, or way to be
     /// asked, is probed at once.
-    pub async fn update_agent(&self, agent: &Agent) -> Result<()> {
+    pub async fn update_agent(&self, agent: &Agent, now: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
         sql!(
             tx,
@@ -185,6 +185,7 @@ impl Store {
             agent.paused,
             agent.execution_mode.name()
         )?;
+        exchanges::others_have_to_wait(&mut tx, agent.id, now).await?; // it may take fewer now
         set_capabilities(&mut tx, agent).await?;
         tx.commit().await
     }

@@ -37,7 +37,7 @@ pub(crate) async fn patch(
     let said = agent_fields::read(&mut fields, &state.settings);
     said.apply(&mut agent, &mut fields, &state.settings.catalog);
     fields.finish(READ_ONLY)?;
-    state.store.update_agent(&agent).await?;
+    state.store.update_agent(&agent, state.now()).await?;
     Ok(Json(render::agent(&agent, &record, &state.settings.currency)))
 }
 

@@ -43,7 +43,7 @@ async fn set(
     body.fields.finish(&[])?;
     let (mut agent, record) = owned(&state, &caller, id).await?;
     agent.paused = paused;
-    state.store.update_agent(&agent).await?;
+    state.store.update_agent(&agent, state.now()).await?;
     Ok(Json(render::agent(&agent, &record, &state.settings.currency)))
 }
 

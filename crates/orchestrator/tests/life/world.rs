@@ -113,7 +113,7 @@ impl World {
     pub(crate) async fn is_asked(&self, task: TaskId, execution_mode: ExecutionMode) {
         let won = self.context.store.selected_bid(task).await.unwrap().unwrap();
         let (agent, _) = self.context.store.agent(won.agent).await.unwrap().unwrap();
-        self.context.store.update_agent(&Agent { execution_mode, ..agent }).await.unwrap();
+        self.context.store.update_agent(&Agent { execution_mode, ..agent }, self.now()).await.unwrap();
     }
 
     /// The developer replaces the key that its agents are shown.

@@ -27,7 +27,7 @@ on_both! {
         agent.capabilities = vec!["translation".to_owned()];
         agent.visibility = Visibility::Beta;
         agent.min_price = Money::from_minor(900);
-        world.store.update_agent(&agent).await.unwrap();
+        world.store.update_agent(&agent, world.now()).await.unwrap();
         let (none, others) = world.store.candidates("content-writing", false, world.now()).await.unwrap();
         assert!(none.is_empty() && others == 1);
         let (one, others) = world.store.candidates("translation", false, world.now()).await.unwrap();

@@ -189,7 +189,7 @@ on_both! {
         assert_eq!(world.due_of(&agent).await, None);
         agent.paused = false;
         agent.visibility = Visibility::ComingSoon;
-        world.store.update_agent(&agent).await.unwrap();
+        world.store.update_agent(&agent, world.now()).await.unwrap();
         assert_eq!(ids(&world.due().await), [agent.id]);
     }
 }
@@ -202,7 +202,7 @@ on_both! {
         let hidden = done(world.recorded(&due[0], world.verdict(9, Some(Change::Hidden))).await);
         assert_eq!(hidden, Some(Change::Hidden));
         agent.description = "written before it was hidden".to_owned();
-        world.store.update_agent(&agent).await.unwrap();
+        world.store.update_agent(&agent, world.now()).await.unwrap();
         let stored = world.stored(&agent).await;
         assert_eq!((stored.visibility, &stored.description), (Visibility::Hidden, &agent.description));
 
@@ -215,7 +215,7 @@ on_both! {
         let mut draft = world.agent(&developer, "other").await;
         let due = world.due().await;
         draft.visibility = Visibility::Draft;
-        world.store.update_agent(&draft).await.unwrap();
+        world.store.update_agent(&draft, world.now()).await.unwrap();
         done(world.recorded(&due[0], world.verdict(9, Some(Change::Hidden))).await);
         assert_eq!(world.stored(&draft).await.visibility, Visibility::Draft, "it had left the market itself");
     }
@@ -249,12 +249,12 @@ on_both! {
         let mut agent = world.agent(&world.developer("dev").await, "atlas").await;
         let old = world.due().await;
         agent.endpoint_url = "https://new.example.com/execute".to_owned();
-        world.store.update_agent(&agent).await.unwrap();
+        world.store.update_agent(&agent, world.now()).await.unwrap();
         assert_eq!(world.recorded(&old[0], world.verdict(1, None)).await, Guarded::Lost);
         let new = world.due().await;
         assert_eq!(new[0].endpoint_url, agent.endpoint_url);
         done(world.recorded(&new[0], world.verdict(0, None)).await);
-        world.store.update_agent(&agent).await.unwrap();
+        world.store.update_agent(&agent, world.now()).await.unwrap();
         assert!(world.due().await.is_empty(), "the address is the same");
     }
 }

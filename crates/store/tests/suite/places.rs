@@ -118,6 +118,19 @@ on_both! {
 }
 
 on_both! {
+    async fn an_agent_that_takes_fewer_now_is_not_charged_for_what_has_to_wait(world) {
+        let (developer, agent) = world.agent_of((ExecutionMode::Pull, 2)).await;
+        let (_, _, first) = world.asks(&agent).await;
+        assert_eq!(world.fetches(&developer).await[0].key, prototype(&first));
+        let (_, _, beside) = world.asks(&agent).await;
+        assert_eq!(world.charged(&beside).await, Outcome::Unreachable);
+        let fewer = Agent { max_concurrency: 1, ..agent.clone() };
+        world.store.update_agent(&fewer, world.now()).await.unwrap();
+        assert_eq!(world.charged(&beside).await, Outcome::Late);
+    }
+}
+
+on_both! {
     async fn a_final_call_for_a_worker_begins_when_it_has_a_place(world) {
         let (developer, agent) = world.agent_of((ExecutionMode::Pull, 1)).await;
         let (_, claimed, won) = world.asks(&agent).await;
@@ -156,7 +169,7 @@ on_both! {
     async fn a_worker_may_finish_what_its_agent_was_asked_before_it_changed(world) {
         let (developer, agent) = world.agent_of((ExecutionMode::Pull, 1)).await;
         let (_, _, invited) = world.asks(&agent).await;
-        world.store.update_agent(&Agent { execution_mode: ExecutionMode::Sync, ..agent.clone() }).await.unwrap();
+        world.store.update_agent(&Agent { execution_mode: ExecutionMode::Sync, ..agent.clone() }, world.now()).await.unwrap();
         let worker = Worker { developer: developer.id, test: false, agent: None };
         assert_eq!(world.store.agents_of_worker(&worker).await.unwrap(), [agent.id]);
         assert_eq!(world.fetches(&developer).await[0].key, prototype(&invited));
