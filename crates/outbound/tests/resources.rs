@@ -206,7 +206,8 @@ async fn many_agents() {
         println!("{AGENTS} more agents: at most {most} connections open, then {held:?}");
         after.push(held.resident);
     }
-    let (settled, last) = (after[1], after[after.len() - 1]);
+    // The allocator settles over some rounds; what a leak adds goes on to the end.
+    let (settled, last) = (after[after.len() / 2], after[after.len() - 1]);
     assert!(last < settled + SLACK_KIB / 2, "memory grows with the agents ever seen: {after:?} KiB");
 }
 
