@@ -115,7 +115,10 @@ pub enum Taken {
     /// Another message was accepted before, and what that came to.
     Answered(Outcome),
     /// The worker does not hold the lease it needs for this.
-    NotHeld,
+    NotHeld {
+        /// The number of the lease that was given last.
+        present: u32,
+    },
     /// The deadline has passed, or nobody waits for it any more.
     TooLate,
 }
@@ -148,7 +151,7 @@ impl Exchange {
         if state != awaited || arrived.at > self.deadline_at {
             Taken::TooLate
         } else if arrived.lease.is_some_and(|lease| lease != self.lease) {
-            Taken::NotHeld
+            Taken::NotHeld { present: self.lease }
         } else if arrived.outcome == Outcome::InvalidResponse {
             Taken::Refused
         } else {
@@ -264,8 +267,8 @@ mod tests {
             assert_eq!(fetched.takes(&declined, TaskState::Prototyping), taken, "{lease}");
         };
         check(2, 30, Taken::Accepted);
-        check(1, 30, Taken::NotHeld);
-        check(3, 30, Taken::NotHeld);
+        check(1, 30, Taken::NotHeld { present: 2 });
+        check(3, 30, Taken::NotHeld { present: 2 });
         check(1, 601, Taken::TooLate);
     }
 

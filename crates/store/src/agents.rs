@@ -155,8 +155,7 @@ impl Store {
     }
 
     /// Writes what a developer may change of its agent. What was hidden meanwhile stays so: that is not its to change.
-    /// A new address, or way to be
-    /// asked, is probed at once.
+    /// A new address, or way to be asked, is probed at once.
     pub async fn update_agent(&self, agent: &Agent, now: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
         sql!(

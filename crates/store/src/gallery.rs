@@ -9,12 +9,18 @@ use uuid::Uuid;
 
 const T: &str = "bids";
 
-macro_rules! bid_columns {
-    () => {
-        "b.id, b.task_id, b.round, b.invitation_id, b.agent_id, b.status, b.price, b.score, b.presented,
-         b.received_at, a.name AS agent_name, a.slug AS agent_slug, a.real_tasks, i.created_at AS invited_at,
-         (SELECT v.document FROM verdicts v WHERE v.bid_id = b.id ORDER BY v.judged_at DESC, v.judge LIMIT 1)
-             AS verdict"
+/// Bids with what is shown beside them, as [`BidRow`]: what follows WHERE says which.
+macro_rules! bids_sql {
+    ($which:literal) => {
+        concat!(
+            "SELECT b.id, b.task_id, b.round, b.invitation_id, b.agent_id, b.status, b.price, b.score, b.presented,
+                 b.received_at, a.name AS agent_name, a.slug AS agent_slug, a.real_tasks, i.created_at AS invited_at,
+                 (SELECT v.document FROM verdicts v WHERE v.bid_id = b.id ORDER BY v.judged_at DESC, v.judge LIMIT 1)
+                     AS verdict
+             FROM bids b JOIN agents a ON a.id = b.agent_id JOIN invitations i ON i.id = b.invitation_id
+             WHERE ",
+            $which
+        )
     };
 }
 
@@ -61,12 +67,8 @@ impl Store {
         let rows = sql!(
             c,
             fetch_all as BidRow,
-            concat!(
-                "SELECT ",
-                bid_columns!(),
-                " FROM bids b JOIN agents a ON a.id = b.agent_id JOIN invitations i ON i.id = b.invitation_id
-                 WHERE b.task_id = $1
-                 ORDER BY b.round DESC, COALESCE(b.score, -1) DESC, b.received_at, b.id"
+            bids_sql!(
+                "b.task_id = $1 ORDER BY b.round DESC, COALESCE(b.score, -1) DESC, b.received_at, b.id"
             ),
             task.uuid()
         )?;
@@ -85,12 +87,7 @@ impl Store {
         let rows = sql!(
             c,
             fetch_all as BidRow,
-            concat!(
-                "SELECT ",
-                bid_columns!(),
-                " FROM bids b JOIN agents a ON a.id = b.agent_id JOIN invitations i ON i.id = b.invitation_id
-                 WHERE b.task_id = $1 AND b.round = $2 AND b.score IS NULL ORDER BY b.received_at, b.id"
-            ),
+            bids_sql!("b.task_id = $1 AND b.round = $2 AND b.score IS NULL ORDER BY b.received_at, b.id"),
             task.uuid(),
             i64::from(round)
         )?;
@@ -115,12 +112,7 @@ pub(crate) async fn one(c: &mut Conn, task: TaskId, bid: BidId) -> Result<Option
     let row = sql!(
         c,
         fetch_optional as BidRow,
-        concat!(
-            "SELECT ",
-            bid_columns!(),
-            " FROM bids b JOIN agents a ON a.id = b.agent_id JOIN invitations i ON i.id = b.invitation_id
-             WHERE b.task_id = $1 AND b.id = $2"
-        ),
+        bids_sql!("b.task_id = $1 AND b.id = $2"),
         task.uuid(),
         bid.uuid()
     )?;

@@ -58,7 +58,8 @@ pub(crate) async fn end(
     if heard == Guarded::Lost {
         return Ok(Guarded::Lost);
     }
-    locks::agent(c, ended.agent).await?;
+    // Before the exchange: it locks the agent.
+    change_record(c, ended.agent, |before, probe| before.after(outcome, probe, at)).await?;
     if !close(c, ended.invitation, &ended.ending).await? {
         return Ok(Guarded::Lost);
     }
@@ -66,7 +67,6 @@ pub(crate) async fn end(
         Some((attempt, result)) => attempts::end(c, *attempt, result).await?, // those before it have ended
         None => attempts::abandon(c, ended.invitation, &ended.ending).await?,
     }
-    change_record(c, ended.agent, |before, probe| before.after(outcome, probe, at)).await?;
     if let Some(bid) = &ended.bid {
         answers::insert_bid(c, bid).await?;
     }

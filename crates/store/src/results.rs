@@ -31,7 +31,9 @@ impl Store {
         let Some(exchange) = dispatches::exchange(&mut tx, key).await? else { return Ok(Taken::TooLate) };
         let taken = exchange.takes(arrived, state);
         match taken {
-            Taken::Repeated(_) | Taken::Answered(_) | Taken::NotHeld | Taken::TooLate => return Ok(taken),
+            Taken::Repeated(_) | Taken::Answered(_) | Taken::NotHeld { .. } | Taken::TooLate => {
+                return Ok(taken);
+            }
             Taken::Refused => note(&mut tx, key, arrived, None).await?,
             Taken::Accepted => {
                 note(&mut tx, key, arrived, Some(&arrived.message_id)).await?;

@@ -4,9 +4,8 @@
 //! off the row and the clock, and a secret that is not in use any more goes with the next rotation.
 
 use crate::db::{Conn, sql};
-use crate::{Error, Result, Store};
+use crate::{Error, Result, Store, locks};
 use gavel_domain::{AgentId, DeveloperId, Timestamp};
-use uuid::Uuid;
 
 /// An agent's signing secrets as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,15 +150,7 @@ async fn secrets(c: &mut Conn, agent: AgentId) -> Result<Option<SealedSecrets>> 
 
 /// Two rotations at once come one after the other: on SQLite every writer does, on PostgreSQL the row is locked.
 async fn held_secrets(c: &mut Conn, agent: AgentId) -> Result<SealedSecrets> {
-    sql!(
-        c,
-        fetch_optional as (Uuid,),
-        {
-            sqlite: "SELECT id FROM agents WHERE id = $1",
-            postgres: "SELECT id FROM agents WHERE id = $1 FOR NO KEY UPDATE",
-        },
-        agent.uuid()
-    )?;
+    locks::agent(c, agent).await?;
     secrets(c, agent).await?.ok_or_else(|| Error::Inconsistent {
         table: "agents",
         column: "id",

@@ -117,7 +117,7 @@ fn answer(taken: Taken, arrived: &Arrived) -> Result<Response, Problem> {
             Err(Problem::invalid(vec![error]))
         }
         Taken::Answered(outcome) => Err(Problem::conflict("already_answered", answered(outcome))),
-        Taken::NotHeld => Err(lost()),
+        Taken::NotHeld { present } => Err(not_held(arrived.lease.unwrap_or_default(), present)),
         Taken::TooLate => Err(gone()),
     }
 }
@@ -136,12 +136,14 @@ const fn answered(outcome: Outcome) -> &'static str {
     }
 }
 
-/// 409: somebody else has it now.
-fn lost() -> Problem {
-    Problem::conflict(
-        "lease_lost",
-        "This lease is not held: the invitation was fetched again, or under another lease; leave it to that worker.",
-    )
+/// 409: somebody else has it now, or nobody ever had it.
+fn not_held(named: u32, present: u32) -> Problem {
+    let detail = if named > present {
+        format!("Lease {named} was never given; the present one is {present}.")
+    } else {
+        "This lease has ended and the invitation was fetched again; leave it to that worker.".to_owned()
+    };
+    Problem::conflict("lease_lost", detail)
 }
 
 /// 410: the deadline has passed, or the task has moved on.

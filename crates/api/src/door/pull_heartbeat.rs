@@ -1,6 +1,6 @@
 //! A worker says that it is still at it.
 
-use super::{CallPath, gone, own_call};
+use super::{CallPath, gone, not_held, own_call};
 use crate::auth::{ActOnAgents, May};
 use crate::extract::Body;
 use crate::{AppState, problem::Problem, reply::Json};
@@ -33,14 +33,4 @@ pub(crate) async fn heartbeat(
         Beat::Lost { present } => Err(not_held(lease, present)),
         Beat::Over => Err(gone()),
     }
-}
-
-/// 409: somebody else has it now, or nobody ever had it.
-fn not_held(named: u32, present: u32) -> Problem {
-    let detail = if named > present {
-        format!("Lease {named} was never given; the present one is {present}.")
-    } else {
-        "This lease has ended and the invitation was fetched again; leave it to that worker.".to_owned()
-    };
-    Problem::conflict("lease_lost", detail)
 }
