@@ -1,21 +1,23 @@
 //! Accounts, their REST keys, and developer records.
 
+use crate::db::{row, sql};
 use crate::rows::word;
-use crate::{Error, Result, Store, db::sql};
+use crate::{Error, Result, Store};
 use chrono::TimeDelta;
 use gavel_domain::account::{ApiKey, Developer};
 use gavel_domain::{AccountId, DeveloperId, KeyId, Timestamp};
 use uuid::Uuid;
 
-#[derive(sqlx::FromRow)]
-struct KeyRow {
-    id: Uuid,
-    account_id: Uuid,
-    scope: String,
-    read_only: bool,
-    test: bool,
-    created_at: Timestamp,
-    revoked_at: Option<Timestamp>,
+row! {
+    struct KeyRow {
+        id: Uuid,
+        account_id: Uuid,
+        scope: String,
+        read_only: bool,
+        test: bool,
+        created_at: Timestamp,
+        revoked_at: Option<Timestamp>,
+    }
 }
 
 impl TryFrom<KeyRow> for ApiKey {
@@ -44,12 +46,13 @@ pub struct KnownKey {
     pub last_used_at: Option<Timestamp>,
 }
 
-#[derive(sqlx::FromRow)]
-struct KnownKeyRow {
-    #[sqlx(flatten)]
-    key: KeyRow,
-    name: String,
-    last_used_at: Option<Timestamp>,
+row! {
+    struct KnownKeyRow {
+        #[flatten]
+        key: KeyRow,
+        name: String,
+        last_used_at: Option<Timestamp>,
+    }
 }
 
 /// `last_used_at` is exact to this; a busy key is not a write per request.

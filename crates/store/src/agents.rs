@@ -1,6 +1,6 @@
 //! Agents, what they can do, and what triage needs to know of them.
 
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::health::HealthRow;
 use crate::rows::{json, number, to_json, word};
 use crate::{Error, Result, Store, exchanges};
@@ -22,33 +22,34 @@ macro_rules! columns {
     };
 }
 
-#[derive(sqlx::FromRow)]
-struct AgentRow {
-    id: Uuid,
-    draw_number: i64,
-    developer_id: Uuid,
-    test: bool,
-    name: String,
-    slug: String,
-    description: String,
-    capabilities: String,
-    specialist_types: String,
-    framework: Option<String>,
-    model: Option<String>,
-    endpoint_url: String,
-    execution_mode: String,
-    max_concurrency: i64,
-    min_price: i64,
-    active: bool,
-    visibility: String,
-    paused: bool,
-    #[sqlx(flatten)]
-    health: HealthRow,
-    created_at: Timestamp,
-    activated_at: Option<Timestamp>,
-    real_tasks: i64,
-    recent: String,
-    last_active_at: Option<Timestamp>,
+row! {
+    struct AgentRow {
+        id: Uuid,
+        draw_number: i64,
+        developer_id: Uuid,
+        test: bool,
+        name: String,
+        slug: String,
+        description: String,
+        capabilities: String,
+        specialist_types: String,
+        framework: Option<String>,
+        model: Option<String>,
+        endpoint_url: String,
+        execution_mode: String,
+        max_concurrency: i64,
+        min_price: i64,
+        active: bool,
+        visibility: String,
+        paused: bool,
+        #[flatten]
+        health: HealthRow,
+        created_at: Timestamp,
+        activated_at: Option<Timestamp>,
+        real_tasks: i64,
+        recent: String,
+        last_active_at: Option<Timestamp>,
+    }
 }
 
 impl TryFrom<AgentRow> for (Agent, Record) {

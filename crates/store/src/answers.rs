@@ -1,6 +1,6 @@
 //! The long bodies of bids and deliveries, written once.
 
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::rows::{json, to_json, word};
 use crate::{Error, Result};
 use gavel_domain::Money;
@@ -26,13 +26,14 @@ struct StoredUsage {
     cost_usd: Option<f64>,
 }
 
-#[derive(sqlx::FromRow)]
-struct AnswerRow {
-    full_text: String,
-    summary: String,
-    message: Option<String>,
-    artifacts: String,
-    token_usage: Option<String>,
+row! {
+    struct AnswerRow {
+        full_text: String,
+        summary: String,
+        message: Option<String>,
+        artifacts: String,
+        token_usage: Option<String>,
+    }
 }
 
 /// The answer of a bid or delivery.

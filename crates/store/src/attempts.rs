@@ -1,7 +1,7 @@
 //! Attempts: every send (or fetch) is written down before it leaves, and completed with what came of it.
 
 use crate::claim::Lease;
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::invitations::holds;
 use crate::rows::{json, number, to_json, word};
 use crate::{Error, Guarded, Result, Store, exchanges, locks, trace};
@@ -12,20 +12,21 @@ use uuid::Uuid;
 
 const T: &str = "attempts";
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct AttemptRow {
-    id: Uuid,
-    invitation_id: Uuid,
-    mode: String,
-    revision: i64,
-    number: i64,
-    started_at: Timestamp,
-    ended_at: Option<Timestamp>,
-    status: Option<i64>,
-    code: Option<String>,
-    warnings: String,
-    error_body: Option<String>,
-    trace: Option<String>,
+row! {
+    pub(crate) struct AttemptRow {
+        id: Uuid,
+        invitation_id: Uuid,
+        mode: String,
+        revision: i64,
+        number: i64,
+        started_at: Timestamp,
+        ended_at: Option<Timestamp>,
+        status: Option<i64>,
+        code: Option<String>,
+        warnings: String,
+        error_body: Option<String>,
+        trace: Option<String>,
+    }
 }
 
 impl TryFrom<AttemptRow> for Attempt {

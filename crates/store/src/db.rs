@@ -317,6 +317,17 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
+/// A struct that is read from a row, each field from the column of its name; `#[flatten]` reads a whole row!-struct
+/// from the columns of the same row.
+macro_rules! row {
+    ($(#[$about:meta])* $vis:vis struct $name:ident { $($(#[$flat:ident])? $fvis:vis $field:ident: $t:ty),* $(,)? }) => {
+        $(#[$about])*
+        #[derive(sqlx::FromRow)]
+        $vis struct $name { $($(#[sqlx($flat)])? $fvis $field: $t),* }
+    };
+}
+pub(crate) use row;
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop here")]

@@ -1,6 +1,6 @@
 //! The winner's finished work, from the hold of its price to the buyer's answer.
 
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::events::tell;
 use crate::invitations::{holds, keep_final_record};
 use crate::ledger::{self, Settlement};
@@ -18,17 +18,18 @@ use uuid::Uuid;
 
 const T: &str = "deliveries";
 
-#[derive(sqlx::FromRow)]
-struct DeliveryRow {
-    id: Uuid,
-    task_id: Uuid,
-    bid_id: Uuid,
-    revision: i64,
-    status: String,
-    notes: Option<String>,
-    deadline_at: Timestamp,
-    ready_at: Option<Timestamp>,
-    price: i64,
+row! {
+    struct DeliveryRow {
+        id: Uuid,
+        task_id: Uuid,
+        bid_id: Uuid,
+        revision: i64,
+        status: String,
+        notes: Option<String>,
+        deadline_at: Timestamp,
+        ready_at: Option<Timestamp>,
+        price: i64,
+    }
 }
 
 impl Store {

@@ -1,7 +1,7 @@
 //! The delivery log: every send to an agent with what its call came to, page by page, and one of them whole.
 
 use crate::attempts::AttemptRow;
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::exchanges::{ExchangeRow, exchange_columns};
 use crate::rows::{json, number, word};
 use crate::{Error, Result, Store, answers, letters};
@@ -126,22 +126,23 @@ pub enum TakenAs {
     Delivery(DeliveryId),
 }
 
-#[derive(sqlx::FromRow)]
-struct SendRow {
-    #[sqlx(flatten)]
-    attempt: AttemptRow,
-    #[sqlx(flatten)]
-    exchange: ExchangeRow,
-    agent_id: Uuid,
-    task_id: Uuid,
-    round: i64,
-    fetched: bool,
-    is_last: bool,
-    agent_mode: String,
-    agent_version: Option<String>,
-    call_outcome: Option<String>,
-    call_detail: Option<String>,
-    call_ended_at: Option<Timestamp>,
+row! {
+    struct SendRow {
+        #[flatten]
+        attempt: AttemptRow,
+        #[flatten]
+        exchange: ExchangeRow,
+        agent_id: Uuid,
+        task_id: Uuid,
+        round: i64,
+        fetched: bool,
+        is_last: bool,
+        agent_mode: String,
+        agent_version: Option<String>,
+        call_outcome: Option<String>,
+        call_detail: Option<String>,
+        call_ended_at: Option<Timestamp>,
+    }
 }
 
 impl TryFrom<SendRow> for LoggedSend {
@@ -257,13 +258,14 @@ impl Store {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct DeliveredRow {
-    result_at: Timestamp,
-    message_id: Option<String>,
-    code: Option<String>,
-    warnings: String,
-    error_body: Option<String>,
+row! {
+    struct DeliveredRow {
+        result_at: Timestamp,
+        message_id: Option<String>,
+        code: Option<String>,
+        warnings: String,
+        error_body: Option<String>,
+    }
 }
 
 async fn delivered(c: &mut Conn, key: ExchangeKey) -> Result<Option<Delivered>> {

@@ -1,7 +1,7 @@
 //! Invitations with everything that is needed to make their calls.
 
 use crate::agents::probe;
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::exchanges::{ExchangeRow, exchange_columns};
 use crate::rows::{number, word};
 use crate::secrets::SealedSecrets;
@@ -53,34 +53,35 @@ impl Dispatch {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct DispatchRow {
-    id: Uuid,
-    task_id: Uuid,
-    round: i64,
-    agent_id: Uuid,
-    created_at: Timestamp,
-    deadline_at: Timestamp,
-    own_limit: bool,
-    boosted: bool,
-    outcome: Option<String>,
-    detail: Option<String>,
-    ended_at: Option<Timestamp>,
-    slug: String,
-    test: bool,
-    agent_mode: String,
-    endpoint_url: String,
-    max_concurrency: i64,
-    developer_id: Uuid,
-    sealed_key: Vec<u8>,
-    sealed_secret: Vec<u8>,
-    pending_secret: Option<Vec<u8>>,
-    promotes_at: Option<Timestamp>,
-    last_probe: String,
-    sends: i64,
-    open_attempt: Option<Uuid>,
-    #[sqlx(flatten)]
-    exchange: ExchangeRow,
+row! {
+    struct DispatchRow {
+        id: Uuid,
+        task_id: Uuid,
+        round: i64,
+        agent_id: Uuid,
+        created_at: Timestamp,
+        deadline_at: Timestamp,
+        own_limit: bool,
+        boosted: bool,
+        outcome: Option<String>,
+        detail: Option<String>,
+        ended_at: Option<Timestamp>,
+        slug: String,
+        test: bool,
+        agent_mode: String,
+        endpoint_url: String,
+        max_concurrency: i64,
+        developer_id: Uuid,
+        sealed_key: Vec<u8>,
+        sealed_secret: Vec<u8>,
+        pending_secret: Option<Vec<u8>>,
+        promotes_at: Option<Timestamp>,
+        last_probe: String,
+        sends: i64,
+        open_attempt: Option<Uuid>,
+        #[flatten]
+        exchange: ExchangeRow,
+    }
 }
 
 impl TryFrom<DispatchRow> for Dispatch {
@@ -172,11 +173,12 @@ pub(crate) async fn exchange(c: &mut Conn, key: ExchangeKey) -> Result<Option<Ex
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct OneExchange {
-    agent_id: Uuid,
-    #[sqlx(flatten)]
-    exchange: ExchangeRow,
+row! {
+    struct OneExchange {
+        agent_id: Uuid,
+        #[flatten]
+        exchange: ExchangeRow,
+    }
 }
 
 impl Store {

@@ -1,6 +1,6 @@
 //! Changes of a task and the events that tell of them: one place where a state is written.
 
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::rows::{json, to_json, word};
 use crate::{Error, Guarded, Result, Store};
 use gavel_domain::event::{Actor, Event, EventKind};
@@ -101,17 +101,18 @@ pub(crate) async fn insert(c: &mut Conn, event: &Event) -> Result<()> {
     Ok(())
 }
 
-#[derive(sqlx::FromRow)]
-struct EventRow {
-    task_id: Uuid,
-    seq: i64,
-    kind: String,
-    from_state: Option<String>,
-    to_state: Option<String>,
-    actor: String,
-    reason: Option<String>,
-    data: String,
-    at: Timestamp,
+row! {
+    struct EventRow {
+        task_id: Uuid,
+        seq: i64,
+        kind: String,
+        from_state: Option<String>,
+        to_state: Option<String>,
+        actor: String,
+        reason: Option<String>,
+        data: String,
+        at: Timestamp,
+    }
 }
 
 impl TryFrom<EventRow> for Event {

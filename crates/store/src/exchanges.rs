@@ -2,7 +2,7 @@
 //! agent's places, in the database, so that replicas and restarts count the same calls.
 
 use crate::Result;
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::rows::{number, word};
 use chrono::TimeDelta;
 use gavel_domain::exchange::{Exchange, ExchangeKey};
@@ -36,22 +36,23 @@ macro_rules! begun {
 }
 pub(crate) use begun;
 
-/// Every column may be missing: exchanges are joined from outside.
-#[derive(sqlx::FromRow)]
-pub(crate) struct ExchangeRow {
-    x_mode: Option<String>,
-    x_revision: Option<i64>,
-    x_execution_mode: Option<String>,
-    x_deadline_at: Option<Timestamp>,
-    x_own_limit: Option<bool>,
-    x_began_at: Option<Timestamp>,
-    x_acknowledged_at: Option<Timestamp>,
-    x_lease: Option<i64>,
-    x_lease_until: Option<Timestamp>,
-    x_code: Option<String>,
-    x_message_id: Option<String>,
-    x_outcome: Option<String>,
-    x_ended_at: Option<Timestamp>,
+row! {
+    /// Every column may be missing: exchanges are joined from outside.
+    pub(crate) struct ExchangeRow {
+        x_mode: Option<String>,
+        x_revision: Option<i64>,
+        x_execution_mode: Option<String>,
+        x_deadline_at: Option<Timestamp>,
+        x_own_limit: Option<bool>,
+        x_began_at: Option<Timestamp>,
+        x_acknowledged_at: Option<Timestamp>,
+        x_lease: Option<i64>,
+        x_lease_until: Option<Timestamp>,
+        x_code: Option<String>,
+        x_message_id: Option<String>,
+        x_outcome: Option<String>,
+        x_ended_at: Option<Timestamp>,
+    }
 }
 
 impl ExchangeRow {

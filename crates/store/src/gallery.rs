@@ -1,6 +1,6 @@
 //! Bids as the buyer, the judge and the shortlist see them.
 
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::rows::{number, word};
 use crate::{Result, Store, answers};
 use gavel_domain::bid::Bid;
@@ -24,23 +24,24 @@ macro_rules! bids_sql {
     };
 }
 
-#[derive(sqlx::FromRow)]
-struct BidRow {
-    id: Uuid,
-    task_id: Uuid,
-    round: i64,
-    invitation_id: Uuid,
-    agent_id: Uuid,
-    status: String,
-    price: i64,
-    score: Option<i64>,
-    presented: bool,
-    received_at: Timestamp,
-    agent_name: String,
-    agent_slug: String,
-    real_tasks: i64,
-    invited_at: Timestamp,
-    verdict: Option<String>,
+row! {
+    struct BidRow {
+        id: Uuid,
+        task_id: Uuid,
+        round: i64,
+        invitation_id: Uuid,
+        agent_id: Uuid,
+        status: String,
+        price: i64,
+        score: Option<i64>,
+        presented: bool,
+        received_at: Timestamp,
+        agent_name: String,
+        agent_slug: String,
+        real_tasks: i64,
+        invited_at: Timestamp,
+        verdict: Option<String>,
+    }
 }
 
 /// A bid with what is shown beside it.

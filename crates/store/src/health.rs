@@ -2,7 +2,7 @@
 //! same agent twice; the time of the claim guards the result, so that an older one never writes over a newer one.
 
 use crate::agents::probe;
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::rows::{json, number, word};
 use crate::{Error, Guarded, Result, Store};
 use gavel_domain::agent::ExecutionMode;
@@ -13,16 +13,17 @@ use uuid::Uuid;
 
 const T: &str = "agents";
 
-/// The columns that say how an agent is doing.
-#[derive(sqlx::FromRow)]
-pub(crate) struct HealthRow {
-    health_fails: i64,
-    last_probe: String,
-    probed_at: Option<Timestamp>,
-    failing_since: Option<Timestamp>,
-    probe_problem: Option<String>,
-    version: Option<String>,
-    drift: Option<String>,
+row! {
+    /// The columns that say how an agent is doing.
+    pub(crate) struct HealthRow {
+        health_fails: i64,
+        last_probe: String,
+        probed_at: Option<Timestamp>,
+        failing_since: Option<Timestamp>,
+        probe_problem: Option<String>,
+        version: Option<String>,
+        drift: Option<String>,
+    }
 }
 
 impl TryFrom<HealthRow> for Health {
@@ -68,15 +69,16 @@ pub struct DueProbe {
     pub asked_at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
-struct DueRow {
-    id: Uuid,
-    slug: String,
-    capabilities: String,
-    endpoint_url: String,
-    execution_mode: String,
-    seen_at: Option<Timestamp>,
-    probed_at: Timestamp,
+row! {
+    struct DueRow {
+        id: Uuid,
+        slug: String,
+        capabilities: String,
+        endpoint_url: String,
+        execution_mode: String,
+        seen_at: Option<Timestamp>,
+        probed_at: Timestamp,
+    }
 }
 
 impl TryFrom<DueRow> for DueProbe {

@@ -1,7 +1,7 @@
 //! Money as it moved: append-only transfers, double entry, chained by hash. The plans are
 //! `gavel_domain::ledger`'s; here they become rows, in the same transaction as the change of state.
 
-use crate::db::{Conn, Tx, sql};
+use crate::db::{Conn, Tx, row, sql};
 use crate::rows::word;
 use crate::{Error, Result, Store};
 use gavel_domain::ledger::{
@@ -220,17 +220,18 @@ fn link(prev: &[u8], text: &str) -> Vec<u8> {
     Sha256::new().chain_update(prev).chain_update(text.as_bytes()).finalize().to_vec()
 }
 
-#[derive(sqlx::FromRow)]
-struct TransferRow {
-    id: Uuid,
-    seq: i64,
-    task_id: Uuid,
-    kind: String,
-    key: String,
-    amount: i64,
-    at: Timestamp,
-    prev: Vec<u8>,
-    hash: Vec<u8>,
+row! {
+    struct TransferRow {
+        id: Uuid,
+        seq: i64,
+        task_id: Uuid,
+        kind: String,
+        key: String,
+        amount: i64,
+        at: Timestamp,
+        prev: Vec<u8>,
+        hash: Vec<u8>,
+    }
 }
 
 macro_rules! transfer_columns {

@@ -1,7 +1,7 @@
 //! Workers that fetch: leases on exchanges. A lease that ends gives the exchange to nobody else, for it is that agent's;
 //! it only lets it be fetched again.
 
-use crate::db::sql;
+use crate::db::{row, sql};
 use crate::exchanges::begun;
 use crate::rows::{number, word};
 use crate::{Error, Result, Store, attempts, exchanges, letters, locks};
@@ -60,16 +60,17 @@ pub enum Beat {
     Over,
 }
 
-#[derive(sqlx::FromRow)]
-struct FreeRow {
-    invitation_id: Uuid,
-    mode: String,
-    revision: i64,
-    task_id: Uuid,
-    round: i64,
-    agent_id: Uuid,
-    slug: String,
-    deadline_at: Timestamp,
+row! {
+    struct FreeRow {
+        invitation_id: Uuid,
+        mode: String,
+        revision: i64,
+        task_id: Uuid,
+        round: i64,
+        agent_id: Uuid,
+        slug: String,
+        deadline_at: Timestamp,
+    }
 }
 
 /// `last_probe` and `seen_at` are exact to this: a polling worker is not a write per poll.

@@ -1,6 +1,6 @@
 //! An agent's numbers, as its developer sees them.
 
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::rows::{json, number, word};
 use crate::{Error, Result, Store};
 use gavel_domain::invitation::Outcome;
@@ -73,24 +73,25 @@ pub struct RecentBid {
     pub verdict: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
-struct RecentRow {
-    id: Uuid,
-    task_id: Uuid,
-    category: String,
-    task_type: String,
-    created_at: Timestamp,
-    ended_at: Option<Timestamp>,
-    outcome: Option<String>,
-    detail: Option<String>,
-    bid_id: Option<Uuid>,
-    price: Option<i64>,
-    status: Option<String>,
-    score: Option<i64>,
-    verdict: Option<String>,
-    error_body: Option<String>,
-    final_code: Option<String>,
-    final_error_body: Option<String>,
+row! {
+    struct RecentRow {
+        id: Uuid,
+        task_id: Uuid,
+        category: String,
+        task_type: String,
+        created_at: Timestamp,
+        ended_at: Option<Timestamp>,
+        outcome: Option<String>,
+        detail: Option<String>,
+        bid_id: Option<Uuid>,
+        price: Option<i64>,
+        status: Option<String>,
+        score: Option<i64>,
+        verdict: Option<String>,
+        error_body: Option<String>,
+        final_code: Option<String>,
+        final_error_body: Option<String>,
+    }
 }
 
 /// The latest ended send of an invitation in a mode: one of its columns.

@@ -1,6 +1,6 @@
 //! Tasks as posted and as they are.
 
-use crate::db::{Conn, sql};
+use crate::db::{Conn, row, sql};
 use crate::rows::{json, number, to_json, word};
 use crate::{Error, IdempotencyKey, Once, Result, Store, events, idempotency};
 use gavel_domain::event::{Actor, Event, EventKind};
@@ -21,31 +21,32 @@ macro_rules! task_columns {
 }
 pub(crate) use task_columns;
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct TaskRow {
-    id: Uuid,
-    account_id: Uuid,
-    test: bool,
-    title: String,
-    description: String,
-    category: String,
-    task_type: String,
-    requirements: String,
-    output_spec: Option<String>,
-    quality_rules: String,
-    attachments: String,
-    user_first_name: Option<String>,
-    brand_kit_id: Option<Uuid>,
-    metadata: Option<String>,
-    budget: i64,
-    wishes: String,
-    round: i64,
-    state: String,
-    reason: Option<String>,
-    under_supplied: bool,
-    created_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    pub(crate) fence: i64,
+row! {
+    pub(crate) struct TaskRow {
+        id: Uuid,
+        account_id: Uuid,
+        test: bool,
+        title: String,
+        description: String,
+        category: String,
+        task_type: String,
+        requirements: String,
+        output_spec: Option<String>,
+        quality_rules: String,
+        attachments: String,
+        user_first_name: Option<String>,
+        brand_kit_id: Option<Uuid>,
+        metadata: Option<String>,
+        budget: i64,
+        wishes: String,
+        round: i64,
+        state: String,
+        reason: Option<String>,
+        under_supplied: bool,
+        created_at: Timestamp,
+        expires_at: Option<Timestamp>,
+        pub(crate) fence: i64,
+    }
 }
 
 impl TryFrom<TaskRow> for Task {
