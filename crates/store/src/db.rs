@@ -1,20 +1,17 @@
 //! Connections to either engine, and the macro that runs one SQL text on both.
 
+use crate::sqlite::{self, Lite};
 use crate::{Error, Hints, Result};
 use sqlx::{
-    Database, Postgres, Sqlite, Transaction,
+    Postgres, Transaction,
     migrate::Migrator,
     pool::{PoolConnection, PoolOptions},
-    postgres::{PgConnectOptions, PgPool},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous},
+    postgres::{PgConnectOptions, PgConnection, PgPool},
 };
-use std::{fs::File, ops, str::FromStr, sync::Arc, time::Duration};
+use std::{ops, str::FromStr, sync::Arc, time::Duration};
 
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
-/// Readers of a SQLite file; writers are always one.
-const SQLITE_READERS: u32 = 4;
 /// Connections to PostgreSQL per process.
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a caller waits for a connection before it is told that we are busy.
@@ -23,15 +20,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Everything Gavel remembers. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pools: Pools,
+    database: Database,
     hints: Arc<Hints>,
-    /// Held for the life of the process: a second process on the same file is refused.
-    _lock: Option<Arc<File>>,
 }
 
 #[derive(Clone)]
-enum Pools {
-    Sqlite { read: SqlitePool, write: SqlitePool },
+enum Database {
+    Sqlite(Lite),
     Postgres(PgPool),
 }
 
@@ -47,9 +42,15 @@ pub enum Engine {
 impl Store {
     /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://...` and migrates it to the newest version.
     pub async fn open(url: &str) -> Result<Store> {
-        let store = Self::connect(url).await?;
-        store.migrate().await?;
-        Ok(store)
+        if url.starts_with("sqlite:") {
+            return Ok(Self::of(Database::Sqlite(Lite::open(url)?)));
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(Error::Url { url: url.split('@').next_back().unwrap_or(url).to_owned() });
+        }
+        let pool = postgres(url).await?;
+        POSTGRES_MIGRATIONS.run(&pool).await?; // takes an advisory lock: replicas may race
+        Ok(Self::of(Database::Postgres(pool)))
     }
 
     /// Opens a database on which a server may be at work, for a look or a single write: SQLite's own locks keep the
@@ -57,7 +58,7 @@ impl Store {
     pub async fn open_beside(url: &str) -> Result<Store> {
         match Self::open(url).await {
             Err(Error::InUse { file }) => {
-                let store = Store { pools: sqlite(url).await?, hints: Arc::default(), _lock: None };
+                let store = Self::of(Database::Sqlite(Lite::open_beside(url)?));
                 store.check_version(&file).await?;
                 Ok(store)
             }
@@ -65,22 +66,15 @@ impl Store {
         }
     }
 
-    /// The file of a SQLite URL when it is not there.
-    pub fn missing_file(url: &str) -> Option<&str> {
-        let file = url.starts_with("sqlite:").then(|| path_of(url)).filter(|_| !in_memory(url))?;
-        (!std::path::Path::new(file).exists()).then_some(file)
+    fn of(database: Database) -> Store {
+        Store { database, hints: Arc::default() }
     }
 
-    async fn connect(url: &str) -> Result<Store> {
-        let (pools, lock) = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            (postgres(url).await?, None)
-        } else if url.starts_with("sqlite:") {
-            let lock = (!in_memory(url)).then(|| lock_file(path_of(url))).transpose()?;
-            (sqlite(url).await?, lock)
-        } else {
-            return Err(Error::Url { url: url.split('@').next_back().unwrap_or(url).to_owned() });
-        };
-        Ok(Store { pools, hints: Arc::default(), _lock: lock.map(Arc::new) })
+    /// The file of a SQLite URL when it is not there.
+    pub fn missing_file(url: &str) -> Option<&str> {
+        let file =
+            url.starts_with("sqlite:").then(|| sqlite::path_of(url)).filter(|path| *path != ":memory:")?;
+        (!std::path::Path::new(file).exists()).then_some(file)
     }
 
     /// Whether a database that another process works on has the version of this one.
@@ -88,23 +82,14 @@ impl Store {
         let mut c = self.read().await?;
         let (found,) =
             sql!(c, fetch_one as (i64,), "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")?;
-        let known = SQLITE_MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-        if found == known { Ok(()) } else { Err(Error::OtherVersion { file: file.to_owned() }) }
-    }
-
-    async fn migrate(&self) -> Result<()> {
-        match &self.pools {
-            Pools::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await?,
-            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?, // takes an advisory lock: replicas may race
-        }
-        Ok(())
+        if found == sqlite::newest() { Ok(()) } else { Err(Error::OtherVersion { file: file.to_owned() }) }
     }
 
     /// Which database this is.
     pub fn engine(&self) -> Engine {
-        match self.pools {
-            Pools::Sqlite { .. } => Engine::Sqlite,
-            Pools::Postgres(_) => Engine::Postgres,
+        match self.database {
+            Database::Sqlite(_) => Engine::Sqlite,
+            Database::Postgres(_) => Engine::Postgres,
         }
     }
 
@@ -115,17 +100,17 @@ impl Store {
 
     /// For reads; on SQLite never blocked by the writer.
     pub(crate) async fn read(&self) -> Result<Conn> {
-        Ok(match &self.pools {
-            Pools::Sqlite { read, .. } => Conn::Sqlite(Link::Pooled(read.acquire().await?)),
-            Pools::Postgres(pool) => Conn::Postgres(Link::Pooled(pool.acquire().await?)),
+        Ok(match &self.database {
+            Database::Sqlite(lite) => Conn::Sqlite(lite.read().await?),
+            Database::Postgres(pool) => Conn::Postgres(Link::Pooled(pool.acquire().await?)),
         })
     }
 
-    /// For writes. IMMEDIATE: SQLite's write lock is taken at the start, never on an upgrade half-way.
+    /// For writes.
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        Ok(Tx(match &self.pools {
-            Pools::Sqlite { write, .. } => Conn::Sqlite(Link::Tx(immediate(write).await?)),
-            Pools::Postgres(pool) => Conn::Postgres(Link::Tx(pool.begin().await?)),
+        Ok(Tx(match &self.database {
+            Database::Sqlite(lite) => Conn::Sqlite(lite.begin().await?),
+            Database::Postgres(pool) => Conn::Postgres(Link::Tx(pool.begin().await?)),
         }))
     }
 
@@ -134,92 +119,33 @@ impl Store {
         self.begin().await?.rollback().await
     }
 
+    /// SQLite: transactions that reached the disk, and writers that were answered by them, since the start.
+    pub fn commits(&self) -> Option<(u64, u64)> {
+        match &self.database {
+            Database::Sqlite(lite) => Some(lite.counts()),
+            Database::Postgres(_) => None,
+        }
+    }
+
     /// Closes all connections; on SQLite the write-ahead log is folded into the file.
     pub async fn close(&self) {
-        match &self.pools {
-            Pools::Sqlite { read, write } => {
-                read.close().await;
-                write.close().await;
-            }
-            Pools::Postgres(pool) => pool.close().await,
+        match &self.database {
+            Database::Sqlite(lite) => lite.close().await,
+            Database::Postgres(pool) => pool.close().await,
         }
     }
 }
 
-async fn postgres(url: &str) -> Result<Pools> {
+async fn postgres(url: &str) -> Result<PgPool> {
     let options = PgConnectOptions::from_str(url)?;
     let pool = PoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
-    Ok(Pools::Postgres(pool.connect_with(options).await?))
+    Ok(pool.connect_with(options).await?)
 }
 
-/// Begins a write. A full disk makes SQLite roll back by itself; the driver then believes for ever that a transaction
-/// is open on the one connection that writes. Such a connection is thrown away.
-async fn immediate(write: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
-    const BEGIN: &str = "BEGIN IMMEDIATE";
-    match write.begin_with(BEGIN).await {
-        Err(sqlx::Error::InvalidSavePointStatement) => {
-            write.acquire().await?.close().await?;
-            Ok(write.begin_with(BEGIN).await?)
-        }
-        begun => Ok(begun?),
-    }
-}
-
-fn path_of(url: &str) -> &str {
-    url.trim_start_matches("sqlite:").trim_start_matches("//")
-}
-
-fn in_memory(url: &str) -> bool {
-    path_of(url) == ":memory:"
-}
-
-async fn sqlite(url: &str) -> Result<Pools> {
-    let options = SqliteConnectOptions::new()
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full) // a commit that was answered survives a power cut
-        .busy_timeout(ACQUIRE_TIMEOUT)
-        .foreign_keys(true)
-        .pragma("cache_size", "-16000");
-    let pool = |max| PoolOptions::<Sqlite>::new().max_connections(max).acquire_timeout(ACQUIRE_TIMEOUT);
-    let one = |max| pool(max).min_connections(1).idle_timeout(None).max_lifetime(None);
-    if in_memory(url) {
-        // A memory database lives in its one connection: readers and the writer share it.
-        let write = one(1).connect_with(options.in_memory(true)).await?;
-        return Ok(Pools::Sqlite { read: write.clone(), write });
-    }
-    let options = options.filename(path_of(url));
-    let write = one(1).connect_with(options.clone()).await?;
-    let read = pool(SQLITE_READERS).connect_lazy_with(options.read_only(true));
-    Ok(Pools::Sqlite { read, write })
-}
-
-/// The lock dies with the process, however it ends. The database's own file is made here too, for our eyes only: it
-/// holds buyers' briefs.
-fn lock_file(path: &str) -> Result<File> {
-    let name = format!("{path}.lock");
-    let file = private_file(&name)?;
-    drop(private_file(path)?);
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { file: path.to_owned() }),
-        Err(std::fs::TryLockError::Error(source)) => Err(Error::File { path: name, source }),
-    }
-}
-
-/// Opens a file for writing; a new one can be read by its owner only.
-fn private_file(path: &str) -> Result<File> {
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|source| Error::File { path: path.to_owned(), source })
-}
-
-/// A connection from the pool or an open transaction; every query takes `&mut Conn`.
+/// A connection or an open transaction; every query takes `&mut Conn`.
 pub(crate) enum Conn {
-    Sqlite(Link<Sqlite>),
-    Postgres(Link<Postgres>),
+    Sqlite(sqlite::Link),
+    Postgres(Link),
 }
 
 impl Conn {
@@ -229,14 +155,15 @@ impl Conn {
     }
 }
 
-pub(crate) enum Link<DB: Database> {
-    Pooled(PoolConnection<DB>),
-    Tx(Transaction<'static, DB>),
+/// A connection to PostgreSQL from the pool, or an open transaction there.
+pub(crate) enum Link {
+    Pooled(PoolConnection<Postgres>),
+    Tx(Transaction<'static, Postgres>),
 }
 
-impl<DB: Database> ops::Deref for Link<DB> {
-    type Target = DB::Connection;
-    fn deref(&self) -> &Self::Target {
+impl ops::Deref for Link {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
         match self {
             Link::Pooled(c) => c,
             Link::Tx(t) => t,
@@ -244,8 +171,8 @@ impl<DB: Database> ops::Deref for Link<DB> {
     }
 }
 
-impl<DB: Database> ops::DerefMut for Link<DB> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
+impl ops::DerefMut for Link {
+    fn deref_mut(&mut self) -> &mut PgConnection {
         match self {
             Link::Pooled(c) => c,
             Link::Tx(t) => t,
@@ -272,21 +199,19 @@ impl ops::DerefMut for Tx {
 impl Tx {
     /// Gives everything up now. Dropping does so a moment later, and until then PostgreSQL keeps the rows locked.
     pub(crate) async fn rollback(self) -> Result<()> {
-        match self.0 {
-            Conn::Sqlite(Link::Tx(t)) => t.rollback().await?,
-            Conn::Postgres(Link::Tx(t)) => t.rollback().await?,
-            Conn::Sqlite(Link::Pooled(_)) | Conn::Postgres(Link::Pooled(_)) => {} // never built so
+        if let Conn::Postgres(Link::Tx(t)) = self.0 {
+            t.rollback().await?;
         }
         Ok(())
     }
 
+    /// Returns when everything is on the disk.
     pub(crate) async fn commit(self) -> Result<()> {
         match self.0 {
-            Conn::Sqlite(Link::Tx(t)) => t.commit().await?,
-            Conn::Postgres(Link::Tx(t)) => t.commit().await?,
-            Conn::Sqlite(Link::Pooled(_)) | Conn::Postgres(Link::Pooled(_)) => {} // never built so
+            Conn::Sqlite(sqlite::Link::Turn(turn)) => turn.commit().await,
+            Conn::Postgres(Link::Tx(t)) => Ok(t.commit().await?),
+            Conn::Sqlite(_) | Conn::Postgres(Link::Pooled(_)) => Ok(()), // never built so
         }
-        Ok(())
     }
 }
 
@@ -298,14 +223,16 @@ impl Tx {
 macro_rules! sql {
     ($c:expr, execute, { sqlite: $s:expr, postgres: $p:expr $(,)? } $(, $b:expr)* $(,)?) => {
         match $c.conn() {
-            $crate::db::Conn::Sqlite(c) => sqlx::query($s)$(.bind($b))*.execute(&mut **c).await.map(|r| r.rows_affected()),
-            $crate::db::Conn::Postgres(c) => sqlx::query($p)$(.bind($b))*.execute(&mut **c).await.map(|r| r.rows_affected()),
+            $crate::db::Conn::Sqlite(c) => c.execute($s, &[$(&$b as &dyn $crate::sqlite::Bind),*]),
+            $crate::db::Conn::Postgres(c) => sqlx::query($p)$(.bind($b))*.execute(&mut **c).await
+                .map(|done| done.rows_affected()).map_err($crate::Error::from),
         }
     };
     ($c:expr, $fetch:ident as $t:ty, { sqlite: $s:expr, postgres: $p:expr $(,)? } $(, $b:expr)* $(,)?) => {
         match $c.conn() {
-            $crate::db::Conn::Sqlite(c) => sqlx::query_as::<_, $t>($s)$(.bind($b))*.$fetch(&mut **c).await,
-            $crate::db::Conn::Postgres(c) => sqlx::query_as::<_, $t>($p)$(.bind($b))*.$fetch(&mut **c).await,
+            $crate::db::Conn::Sqlite(c) => c.$fetch::<$t>($s, &[$(&$b as &dyn $crate::sqlite::Bind),*]),
+            $crate::db::Conn::Postgres(c) => sqlx::query_as::<_, $t>($p)$(.bind($b))*.$fetch(&mut **c).await
+                .map_err($crate::Error::from),
         }
     };
     ($c:expr, execute, $sql:expr $(, $b:expr)* $(,)?) => {
@@ -324,6 +251,16 @@ macro_rules! row {
         $(#[$about])*
         #[derive(sqlx::FromRow)]
         $vis struct $name { $($(#[sqlx($flat)])? $fvis $field: $t),* }
+
+        impl $crate::sqlite::rows::FromLite for $name {
+            fn from_lite(columns: &mut $crate::sqlite::rows::Columns<'_>) -> rusqlite::Result<Self> {
+                Ok(Self { $($field: $crate::db::row!(@read columns, $field, $t $(, $flat)?)?),* })
+            }
+        }
+    };
+    (@read $columns:ident, $field:ident, $t:ty) => { $columns.named::<$t>(stringify!($field)) };
+    (@read $columns:ident, $field:ident, $t:ty, flatten) => {
+        <$t as $crate::sqlite::rows::FromLite>::from_lite($columns)
     };
 }
 pub(crate) use row;
@@ -335,10 +272,10 @@ mod tests {
     use super::*;
 
     /// A bound on the pages of the connection that writes plays the full disk. SQLite never goes below what is used.
-    async fn bound(store: &Store) {
-        let Pools::Sqlite { write, .. } = &store.pools else { unreachable!("a SQLite store") };
-        let bound = sqlx::query_as("PRAGMA max_page_count = 1");
-        let _: (i64,) = bound.fetch_one(write).await.unwrap();
+    async fn bound(store: &Store, pages: i64) {
+        let mut tx = store.begin().await.unwrap();
+        let Conn::Sqlite(link) = tx.conn() else { unreachable!("a SQLite store") };
+        link.connection().unwrap().pragma_update(None, "max_page_count", pages).unwrap();
     }
 
     #[tokio::test]
@@ -346,10 +283,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", dir.path().join("gavel.db").display())).await.unwrap();
         let large = "x".repeat(1_000_000);
-        bound(&store).await;
+        bound(&store, 1).await;
         let refused = store.remember_once("large", &large).await;
         assert!(matches!(refused, Err(Error::Busy(_))), "{:?}", refused.map(|text| text.len()));
-        // The bound goes with the connection, which is thrown away: there is room again.
+        bound(&store, i64::from(i32::MAX)).await;
         assert_eq!(store.remember_once("large", &large).await.unwrap(), large);
         store.is_writable().await.unwrap();
     }

@@ -1,6 +1,7 @@
 //! What can go wrong between us and the database.
 
 use gavel_domain::lifecycle::UnknownWord;
+use std::sync::Arc;
 
 /// The result of every store method.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -10,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// No connection came free, or the database is away: try again later.
     #[error("the database is busy or away")]
-    Busy(#[source] sqlx::Error),
+    Busy(#[source] Cause),
     /// A name or slug that must be unique is taken.
     #[error("{what} is taken")]
     Taken {
@@ -50,9 +51,36 @@ pub enum Error {
     /// A migration failed.
     #[error("the database could not be migrated")]
     Migrate(#[source] sqlx::migrate::MigrateError),
+    /// The steps that brought a database to its version are not those that we know.
+    #[error("migration {version} {problem}; use the gavel that made the database, or a newer one")]
+    Migration {
+        /// Which one.
+        version: i64,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The SQLite that was linked can lose what it has committed.
+    #[error("SQLite {found} can lose what it has committed; build with 3.51.3 or a newer one")]
+    Engine {
+        /// Its version.
+        found: String,
+    },
+    /// SQLite does not wait for the disk although it was told to.
+    #[error("SQLite does not wait for the disk: what it commits could be lost with the power")]
+    NotDurable,
+    /// The file lies where locks cannot be trusted.
+    #[error(
+        "{file} lies on a network file system ({system}), where SQLite's locks cannot be trusted; put it on a disk of this machine, or use PostgreSQL"
+    )]
+    Network {
+        /// The database file.
+        file: String,
+        /// The kind of file system.
+        system: String,
+    },
     /// The database refused.
     #[error("the database refused a statement")]
-    Database(#[source] sqlx::Error),
+    Database(#[source] Cause),
     /// A file beside the database could not be used.
     #[error("{path}")]
     File {
@@ -64,30 +92,43 @@ pub enum Error {
     },
 }
 
+/// What an engine said.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// PostgreSQL, or the way to it.
+    #[error(transparent)]
+    Postgres(#[from] sqlx::Error),
+    /// SQLite.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// SQLite, of the commit that several writers shared.
+    #[error("the commit failed: {0}")]
+    Commit(Arc<rusqlite::Error>),
+    /// Others wrote for so long that no turn came.
+    #[error("too many wait to write")]
+    Turn,
+    /// The process is ending.
+    #[error("the database is being closed")]
+    Closing,
+}
+
 impl From<sqlx::Error> for Error {
     fn from(e: sqlx::Error) -> Self {
         match e {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Error::Busy(e),
-            // A connection that a full disk spoilt, met again before it could be thrown away.
-            sqlx::Error::InvalidSavePointStatement
-            | sqlx::Error::BeginFailed
-            | sqlx::Error::WorkerCrashed => Error::Busy(e),
-            sqlx::Error::Database(ref cause) if passes(cause.as_ref()) => Error::Busy(e),
-            e => Error::Database(e),
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Error::Busy(e.into()),
+            sqlx::Error::BeginFailed => Error::Busy(e.into()),
+            sqlx::Error::Database(ref cause) if passes(cause.as_ref()) => Error::Busy(e.into()),
+            e => Error::Database(e.into()),
         }
     }
 }
 
-/// Whether an engine's complaint is about its surroundings, not about what it was asked: the same statement may
-/// succeed once there is room, memory or a server again.
+/// Whether PostgreSQL's complaint is about its surroundings, not about what it was asked: the same statement may
+/// succeed once there is room, memory or a server again. The classes: connection, rollback for another's sake,
+/// resources, operator intervention.
 fn passes(cause: &dyn sqlx::error::DatabaseError) -> bool {
     let code = cause.code().unwrap_or_default();
-    // PostgreSQL: connection, rollback for another's sake, resources, operator intervention. SQLite: the low byte of an extended code is its class:
-    // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
-    let postgres = code.len() == 5 && ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
-    let sqlite = code.len() < 5
-        && code.parse::<u32>().is_ok_and(|code| [5, 6, 7, 8, 10, 13, 14].contains(&(code & 0xff)));
-    postgres || sqlite
+    code.len() == 5 && ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
 }
 
 impl From<sqlx::migrate::MigrateError> for Error {
@@ -97,6 +138,21 @@ impl From<sqlx::migrate::MigrateError> for Error {
 }
 
 impl Error {
+    /// Nothing of a batch of writers reached the disk.
+    pub(crate) fn batch_failed(cause: &Arc<rusqlite::Error>) -> Error {
+        Error::Busy(Cause::Commit(Arc::clone(cause)))
+    }
+
+    /// A writer waited as long as it may.
+    pub(crate) fn turn_never_came() -> Error {
+        Error::Busy(Cause::Turn)
+    }
+
+    /// The turn was given on, or the process is ending.
+    pub(crate) fn turn_is_over() -> Error {
+        Error::Busy(Cause::Closing)
+    }
+
     /// A word in a row that is none of ours.
     pub(crate) fn word(table: &'static str, column: &'static str) -> impl FnOnce(UnknownWord) -> Error {
         move |e| Error::Inconsistent { table, column, problem: e.to_string() }

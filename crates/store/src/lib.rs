@@ -8,6 +8,7 @@ mod db;
 mod error;
 mod hints;
 mod rows;
+mod sqlite;
 mod exchanges;
 mod letters;
 mod locks;
@@ -39,7 +40,7 @@ pub mod tasks;
 
 pub use claim::{Claimed, Lease};
 pub use db::{Engine, Store};
-pub use error::{Error, Result};
+pub use error::{Cause, Error, Result};
 pub use hints::{Hints, InvitationWatch, Watch};
 pub use idempotency::{IdempotencyKey, Once};
 

@@ -1,0 +1,169 @@
+//! SQLite as a server's engine: one process, one writer with group commit, readers apart, every commit durable.
+//!
+//! Statements run where they are asked for, without a thread between: they take microseconds. Only what waits for the
+//! disk, a commit or a checkpoint, is done on a thread where waiting disturbs nobody.
+
+mod file;
+mod migrations;
+mod readers;
+pub(crate) mod rows;
+mod settings;
+mod values;
+mod writer;
+
+pub(crate) use file::path_of;
+pub(crate) use migrations::newest;
+pub(crate) use values::Bind;
+pub(crate) use writer::Turn;
+
+use crate::{Error, Result};
+use readers::{Reader, Readers};
+use rows::FromLite;
+use rusqlite::Connection;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use writer::{Counts, Look, Writer};
+
+/// An open database.
+#[derive(Clone)]
+pub(crate) struct Lite(Arc<Open>);
+
+struct Open {
+    /// Before the lock: the file is closed when another process may have it.
+    writer: Writer,
+    /// `None` for a database in memory, which lives in its one connection.
+    readers: Option<Readers>,
+    /// Held for the life of the process: a second process on the same file is refused. `None` beside a server.
+    _lock: Option<File>,
+}
+
+/// A connection that somebody uses at the moment.
+pub(crate) enum Link {
+    Reader(Reader),
+    Look(Look),
+    Turn(Turn),
+}
+
+impl Link {
+    /// The number of rows that a statement changed.
+    pub(crate) fn execute(&self, sql: &str, values: &[&dyn Bind]) -> Result<u64> {
+        Ok(rows::execute(self.connection()?, sql, values)?)
+    }
+
+    /// All rows of a query.
+    pub(crate) fn fetch_all<T: FromLite>(&self, sql: &str, values: &[&dyn Bind]) -> Result<Vec<T>> {
+        Ok(rows::fetch_all(self.connection()?, sql, values)?)
+    }
+
+    /// The first row of a query, if there is one.
+    pub(crate) fn fetch_optional<T: FromLite>(&self, sql: &str, values: &[&dyn Bind]) -> Result<Option<T>> {
+        Ok(rows::fetch_optional(self.connection()?, sql, values)?)
+    }
+
+    /// The first row of a query that always has one.
+    pub(crate) fn fetch_one<T: FromLite>(&self, sql: &str, values: &[&dyn Bind]) -> Result<T> {
+        Ok(rows::fetch_one(self.connection()?, sql, values)?)
+    }
+
+    pub(crate) fn connection(&self) -> Result<&Connection> {
+        let connection = match self {
+            Link::Reader(reader) => reader.connection(),
+            Link::Look(look) => Some(look.connection()),
+            Link::Turn(turn) => turn.connection(),
+        };
+        connection.ok_or_else(Error::turn_is_over)
+    }
+}
+
+impl Lite {
+    /// Opens a file for this process alone and brings it to the newest version, or a database in memory.
+    pub(crate) fn open(url: &str) -> Result<Lite> {
+        settings::check_engine()?;
+        if file::in_memory(url) {
+            let mut connection = Connection::open_in_memory()?;
+            settings::of_writer(&connection)?;
+            migrations::run(&mut connection)?;
+            return Ok(Self::of(connection, None, None));
+        }
+        let path = path_of(url);
+        let lock = file::lock(path)?;
+        let mut connection = settings::writer(path)?;
+        migrations::run(&mut connection)?;
+        let lite = Self::of(connection, Some(Readers::new(path)), Some(lock));
+        lite.fold_beside(path);
+        Ok(lite)
+    }
+
+    /// Opens a file on which a server is at work.
+    pub(crate) fn open_beside(url: &str) -> Result<Lite> {
+        settings::check_engine()?;
+        let path = path_of(url);
+        Ok(Self::of(settings::writer(path)?, Some(Readers::new(path)), None))
+    }
+
+    fn of(connection: Connection, readers: Option<Readers>, lock: Option<File>) -> Lite {
+        let writer = Writer::new(connection, readers.is_none());
+        Lite(Arc::new(Open { writer, readers, _lock: lock }))
+    }
+
+    /// Folds the write-ahead log into the file from time to time, on a connection of its own: no commit waits for it.
+    /// Ends with the database.
+    fn fold_beside(&self, path: &str) {
+        let (database, counts) = (Arc::downgrade(&self.0), Arc::clone(self.0.writer.counts()));
+        let path = path.to_owned();
+        tokio::spawn(async move {
+            loop {
+                wait_for_checkpoint(&counts).await;
+                let Some(open) = database.upgrade() else { return };
+                match settings::checkpoint_beside(&path).await {
+                    // Readers or writers were always in the way: all wait once, before the log grows without end.
+                    Ok(left) if left > settings::LOG_PAGES_MAX => {
+                        if let Err(error) = open.writer.fold().await {
+                            tracing::warn!(%error, "the write-ahead log could not be folded into the file");
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "a checkpoint failed; the next one goes on"),
+                }
+            }
+        });
+    }
+
+    pub(crate) async fn read(&self) -> Result<Link> {
+        Ok(match &self.0.readers {
+            Some(readers) => Link::Reader(readers.take()?),
+            None => Link::Look(self.0.writer.look().await?),
+        })
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Link> {
+        Ok(Link::Turn(self.0.writer.turn().await?))
+    }
+
+    /// Transactions that reached the disk, and writers answered by them, since the start.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let counts = self.0.writer.counts();
+        (counts.commits.load(Ordering::Relaxed), counts.writes.load(Ordering::Relaxed))
+    }
+
+    /// Folds the log into the file.
+    pub(crate) async fn close(&self) {
+        if self.0.readers.is_some()
+            && let Err(error) = self.0.writer.fold().await
+        {
+            tracing::warn!(%error, "the write-ahead log stays beside the file");
+        }
+    }
+}
+
+/// Waits until enough was written; wakes now and then to see whether the database is still there.
+async fn wait_for_checkpoint(counts: &Counts) {
+    let _ = tokio::time::timeout(settings::CHECKPOINT_EVERY, counts.checkpoint.notified()).await;
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(cause: rusqlite::Error) -> Self {
+        if settings::passes(&cause) { Error::Busy(cause.into()) } else { Error::Database(cause.into()) }
+    }
+}

@@ -1,0 +1,101 @@
+//! How connections are set, and what SQLite's complaints mean.
+
+use crate::{Error, Result};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::time::Duration;
+
+/// The first version without the fault that can lose what was committed when one connection writes and another folds
+/// the log into the file.
+const ENGINE_MIN: i32 = 3_051_003;
+/// How long a reader waits while the log is recovered after a crash.
+const READER_WAIT: Duration = Duration::from_secs(5);
+/// Texts of statements that are kept prepared.
+const STATEMENTS_KEPT: usize = 512;
+/// The log is looked at this often at least.
+pub(super) const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+/// Pages of the log (4 KiB each) that may wait to be folded before writers have to wait for it: 256 MiB.
+pub(super) const LOG_PAGES_MAX: i64 = 65_536;
+/// What the connection that writes keeps in memory, in KiB.
+const WRITER_CACHE_KIB: i64 = 16_000;
+/// What each reader keeps in memory, in KiB: the system keeps the file's pages as well.
+const READER_CACHE_KIB: i64 = 4_000;
+
+/// Refuses an engine that can lose what it has committed.
+pub(super) fn check_engine() -> Result<()> {
+    if rusqlite::version_number() >= ENGINE_MIN {
+        return Ok(());
+    }
+    Err(Error::Engine { found: rusqlite::version().to_owned() })
+}
+
+/// The connection that writes.
+pub(super) fn writer(path: &str) -> Result<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(READER_WAIT)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    of_writer(&connection)?;
+    // Whoever takes a turn waits for others without holding a thread; see `Desk::begin`.
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
+}
+
+/// What holds for every connection that writes, a file's or one in memory.
+pub(super) fn of_writer(connection: &Connection) -> Result<()> {
+    connection.pragma_update(None, "synchronous", "full")?; // a commit that was answered survives a power cut
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?; // never within a commit
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    common(connection)?;
+    let durable: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    if durable == FULL { Ok(()) } else { Err(Error::NotDurable) }
+}
+
+/// What `PRAGMA synchronous` says of full durability.
+const FULL: i64 = 2;
+
+/// A connection that reads.
+pub(super) fn reader(path: &str) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(READER_WAIT)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    common(&connection)?;
+    Ok(connection)
+}
+
+fn common(connection: &Connection) -> Result<()> {
+    connection.pragma_update(None, "trusted_schema", false)?; // no function runs because a file says so
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    Ok(())
+}
+
+/// Folds the whole log into the file and lets it start anew, unless readers are in the way.
+pub(super) fn fold(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+/// Folds what can be folded while others read and write; how many pages are left.
+pub(super) async fn checkpoint_beside(path: &str) -> Result<i64> {
+    let path = path.to_owned();
+    let folded = tokio::task::spawn_blocking(move || -> Result<i64> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let left = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
+        Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], left)?)
+    });
+    folded.await.unwrap_or(Ok(0))
+}
+
+/// Whether another process has the lock that is wanted.
+pub(super) fn is_busy(cause: &rusqlite::Error) -> bool {
+    matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// Whether a complaint is about the surroundings, not about what was asked: the same statement may succeed once there
+/// is room or memory again.
+pub(super) fn passes(cause: &rusqlite::Error) -> bool {
+    use ErrorCode::{CannotOpen, DiskFull, OutOfMemory, ReadOnly, SystemIoFailure};
+    let code = cause.sqlite_error_code();
+    is_busy(cause) || matches!(code, Some(DiskFull | OutOfMemory | ReadOnly | SystemIoFailure | CannotOpen))
+}

@@ -1,0 +1,247 @@
+//! The one connection that writes, and group commit.
+//!
+//! Writers take turns. Each works in a savepoint of its own within one transaction that all of a *batch* share; whoever
+//! fails or is dropped takes back what is its own. The first of a batch calls for its end: once those that wait already
+//! have had their turn, the whole batch is committed, with one wait for the disk, and only then is each of them
+//! answered. So an idle database commits at once, and a busy one commits many requests together.
+
+use super::settings;
+use crate::{Error, Result};
+use rusqlite::Connection;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, oneshot};
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long a writer waits for its turn before it is told that we are busy.
+const TURN_WAIT: Duration = Duration::from_secs(5);
+/// How often it is looked whether another process (a command beside the server) has stopped writing.
+const OTHERS_LOOK: Duration = Duration::from_millis(2);
+/// Writers in one batch at most: each waits for all of them.
+const BATCH_MAX: usize = 512;
+/// Commits after which the write-ahead log is folded into the file, beside the writing.
+const COMMITS_PER_CHECKPOINT: u64 = 256;
+
+/// Who may write, one after the other.
+pub(crate) struct Writer {
+    desk: Arc<Mutex<Desk>>,
+    counts: Arc<Counts>,
+    /// In memory there is no disk to wait for.
+    in_memory: bool,
+}
+
+/// What was written since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Transactions that reached the disk.
+    pub(crate) commits: AtomicU64,
+    /// Writers that were answered by them.
+    pub(crate) writes: AtomicU64,
+    /// Wakes whoever folds the log into the file.
+    pub(crate) checkpoint: Notify,
+}
+
+/// What the writer of the moment holds.
+struct Desk {
+    connection: Connection,
+    /// Whether the batch's transaction has begun.
+    open: bool,
+    /// Those who are done and wait for the commit.
+    members: Vec<oneshot::Sender<Result<()>>>,
+    counts: Arc<Counts>,
+}
+
+impl Writer {
+    pub(crate) fn new(connection: Connection, in_memory: bool) -> Writer {
+        let counts: Arc<Counts> = Arc::default();
+        let desk = Desk { connection, open: false, members: Vec::new(), counts: Arc::clone(&counts) };
+        Writer { desk: Arc::new(Mutex::new(desk)), counts, in_memory }
+    }
+
+    pub(crate) fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+
+    /// Waits for a turn to write.
+    pub(crate) async fn turn(&self) -> Result<Turn> {
+        let until = Instant::now() + TURN_WAIT;
+        let desk = timeout_at(until, Arc::clone(&self.desk).lock_owned()).await;
+        let mut desk = desk.map_err(|_elapsed| Error::turn_never_came())?;
+        desk.begin(until).await?;
+        let queue = Arc::clone(&self.desk);
+        let mut turn = Turn { desk: Some(desk), queue, in_memory: self.in_memory, wrote: false };
+        turn.run("SAVEPOINT turn")?;
+        turn.wrote = true;
+        Ok(turn)
+    }
+
+    /// The connection between two batches' writers, for a look at a database in memory.
+    pub(crate) async fn look(&self) -> Result<Look> {
+        let until = Instant::now() + TURN_WAIT;
+        let desk = timeout_at(until, Arc::clone(&self.desk).lock_owned()).await;
+        Ok(Look(desk.map_err(|_elapsed| Error::turn_never_came())?))
+    }
+
+    /// Waits until nobody writes, then puts the whole write-ahead log into the file and lets the log start anew.
+    pub(crate) async fn fold(&self) -> Result<()> {
+        let mut desk = Arc::clone(&self.desk).lock_owned().await;
+        let folding = move || {
+            desk.end_batch();
+            settings::fold(&desk.connection)
+        };
+        Ok(tokio::task::spawn_blocking(folding).await.unwrap_or(Ok(()))?)
+    }
+}
+
+/// One writer's turn; what it changes is taken back when it is dropped without [`Turn::commit`].
+pub(crate) struct Turn {
+    /// `None` once it was given on.
+    desk: Option<OwnedMutexGuard<Desk>>,
+    queue: Arc<Mutex<Desk>>,
+    in_memory: bool,
+    /// Whether its savepoint stands.
+    wrote: bool,
+}
+
+/// The connection, for reading only.
+pub(crate) struct Look(OwnedMutexGuard<Desk>);
+
+impl Look {
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.0.connection
+    }
+}
+
+impl Turn {
+    /// Until it is given on.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        self.desk.as_ref().map(|desk| &desk.connection)
+    }
+
+    fn run(&self, sql: &str) -> Result<()> {
+        Ok(run(self.connection().ok_or_else(Error::turn_is_over)?, sql)?)
+    }
+
+    /// Lets the next writer go on, and returns when this one's changes are on the disk.
+    pub(crate) async fn commit(mut self) -> Result<()> {
+        self.run("RELEASE turn")?; // a failure drops us: what is ours is taken back
+        let mut desk = self.desk.take().ok_or_else(Error::turn_is_over)?;
+        let (tell, told) = oneshot::channel();
+        desk.members.push(tell);
+        if desk.members.len() >= BATCH_MAX {
+            end_batch(desk, self.in_memory);
+            return heard(told).await;
+        }
+        let is_first = desk.members.len() == 1;
+        drop(desk); // the next one's turn
+        if is_first {
+            // A task of its own: the batch must end even if this writer is given up while it waits.
+            tokio::spawn(call_for_the_end(Arc::clone(&self.queue), self.in_memory));
+        }
+        heard(told).await
+    }
+}
+
+async fn heard(told: oneshot::Receiver<Result<()>>) -> Result<()> {
+    told.await.map_err(|_gone| Error::turn_is_over())?
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(desk) = &mut self.desk {
+            desk.take_back(self.wrote);
+        }
+    }
+}
+
+/// Ends a batch when those who were waiting have had their turn: a lock is given in the order in which it was asked for.
+async fn call_for_the_end(queue: Arc<Mutex<Desk>>, in_memory: bool) {
+    // Who is ready to write but has not come to ask for a turn yet may still come along.
+    tokio::task::yield_now().await;
+    let desk = queue.lock_owned().await;
+    end_batch(desk, in_memory);
+}
+
+/// The disk is waited for on a thread where waiting disturbs nobody; the desk goes along.
+fn end_batch(mut desk: OwnedMutexGuard<Desk>, in_memory: bool) {
+    if in_memory {
+        desk.end_batch();
+    } else {
+        tokio::task::spawn_blocking(move || desk.end_batch());
+    }
+}
+
+impl Desk {
+    /// Begins the batch's transaction, unless it has begun. IMMEDIATE: the write lock is taken at the start, never on
+    /// an upgrade half-way. Another process that writes is waited for.
+    async fn begin(&mut self, until: Instant) -> Result<()> {
+        while !self.open {
+            match run(&self.connection, "BEGIN IMMEDIATE") {
+                Ok(()) => self.open = true,
+                Err(busy) if settings::is_busy(&busy) && Instant::now() < until => sleep(OTHERS_LOOK).await,
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits what the members wrote and tells them.
+    fn end_batch(&mut self) {
+        if !self.open {
+            return;
+        }
+        self.open = false;
+        match run(&self.connection, "COMMIT") {
+            Ok(()) => self.answer_all(),
+            Err(cause) => self.fail_all(cause),
+        }
+    }
+
+    fn answer_all(&mut self) {
+        let commits = self.counts.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        self.counts.writes.fetch_add(u64::try_from(self.members.len()).unwrap_or(0), Ordering::Relaxed);
+        for member in self.members.drain(..) {
+            let _ = member.send(Ok(())); // a writer that was given up hears nothing
+        }
+        if commits.is_multiple_of(COMMITS_PER_CHECKPOINT) {
+            self.counts.checkpoint.notify_one();
+        }
+    }
+
+    /// Nothing of the batch is on the disk.
+    fn fail_all(&mut self, cause: rusqlite::Error) {
+        if !self.connection.is_autocommit() {
+            let _ = run(&self.connection, "ROLLBACK"); // fails where the engine has done so by itself
+        }
+        let cause = Arc::new(cause);
+        for member in self.members.drain(..) {
+            let _ = member.send(Err(Error::batch_failed(&cause)));
+        }
+    }
+
+    /// Takes back what one writer did. A full disk makes SQLite take the whole transaction back by itself: then all of
+    /// the batch have failed.
+    fn take_back(&mut self, wrote: bool) {
+        if !self.open {
+            return;
+        }
+        let undone = if wrote { run(&self.connection, "ROLLBACK TO turn; RELEASE turn") } else { Ok(()) };
+        if self.connection.is_autocommit() || undone.is_err() {
+            self.open = false;
+            self.fail_all(undone.err().unwrap_or(rusqlite::Error::QueryReturnedNoRows));
+        } else if self.members.is_empty() {
+            // Nobody will call for the end of a batch without members, and an open one keeps other processes out.
+            self.open = false;
+            let _ = run(&self.connection, "ROLLBACK");
+        }
+    }
+}
+
+/// Runs statements without values.
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    for statement in sql.split("; ") {
+        connection.prepare_cached(statement)?.raw_execute()?;
+    }
+    Ok(())
+}
