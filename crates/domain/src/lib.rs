@@ -24,6 +24,7 @@ pub mod network;
 pub mod policy;
 pub mod score;
 pub mod task;
+pub mod webhook;
 
 pub use chain::Chain;
 pub use chance::Chance;

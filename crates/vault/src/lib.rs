@@ -5,6 +5,7 @@ mod callback;
 mod dispatch;
 mod keys;
 mod seal;
+mod webhook;
 
 pub use dispatch::SigningKeys;
 pub use keys::{OsChance, Secret, hash_key, new_api_key, new_developer_key, new_signing_secret};
