@@ -2,7 +2,7 @@
 
 use crate::db::{Conn, row, sql};
 use crate::rows::{json, to_json, word};
-use crate::{Error, Guarded, Result, Store};
+use crate::{Error, Guarded, Result, Store, webhooks};
 use gavel_domain::event::{Actor, Event, EventKind};
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
 use gavel_domain::{TaskId, Timestamp};
@@ -98,11 +98,11 @@ pub(crate) async fn insert(c: &mut Conn, event: &Event) -> Result<()> {
         to_json(&event.data, "task_events", "data")?,
         event.at
     )?;
-    Ok(())
+    webhooks::outbox::put(c, event).await
 }
 
 row! {
-    struct EventRow {
+    pub(crate) struct EventRow {
         task_id: Uuid,
         seq: i64,
         kind: String,

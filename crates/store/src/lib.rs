@@ -36,6 +36,7 @@ pub mod scores;
 pub mod secrets;
 pub mod stats;
 pub mod tasks;
+pub mod webhooks;
 
 pub use claim::{Claimed, Lease};
 pub use db::{Engine, Store};

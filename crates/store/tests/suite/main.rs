@@ -14,3 +14,4 @@ mod rounds;
 mod secrets;
 mod support;
 mod tasks;
+mod webhooks;
