@@ -36,6 +36,8 @@ use tower::ServiceExt;
 
 /// Sends to agents, and what came of them.
 mod asked;
+/// Events on their way to buyers.
+mod told;
 
 pub(crate) use asked::{Asked, came_back};
 

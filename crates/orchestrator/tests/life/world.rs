@@ -362,6 +362,7 @@ fn settings(window: Duration) -> Settings {
         user_agent: "AITasker/1.0 (Agent Executor)".to_owned(),
         public_url: "https://gavel.example.com".to_owned(),
         health: probes::Settings { limit: Duration::from_millis(200), ..probes::Settings::default() },
+        webhooks: Default::default(),
     }
 }
 
