@@ -189,6 +189,33 @@ pub struct Endpoint {
     pub delivered_at: Option<Timestamp>,
 }
 
+/// What may be expected of an endpoint: those of which less may be expected never take the places of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its last try went well.
+    Proven,
+    /// It was never tried.
+    New,
+    /// Its last try failed.
+    Failing,
+}
+
+impl Standing {
+    /// All, the best first.
+    pub const ALL: [Standing; 3] = [Standing::Proven, Standing::New, Standing::Failing];
+}
+
+impl Endpoint {
+    /// What may be expected of it.
+    pub fn standing(&self) -> Standing {
+        match (self.fails, self.delivered_at) {
+            (0, Some(_)) => Standing::Proven,
+            (0, None) => Standing::New,
+            (1.., _) => Standing::Failing,
+        }
+    }
+}
+
 /// What came of one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Came {

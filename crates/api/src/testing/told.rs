@@ -3,7 +3,7 @@
 use super::World;
 use chrono::TimeDelta;
 use gavel_domain::WebhookDeliveryId;
-use gavel_domain::webhook::{Came, Rules};
+use gavel_domain::webhook::{Came, Rules, Standing};
 use gavel_store::webhooks::claims::{Turn, WebhookResult};
 use serde_json::json;
 
@@ -32,8 +32,12 @@ impl World {
     pub(crate) async fn told_answers(&self, status: u16, body: &str) -> usize {
         let (store, now) = (&self.state.store, self.state.now());
         let lost_at = now + TimeDelta::seconds(20);
-        let turn = Turn { failing: false, most: 1, at_once: 8, full_hosts: &[], now, lost_at };
-        let claimed = store.claim_webhooks(&turn, |_| Some(())).await.unwrap();
+        let mut claimed = Vec::new();
+        for standing in Standing::ALL {
+            let most = 1 - claimed.len() as u32;
+            let turn = Turn { standing, most, at_once: 8, full_hosts: &[], now, lost_at };
+            claimed.extend(store.claim_webhooks(&turn, |_| Some(())).await.unwrap());
+        }
         for (due, ()) in &claimed {
             let problem = (status != 200).then(|| "no".to_owned());
             let result =

@@ -138,6 +138,8 @@ fn a_success_forgets_what_was() {
     };
     let verdict = judged(&before, 3, &answer(204));
     assert_eq!(verdict.endpoint, Endpoint { delivered_at: Some(at(0)), ..Endpoint::default() });
+    let standings = [Endpoint::default(), before, verdict.endpoint].map(|endpoint| endpoint.standing());
+    assert_eq!(standings, [Standing::New, Standing::Failing, Standing::Proven]);
 }
 
 #[test]

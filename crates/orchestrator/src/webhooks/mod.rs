@@ -10,11 +10,11 @@ pub use places::Caps;
 use crate::Context;
 use gavel_contract::webhook::{Sending, body};
 use gavel_dispatcher::webhook::{Tried, send};
-use gavel_domain::webhook::{Came, Rules, event_id};
+use gavel_domain::webhook::{Came, Rules, Standing, event_id};
 use gavel_domain::{Chain, WebhookDeliveryId};
 use gavel_store::Guarded;
 use gavel_store::webhooks::claims::{DueWebhook, Turn, WebhookResult};
-use places::{Lane, Place, Places};
+use places::{Place, Places};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -63,8 +63,8 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let passed_on = relay(&context).await;
         let mut begun = 0;
-        for lane in [Lane::Well, Lane::Doubtful] {
-            for (due, place) in claim(&context, &places, lane).await {
+        for standing in Standing::ALL {
+            for (due, place) in claim(&context, &places, standing).await {
                 begun += 1;
                 tries.spawn(one(Arc::clone(&context), due, place, stop.clone()));
             }
@@ -90,17 +90,17 @@ async fn relay(context: &Context) -> usize {
     }
 }
 
-async fn claim(context: &Context, places: &Places, lane: Lane) -> Vec<(DueWebhook, Place)> {
+async fn claim(context: &Context, places: &Places, standing: Standing) -> Vec<(DueWebhook, Place)> {
     let (now, settings) = (context.clock.now(), &context.settings.webhooks);
     let turn = Turn {
-        failing: lane == Lane::Doubtful,
-        most: places.room(lane).min(CLAIMED_AT_ONCE),
+        standing,
+        most: places.room(standing).min(CLAIMED_AT_ONCE),
         at_once: settings.caps.subscription,
         full_hosts: &places.full_hosts(),
         now,
         lost_at: now + settings.limit + SLACK,
     };
-    match context.store.claim_webhooks(&turn, |host| places.take(lane, host)).await {
+    match context.store.claim_webhooks(&turn, |host| places.take(standing, host)).await {
         Ok(claimed) => claimed,
         Err(error) => {
             tracing::error!(error = %Chain(&error), "webhook deliveries could not be claimed");

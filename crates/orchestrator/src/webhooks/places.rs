@@ -1,12 +1,10 @@
-//! How many deliveries may be under way at once, and to one host. Endpoints that fail, or just take their time, have places
-//! of their own, so that a thousand dead ones delay no other.
+//! How many deliveries may be under way at once, and to one host. Endpoints that fail have places of their own, so have
+//! those that were never tried, and whoever takes its time makes room: a thousand dead ones delay no other.
 
+use gavel_domain::webhook::Standing;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
-
-/// The share of all places that is kept for endpoints that are well: one in so many.
-const WELL_ONE_IN: u32 = 4;
 
 /// The most deliveries under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +23,6 @@ impl Default for Caps {
     }
 }
 
-/// Which places a delivery takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
-    /// To an endpoint whose last try went well, or that is new: it is expected to answer soon.
-    Well,
-    /// To an endpoint whose last try failed, or that takes its time with this one.
-    Doubtful,
-}
-
 /// The places of this process.
 #[derive(Debug, Clone)]
 pub(super) struct Places(Arc<Shared>);
@@ -48,8 +37,9 @@ struct Shared {
 /// What is taken; only hosts with deliveries under way are kept.
 #[derive(Debug, Default)]
 struct Board {
-    well: u32,
-    doubtful: u32,
+    proven: u32,
+    new: u32,
+    failing: u32,
     hosts: HashMap<String, u32>,
 }
 
@@ -57,7 +47,7 @@ struct Board {
 #[derive(Debug)]
 pub(super) struct Place {
     shared: Arc<Shared>,
-    lane: Lane,
+    standing: Standing,
     host: String,
 }
 
@@ -66,9 +56,9 @@ impl Places {
         Self(Arc::new(Shared { caps, board: Mutex::default(), freed: Notify::new() }))
     }
 
-    /// How many more deliveries a lane takes.
-    pub(super) fn room(&self, lane: Lane) -> u32 {
-        self.0.board().room(lane, self.0.caps)
+    /// How many more deliveries there may be to endpoints of this standing.
+    pub(super) fn room(&self, standing: Standing) -> u32 {
+        self.0.board().room(standing, self.0.caps)
     }
 
     /// Hosts that take no more.
@@ -79,15 +69,15 @@ impl Places {
     }
 
     /// A place, if there is one.
-    pub(super) fn take(&self, lane: Lane, host: &str) -> Option<Place> {
+    pub(super) fn take(&self, standing: Standing, host: &str) -> Option<Place> {
         let mut board = self.0.board();
         let taken = board.hosts.get(host).copied().unwrap_or(0);
-        if board.room(lane, self.0.caps) == 0 || taken >= self.0.caps.host {
+        if board.room(standing, self.0.caps) == 0 || taken >= self.0.caps.host {
             return None;
         }
-        *board.lane(lane) += 1;
+        *board.taken(standing) += 1;
         board.hosts.insert(host.to_owned(), taken + 1);
-        Some(Place { shared: Arc::clone(&self.0), lane, host: host.to_owned() })
+        Some(Place { shared: Arc::clone(&self.0), standing, host: host.to_owned() })
     }
 
     /// Waits until a place is free again.
@@ -100,10 +90,10 @@ impl Place {
     /// Leaves the places of those that answer soon, if there is room among the others.
     pub(super) fn give_way(&mut self) {
         let mut board = self.shared.board();
-        if self.lane == Lane::Well && board.room(Lane::Doubtful, self.shared.caps) > 0 {
-            board.well -= 1;
-            board.doubtful += 1;
-            self.lane = Lane::Doubtful;
+        if self.standing != Standing::Failing && board.room(Standing::Failing, self.shared.caps) > 0 {
+            *board.taken(self.standing) -= 1;
+            *board.taken(Standing::Failing) += 1;
+            self.standing = Standing::Failing;
             self.shared.freed.notify_one();
         }
     }
@@ -112,7 +102,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut board = self.shared.board();
-        *board.lane(self.lane) -= 1;
+        *board.taken(self.standing) -= 1;
         match board.hosts.get_mut(&self.host) {
             Some(taken) if *taken > 1 => *taken -= 1,
             _ => drop(board.hosts.remove(&self.host)),
@@ -129,18 +119,21 @@ impl Shared {
 }
 
 impl Board {
-    fn lane(&mut self, lane: Lane) -> &mut u32 {
-        match lane {
-            Lane::Well => &mut self.well,
-            Lane::Doubtful => &mut self.doubtful,
+    fn taken(&mut self, standing: Standing) -> &mut u32 {
+        match standing {
+            Standing::Proven => &mut self.proven,
+            Standing::New => &mut self.new,
+            Standing::Failing => &mut self.failing,
         }
     }
 
-    fn room(&self, lane: Lane, caps: Caps) -> u32 {
-        let well = (caps.at_once / WELL_ONE_IN).max(1);
-        match lane {
-            Lane::Well => well.saturating_sub(self.well),
-            Lane::Doubtful => caps.at_once.saturating_sub(well).max(1).saturating_sub(self.doubtful),
+    /// A quarter of the places is kept for the proven, a quarter for the new, half for those that fail or hang.
+    fn room(&self, standing: Standing, caps: Caps) -> u32 {
+        let quarter = (caps.at_once / 4).max(1);
+        match standing {
+            Standing::Proven => quarter.saturating_sub(self.proven),
+            Standing::New => quarter.saturating_sub(self.new),
+            Standing::Failing => caps.at_once.saturating_sub(2 * quarter).max(1).saturating_sub(self.failing),
         }
     }
 }
@@ -153,49 +146,59 @@ mod tests {
         Places::new(Caps { at_once, host, subscription: 8 })
     }
 
+    fn rooms(places: &Places) -> [u32; 3] {
+        Standing::ALL.map(|standing| places.room(standing))
+    }
+
+    fn taken(places: &Places, standing: Standing, host: &str) -> Vec<Place> {
+        std::iter::from_fn(|| places.take(standing, host)).collect()
+    }
+
     #[test]
-    fn each_lane_has_its_share_and_neither_takes_the_others() {
+    fn each_standing_has_its_share_and_none_takes_the_others() {
         let places = places(8, 100);
-        let mut held: Vec<_> = (0..10).filter_map(|_| places.take(Lane::Doubtful, "dead")).collect();
-        assert_eq!((held.len(), places.room(Lane::Well)), (6, 2));
-        held.extend((0..10).filter_map(|_| places.take(Lane::Well, "good")));
-        assert_eq!(held.len(), 8, "all together are what is allowed");
-        held.truncate(6);
-        assert_eq!((places.room(Lane::Well), places.room(Lane::Doubtful)), (2, 0));
-        drop(held);
-        assert_eq!((places.room(Lane::Well), places.room(Lane::Doubtful)), (2, 6));
+        let failing = taken(&places, Standing::Failing, "dead");
+        assert_eq!((failing.len(), rooms(&places)), (4, [2, 2, 0]));
+        let new = taken(&places, Standing::New, "new");
+        let proven = taken(&places, Standing::Proven, "good");
+        assert_eq!((new.len(), proven.len(), rooms(&places)), (2, 2, [0, 0, 0]));
+        drop(proven);
+        assert_eq!(rooms(&places), [2, 0, 0]);
+        drop((failing, new));
+        assert_eq!(rooms(&places), [2, 2, 4]);
         assert!(places.0.board().hosts.is_empty());
     }
 
     #[test]
     fn whoever_takes_its_time_gives_way_while_there_is_room() {
         let places = places(4, 100);
-        let doubtful: Vec<_> = (0..2).filter_map(|_| places.take(Lane::Doubtful, "dead")).collect();
-        let mut first = places.take(Lane::Well, "slow").unwrap();
-        assert!(places.take(Lane::Well, "good").is_none());
+        let mut failing = taken(&places, Standing::Failing, "dead");
+        let mut first = places.take(Standing::Proven, "slow").unwrap();
+        first.give_way(); // nowhere to go
+        assert_eq!(rooms(&places), [0, 1, 0]);
+        failing.pop();
         first.give_way();
-        let mut second = places.take(Lane::Well, "slow").unwrap();
-        second.give_way(); // nowhere to go
-        assert_eq!((places.room(Lane::Well), places.room(Lane::Doubtful)), (0, 0));
-        drop((first, doubtful));
-        second.give_way();
-        second.give_way();
-        assert_eq!((places.room(Lane::Well), places.room(Lane::Doubtful)), (1, 2));
+        first.give_way();
+        assert_eq!(rooms(&places), [1, 1, 0]);
+        let mut new = places.take(Standing::New, "new").unwrap();
+        drop(first);
+        new.give_way();
+        assert_eq!(rooms(&places), [1, 1, 0]);
     }
 
     #[test]
-    fn a_host_takes_so_many_in_both_lanes_together() {
+    fn a_host_takes_so_many_of_all_standings_together() {
         let places = places(100, 2);
-        let held = [places.take(Lane::Well, "a").unwrap(), places.take(Lane::Doubtful, "a").unwrap()];
-        assert!(places.take(Lane::Well, "a").is_none() && places.take(Lane::Well, "b").is_some());
+        let held =
+            [places.take(Standing::Proven, "a").unwrap(), places.take(Standing::Failing, "a").unwrap()];
+        assert!(places.take(Standing::New, "a").is_none() && places.take(Standing::New, "b").is_some());
         assert_eq!(places.full_hosts(), ["a"]);
         drop(held);
-        assert!(places.full_hosts().is_empty() && places.take(Lane::Well, "a").is_some());
+        assert!(places.full_hosts().is_empty() && places.take(Standing::New, "a").is_some());
     }
 
     #[test]
     fn the_smallest_has_a_place_for_each() {
-        let places = places(1, 1);
-        assert_eq!((places.room(Lane::Well), places.room(Lane::Doubtful)), (1, 1));
+        assert_eq!(rooms(&places(1, 1)), [1, 1, 1]);
     }
 }

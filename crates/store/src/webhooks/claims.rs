@@ -8,20 +8,20 @@ use super::EndpointRow;
 use crate::db::{Conn, sql};
 use crate::rows::{number, to_json};
 use crate::{Guarded, Result, Store};
-use gavel_domain::webhook::{Endpoint, Next, SCHEDULE, SecretVersion, Verdict};
+use gavel_domain::webhook::{Endpoint, Next, SCHEDULE, SecretVersion, Standing, Verdict};
 use gavel_domain::{SubscriptionId, TaskId, Timestamp, WebhookDeliveryId};
 use uuid::Uuid;
 
 const T: &str = "webhook_deliveries";
 
-/// Deliveries under way to an endpoint whose last try failed: one finds out as much as eight.
-const AT_ONCE_WHILE_FAILING: u32 = 1;
+/// Deliveries under way to an endpoint of which nothing good is known: one finds out as much as eight.
+const AT_ONCE_UNLESS_PROVEN: u32 = 1;
 
 /// Which deliveries may be begun.
 #[derive(Debug, Clone)]
 pub struct Turn<'a> {
-    /// Those to endpoints whose last try failed, or those to all others.
-    pub failing: bool,
+    /// Those to endpoints of this standing.
+    pub standing: Standing,
     /// How many at most.
     pub most: u32,
     /// How many to one subscription may be under way.
@@ -79,8 +79,9 @@ macro_rules! due {
     };
     ($hosts:literal, $end:literal) => {
         concat!(
-            "SELECT s.id, s.host, s.url, s.fails, s.secret_version, s.promotes_at FROM webhook_subscriptions s
-             WHERE s.due_at <= $1 AND (s.fails > 0) = $2 AND s.host NOT IN (",
+            "SELECT s.id, s.host, s.url, s.secret_version, s.promotes_at FROM webhook_subscriptions s
+             WHERE s.due_at <= $1 AND $2 = CASE WHEN s.fails > 0 THEN 'failing'
+                 WHEN s.delivered_at IS NULL THEN 'new' ELSE 'proven' END AND s.host NOT IN (",
             $hosts,
             ") ORDER BY s.due_at LIMIT $4",
             $end
@@ -88,7 +89,7 @@ macro_rules! due {
     };
 }
 
-type DueRow = (Uuid, String, String, i64, i64, Option<Timestamp>);
+type DueRow = (Uuid, String, String, i64, Option<Timestamp>);
 type WaitingRow = (Uuid, Uuid, i64, i64, i64, String);
 
 impl Store {
@@ -104,7 +105,7 @@ impl Store {
             c,
             fetch_optional as DueRow,
             { sqlite: due!(sqlite: ""), postgres: due!(postgres: "") },
-            turn.now, turn.failing, &full, 1_i64
+            turn.now, word(turn.standing), &full, 1_i64
         )?;
         drop(c); // an idle loop never takes the write lock
         if waiting.is_none() || turn.most == 0 {
@@ -116,7 +117,7 @@ impl Store {
             fetch_all as DueRow,
             // SQLite has one writer; only PostgreSQL needs row locks, and skips rows that others are claiming.
             { sqlite: due!(sqlite: ""), postgres: due!(postgres: " FOR NO KEY UPDATE SKIP LOCKED") },
-            turn.now, turn.failing, &full, i64::from(turn.most)
+            turn.now, word(turn.standing), &full, i64::from(turn.most)
         )?;
         let mut claimed = Vec::new();
         for row in due {
@@ -173,13 +174,14 @@ impl Store {
 /// Claims as many of a subscription's deliveries as it, its host and the turn have room for.
 async fn serve<P>(
     c: &mut Conn,
-    (id, host, url, fails, version, promotes_at): DueRow,
+    (id, host, url, version, promotes_at): DueRow,
     turn: &Turn<'_>,
     place: &mut impl FnMut(&str) -> Option<P>,
     claimed: &mut Vec<(DueWebhook, P)>,
 ) -> Result<()> {
     let subscription = SubscriptionId::from_uuid(id);
-    let room = at_once(fails, turn.at_once).saturating_sub(under_way(c, subscription, turn.now).await?);
+    let room =
+        at_once(turn.standing, turn.at_once).saturating_sub(under_way(c, subscription, turn.now).await?);
     let room = room.min(turn.most.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX)));
     let secret = SecretVersion { newest: number(version, super::T, "secret_version")?, promotes_at };
     for (delivery, task, seq, tries, attempts, body) in waiting(c, subscription, turn.now, room).await? {
@@ -206,8 +208,20 @@ async fn serve<P>(
     queue(c, subscription, turn.at_once, turn.now).await
 }
 
-fn at_once(fails: i64, while_well: u32) -> u32 {
-    if fails > 0 { AT_ONCE_WHILE_FAILING } else { while_well }
+fn at_once(standing: Standing, proven: u32) -> u32 {
+    match standing {
+        Standing::Proven => proven,
+        Standing::New | Standing::Failing => AT_ONCE_UNLESS_PROVEN,
+    }
+}
+
+/// As the query knows it.
+fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Proven => "proven",
+        Standing::New => "new",
+        Standing::Failing => "failing",
+    }
 }
 
 /// How many of a subscription's deliveries are being sent.
@@ -276,13 +290,8 @@ async fn exhausted(c: &mut Conn, delivery: Uuid, now: Timestamp) -> Result<()> {
 
 /// Says when a subscription is looked at next, and sends it to the end of the queue.
 async fn queue(c: &mut Conn, subscription: SubscriptionId, at_once_most: u32, now: Timestamp) -> Result<()> {
-    let (fails, quiet_until) = sql!(
-        c,
-        fetch_one as (i64, Option<Timestamp>),
-        "SELECT fails, quiet_until FROM webhook_subscriptions WHERE id = $1",
-        subscription.uuid()
-    )?;
-    let next = if under_way(c, subscription, now).await? < at_once(fails, at_once_most) {
+    let endpoint = endpoint(c, subscription).await?;
+    let next = if under_way(c, subscription, now).await? < at_once(endpoint.standing(), at_once_most) {
         sql!(
             c,
             fetch_optional as (Timestamp,),
@@ -300,7 +309,7 @@ async fn queue(c: &mut Conn, subscription: SubscriptionId, at_once_most: u32, no
             now
         )?
     };
-    let due_at = next.map(|(at,)| at.max(now).max(quiet_until.unwrap_or(now)));
+    let due_at = next.map(|(at,)| at.max(now).max(endpoint.quiet_until.unwrap_or(now)));
     sql!(
         c,
         execute,
@@ -314,11 +323,24 @@ async fn queue(c: &mut Conn, subscription: SubscriptionId, at_once_most: u32, no
 
 /// How the endpoint is doing; the subscription is ours until the end of the transaction.
 async fn held_endpoint(c: &mut Conn, subscription: SubscriptionId) -> Result<Endpoint> {
-    const SELECT: &str = "SELECT fails, failing_since, failed_at, quiet_until, delivered_at
-         FROM webhook_subscriptions WHERE id = $1";
-    const LOCKED: &str = "SELECT fails, failing_since, failed_at, quiet_until, delivered_at
-         FROM webhook_subscriptions WHERE id = $1 FOR NO KEY UPDATE";
-    let row = sql!(c, fetch_one as EndpointRow, { sqlite: SELECT, postgres: LOCKED }, subscription.uuid())?;
+    if matches!(c, Conn::Postgres(_)) {
+        sql!(
+            c,
+            fetch_optional as (Uuid,),
+            "SELECT id FROM webhook_subscriptions WHERE id = $1 FOR NO KEY UPDATE",
+            subscription.uuid()
+        )?;
+    }
+    endpoint(c, subscription).await
+}
+
+async fn endpoint(c: &mut Conn, subscription: SubscriptionId) -> Result<Endpoint> {
+    let row = sql!(
+        c,
+        fetch_one as EndpointRow,
+        "SELECT fails, failing_since, failed_at, quiet_until, delivered_at FROM webhook_subscriptions WHERE id = $1",
+        subscription.uuid()
+    )?;
     row.try_into()
 }
 

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use gavel_domain::event::Actor;
 use gavel_domain::invitation::Outcome;
 use gavel_domain::limits::SUBSCRIPTIONS_MAX;
-use gavel_domain::webhook::{Came, Rules, SecretVersion, Subscription, Topic, event_id};
+use gavel_domain::webhook::{Came, Rules, SecretVersion, Standing, Subscription, Topic, event_id};
 use gavel_domain::{AccountId, SubscriptionId, TaskId, Timestamp, WebhookDeliveryId};
 use gavel_store::webhooks::claims::{DueWebhook, Turn, WebhookResult};
 use gavel_store::webhooks::log::{LoggedWebhook, Redelivery};
@@ -79,9 +79,26 @@ impl World {
     async fn claims_but(&self, failing: bool, most: u32, full_hosts: &[String]) -> Vec<DueWebhook> {
         let now = self.now();
         let lost_at = now + TimeDelta::seconds(20);
-        let turn = Turn { failing, most, at_once: AT_ONCE, full_hosts, now, lost_at };
-        let claimed = self.store.claim_webhooks(&turn, |_| Some(())).await.unwrap();
-        claimed.into_iter().map(|(due, ())| due).collect()
+        let standings: &[_] = if failing { &[Standing::Failing] } else { &[Standing::Proven, Standing::New] };
+        let mut all = Vec::new();
+        for &standing in standings {
+            let most = most - all.len() as u32;
+            let turn = Turn { standing, most, at_once: AT_ONCE, full_hosts, now, lost_at };
+            let claimed = self.store.claim_webhooks(&turn, |_| Some(())).await.unwrap();
+            all.extend(claimed.into_iter().map(|(due, ())| due));
+        }
+        all
+    }
+
+    /// An endpoint that has taken something before.
+    async fn proven(&self, account: AccountId, host: &str) -> Subscription {
+        let proven = self.subscription(account, host).await;
+        self.cancelled(account).await;
+        self.relay_all().await;
+        let due = self.claims(false, 100).await;
+        let due = due.iter().find(|due| due.subscription == proven.id).unwrap();
+        let _ = self.answers(due, 200).await;
+        proven
     }
 
     async fn answers(&self, due: &DueWebhook, status: u16) -> Guarded<Option<String>> {
@@ -311,7 +328,7 @@ on_both! {
 on_both! {
     async fn a_subscription_gets_no_more_than_it_takes_and_less_while_it_fails(world) {
         let buyer = world.account("buyer").await;
-        world.subscription(buyer, "a.example.com").await;
+        world.proven(buyer, "a.example.com").await;
         for _ in 0..6 {
             world.cancelled(buyer).await;
         }
@@ -336,10 +353,25 @@ on_both! {
 }
 
 on_both! {
+    async fn a_new_endpoint_is_tried_with_one(world) {
+        let buyer = world.account("buyer").await;
+        world.subscription(buyer, "a.example.com").await;
+        for _ in 0..4 {
+            world.cancelled(buyer).await;
+        }
+        world.relay_all().await;
+        let first = world.claims(false, 100).await;
+        assert_eq!((first.len(), world.claims(false, 100).await.len()), (1, 0));
+        let _ = world.answers(&first[0], 200).await;
+        assert_eq!(world.claims(false, 100).await.len(), AT_ONCE as usize);
+    }
+}
+
+on_both! {
     async fn whoever_has_thousands_waiting_delays_nobody(world) {
         let (busy, quiet) = (world.account("busy").await, world.account("quiet").await);
-        let many = world.subscription(busy, "a.example.com").await;
-        let few = world.subscription(quiet, "b.example.com").await;
+        let many = world.proven(busy, "a.example.com").await;
+        let few = world.proven(quiet, "b.example.com").await;
         for _ in 0..30 {
             world.cancelled(busy).await;
         }
@@ -372,7 +404,7 @@ on_both! {
         let claimed = world.claims_but(false, 1, &["shared.example.com".to_owned()]).await;
         assert_eq!(claimed[0].subscription, other.id);
         let turn = Turn {
-            failing: false, most: 10, at_once: AT_ONCE, full_hosts: &[], now: world.now(),
+            standing: Standing::New, most: 10, at_once: AT_ONCE, full_hosts: &[], now: world.now(),
             lost_at: world.now() + TimeDelta::seconds(20),
         };
         let mut room = 2;
