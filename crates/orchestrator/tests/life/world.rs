@@ -61,6 +61,12 @@ impl Running {
         self.stop.cancel();
         self.task.await.unwrap();
     }
+
+    /// As with its process: it begins nothing more, and puts nothing in order.
+    pub(crate) async fn dies(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
 }
 
 impl World {
@@ -184,10 +190,15 @@ impl World {
     }
 
     pub(crate) async fn post(&self) -> TaskId {
+        self.post_for(self.buyer).await
+    }
+
+    /// A task of this buyer.
+    pub(crate) async fn post_for(&self, account: AccountId) -> TaskId {
         let now = self.now();
         let task = Task {
             id: TaskId::new(now, &*self.context.chance),
-            account: self.buyer,
+            account,
             test: false,
             brief: Brief {
                 title: "A guide to unit tests".to_owned(),
