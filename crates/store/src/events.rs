@@ -103,8 +103,8 @@ pub(crate) async fn insert(c: &mut Conn, event: &Event) -> Result<()> {
 
 row! {
     pub(crate) struct EventRow {
-        task_id: Uuid,
-        seq: i64,
+        pub(crate) task_id: Uuid,
+        pub(crate) seq: i64,
         kind: String,
         from_state: Option<String>,
         to_state: Option<String>,

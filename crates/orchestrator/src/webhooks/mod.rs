@@ -62,15 +62,12 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let tries = TaskTracker::new();
     while !stop.is_cancelled() {
         let passed_on = relay(&context).await;
-        let mut begun = 0;
-        for standing in Standing::ALL {
-            for (due, place) in claim(&context, &places, standing).await {
-                begun += 1;
-                tries.spawn(one(Arc::clone(&context), due, place, stop.clone()));
-            }
-        }
-        if passed_on + begun == 0 {
+        let claimed = claim(&context, &places).await;
+        if passed_on + claimed.len() == 0 {
             rest(&context, &places, &stop).await;
+        }
+        for (due, place) in claimed {
+            tries.spawn(one(Arc::clone(&context), due, place, stop.clone()));
         }
     }
     tries.close();
@@ -90,23 +87,36 @@ async fn relay(context: &Context) -> usize {
     }
 }
 
-async fn claim(context: &Context, places: &Places, standing: Standing) -> Vec<(DueWebhook, Place)> {
-    let (now, settings) = (context.clock.now(), &context.settings.webhooks);
-    let turn = Turn {
-        standing,
-        most: places.room(standing).min(CLAIMED_AT_ONCE),
-        at_once: settings.caps.subscription,
-        full_hosts: &places.full_hosts(),
-        now,
-        lost_at: now + settings.limit + SLACK,
-    };
-    match context.store.claim_webhooks(&turn, |host| places.take(standing, host)).await {
-        Ok(claimed) => claimed,
-        Err(error) => {
-            tracing::error!(error = %Chain(&error), "webhook deliveries could not be claimed");
-            Vec::new()
-        }
+/// What is sent now, each with its place.
+async fn claim(context: &Context, places: &Places) -> Vec<(DueWebhook, Place)> {
+    let mut claimed = Vec::new();
+    if let Err(error) = claim_into(&mut claimed, context, places).await {
+        tracing::error!(error = %Chain(&error), "webhook deliveries could not be claimed");
     }
+    claimed // also after an error: what is claimed is sent
+}
+
+async fn claim_into(
+    claimed: &mut Vec<(DueWebhook, Place)>,
+    context: &Context,
+    places: &Places,
+) -> gavel_store::Result<()> {
+    let (now, settings) = (context.clock.now(), &context.settings.webhooks);
+    if !context.store.webhook_is_due(now).await? {
+        return Ok(());
+    }
+    for standing in Standing::ALL {
+        let turn = Turn {
+            standing,
+            most: places.room(standing).min(CLAIMED_AT_ONCE),
+            at_once: settings.caps.subscription,
+            full_hosts: &places.full_hosts(),
+            now,
+            lost_at: now + settings.limit + SLACK,
+        };
+        claimed.extend(context.store.claim_webhooks(&turn, |host| places.take(standing, host)).await?);
+    }
+    Ok(())
 }
 
 async fn rest(context: &Context, places: &Places, stop: &CancellationToken) {

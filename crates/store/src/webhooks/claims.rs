@@ -93,6 +93,18 @@ type DueRow = (Uuid, String, String, i64, Option<Timestamp>);
 type WaitingRow = (Uuid, Uuid, i64, i64, i64, String);
 
 impl Store {
+    /// Whether there is anything to be sent now.
+    pub async fn webhook_is_due(&self, now: Timestamp) -> Result<bool> {
+        let mut c = self.read().await?;
+        let due = sql!(
+            c,
+            fetch_optional as (Uuid,),
+            "SELECT id FROM webhook_subscriptions WHERE due_at <= $1 LIMIT 1",
+            now
+        )?;
+        Ok(due.is_some())
+    }
+
     /// Claims deliveries whose time has come, each with the place that `place` finds for it at its host.
     pub async fn claim_webhooks<P: Send>(
         &self,

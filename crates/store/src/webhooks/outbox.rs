@@ -13,6 +13,9 @@ use uuid::Uuid;
 
 const T: &str = "webhook_events";
 
+/// The body of an event that cannot be read: it is told to nobody, and does not stand in the way of others for ever.
+const NOTHING: &str = "null";
+
 /// Puts an event into the outbox, in its own transaction, where a subscription of the task's account is alive. Most events
 /// are nothing to tell, and most accounts have no subscription: those cost nothing, these one look at an index.
 pub(crate) async fn put(c: &mut Conn, event: &Event) -> Result<()> {
@@ -81,7 +84,8 @@ macro_rules! listeners {
 
 impl Store {
     /// Passes up to `most` events of one account on to its subscriptions, those that wait longest: the body of each is
-    /// written by `render`, each delivery is called by `fresh`. Says how many; 0: none waits.
+    /// written by `render`, each delivery is called by `fresh`. Says how many; 0: none waits. Where one of them could not
+    /// be read, all others are passed on before that is told.
     pub async fn relay_webhooks(
         &self,
         most: u32,
@@ -101,20 +105,28 @@ impl Store {
             i64::from(most)
         )?;
         let listeners = listeners(&mut tx, account, test).await?;
-        let (relayed, mut due) = (waiting.len(), BTreeSet::new());
+        let (relayed, mut due, mut unreadable) = (waiting.len(), BTreeSet::new(), None);
         for row in waiting {
-            let news = News::try_from(row)?;
+            let (task, seq) = (row.event.task_id, row.event.seq);
+            let news = match News::try_from(row) {
+                Ok(news) => news,
+                Err(error) => {
+                    passed_on(&mut tx, (task, seq), NOTHING, now).await?;
+                    unreadable = Some(error);
+                    continue;
+                }
+            };
             for listener in listeners.iter().filter(|listener| listener.wants(news.topic)) {
                 deliver(&mut tx, &news, listener, fresh(), now).await?;
                 due.insert(listener.id);
             }
-            passed_on(&mut tx, &news, &render(&news), now).await?;
+            passed_on(&mut tx, (task, seq), &render(&news), now).await?;
         }
         for listener in due {
             look_by(&mut tx, listener, now).await?;
         }
         tx.commit().await?;
-        Ok(relayed)
+        unreadable.map_or(Ok(relayed), Err)
     }
 
     /// Whose event waits longest. An idle loop never takes the write lock.
@@ -161,15 +173,85 @@ async fn deliver(
     Ok(())
 }
 
-async fn passed_on(c: &mut Conn, news: &News, body: &str, now: Timestamp) -> Result<()> {
+async fn passed_on(c: &mut Conn, (task, seq): (Uuid, i64), body: &str, now: Timestamp) -> Result<()> {
     sql!(
         c,
         execute,
         "UPDATE webhook_events SET body = $3, relayed_at = $4 WHERE task_id = $1 AND seq = $2",
-        news.event.task.uuid(),
-        news.event.seq,
+        task,
+        seq,
         body,
         now
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop here")]
+
+    use super::*;
+    use gavel_domain::event::Actor;
+    use gavel_domain::lifecycle::TaskState;
+    use gavel_domain::task::{Brief, Task, Wishes};
+    use gavel_domain::webhook::{Endpoint, SecretVersion};
+    use gavel_domain::{Money, SubscriptionId, TaskId};
+    use gavel_testkit::SeededChance;
+
+    async fn cancelled(store: &Store, account: AccountId, chance: &SeededChance) -> TaskId {
+        let now = Timestamp::default();
+        let task = Task {
+            id: TaskId::new(now, chance),
+            account,
+            test: false,
+            brief: Brief::default(),
+            budget: Money::from_minor(1),
+            wishes: Wishes::default(),
+            metadata: None,
+            round: 1,
+            state: TaskState::Open,
+            reason: None,
+            under_supplied: false,
+            created_at: now,
+            expires_at: None,
+        };
+        let _ = store.create_task(&task, None, 201, "").await.unwrap();
+        store.cancel(task.id, Actor::Buyer, "x", now).await.unwrap().unwrap();
+        task.id
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_stops_nobody_else() {
+        let store = Store::open("sqlite::memory:").await.unwrap();
+        let (now, chance) = (Timestamp::default(), SeededChance::new(1));
+        let account = AccountId::new(now, &chance);
+        let account = store.ensure_account("buyer", account, now).await.unwrap();
+        let listener = Subscription {
+            id: SubscriptionId::new(now, &chance),
+            account,
+            test: false,
+            url: "https://shop.example.com/".to_owned(),
+            host: "shop.example.com".to_owned(),
+            topics: None,
+            description: None,
+            secret: SecretVersion::FIRST,
+            created_at: now,
+            endpoint: Endpoint::default(),
+            disabled: None,
+        };
+        let _ = store.add_subscription(&listener, None, 201, "").await.unwrap();
+        let tasks = [cancelled(&store, account, &chance).await, cancelled(&store, account, &chance).await];
+        let mut tx = store.begin().await.unwrap();
+        let broken = "UPDATE webhook_events SET topic = 'task.unknown' WHERE task_id = $1";
+        sql!(tx, execute, broken, tasks[0].uuid()).unwrap();
+        tx.commit().await.unwrap();
+        let relay = async || {
+            let fresh = || WebhookDeliveryId::new(now, &chance);
+            store.relay_webhooks(10, now, fresh, |_| "{}".to_owned()).await
+        };
+        assert!(relay().await.is_err(), "it is told");
+        assert_eq!(relay().await.unwrap(), 0, "once");
+        let told = store.webhook_log(listener.id, None, 10).await.unwrap();
+        assert_eq!(told.iter().map(|logged| logged.task).collect::<Vec<_>>(), tasks[1..]);
+    }
 }
