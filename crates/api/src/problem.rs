@@ -1,5 +1,6 @@
 //! Every error as problem+json (RFC 9457), those of axum and tower included.
 
+use crate::reply::{Answer, Json, PROBLEM_JSON, written};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use gavel_contract::rest::{FieldError, ProblemBody};
@@ -124,26 +125,42 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let body = ProblemBody {
+impl Problem {
+    /// Whether it is the request's own fault: it would be refused again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.status.is_client_error()
+    }
+
+    /// As it is kept for whoever repeats the request.
+    pub(crate) fn into_answer(self) -> Result<Answer, Problem> {
+        Ok(Answer { status: self.status, body: written(&self.into_body())? })
+    }
+
+    fn into_body(self) -> ProblemBody {
+        ProblemBody {
             kind: format!("/problems/{}", self.code),
             title: self.title.to_owned(),
             status: self.status.as_u16(),
             code: self.code.into_owned(),
             detail: self.detail,
             errors: self.errors,
-        };
-        let mut response = (self.status, crate::reply::Json(body)).into_response();
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, retry_after) = (self.status, self.retry_after);
+        let mut response = (status, Json(self.into_body())).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

@@ -36,8 +36,11 @@ use tower::ServiceExt;
 
 /// Sends to agents, and what came of them.
 mod asked;
+/// What buyers and developers change.
+mod changing;
 
 pub(crate) use asked::{Asked, came_back};
+pub(crate) use changing::Changing;
 
 pub(crate) struct World {
     pub(crate) state: AppState,

@@ -13,10 +13,10 @@ use gavel_domain::policy::{MoneyMode, MoneyPolicy, Silence, Timers};
 use gavel_domain::task::{Brief, Task, Wishes};
 use gavel_domain::*;
 use gavel_orchestrator::{Context, Settings, probes};
+use gavel_store::Store;
 use gavel_store::choices::Refusal;
 use gavel_store::ledger::Settlement;
 use gavel_store::pull::{Fetched, Worker};
-use gavel_store::{Once, Store};
 use gavel_testkit::SeededChance;
 use gavel_vault::{
     Vault, agent_secret_context, developer_key_context, new_developer_key, new_signing_secret,
@@ -206,7 +206,7 @@ impl World {
             created_at: now,
             expires_at: None,
         };
-        let _ = self.context.store.create_task(&task, None, 201, "").await.unwrap();
+        self.context.store.create_task(&task).await.unwrap();
         task.id
     }
 
@@ -313,10 +313,7 @@ impl World {
     }
 
     pub(crate) async fn select(&self, task: TaskId, bid: BidId) -> Result<(), Refusal> {
-        match self.context.store.select(task, bid, None, self.now(), |_, _| String::new()).await.unwrap() {
-            Once::Fresh(decided) => decided.map(|_| ()),
-            other => panic!("{other:?}"),
-        }
+        self.context.store.select(task, bid, self.now()).await.unwrap().map(|_| ())
     }
 
     pub(crate) async fn approve(&self, task: TaskId) -> Result<(), Refusal> {
