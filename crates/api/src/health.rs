@@ -14,6 +14,17 @@ pub(crate) struct Health {
     version: &'static str,
 }
 
+/// The server's word on its work.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// `ok`.
+    status: &'static str,
+    /// The version of Gavel.
+    version: &'static str,
+    /// Tasks that wait for an operator, because their steps failed again and again.
+    tasks_set_aside: u64,
+}
+
 const OK: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
 
 /// The server is there
@@ -30,13 +41,14 @@ pub(crate) async fn livez() -> Json<Health> {
 
 /// Requests may be sent: the database takes writes and no shutdown is under way
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()),
-    responses((status = 200, body = Health), (status = 503, body = gavel_contract::rest::ProblemBody)))]
-pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
+    responses((status = 200, body = Readiness), (status = 503, body = gavel_contract::rest::ProblemBody)))]
+pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Readiness>, Problem> {
     if state.stop.is_cancelled() {
         return Err(busy());
     }
     state.store.is_writable().await?;
-    Ok(Json(OK))
+    let tasks_set_aside = state.store.count_set_aside().await?;
+    Ok(Json(Readiness { status: OK.status, version: OK.version, tasks_set_aside }))
 }
 
 #[cfg(test)]

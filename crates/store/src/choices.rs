@@ -116,7 +116,7 @@ impl Deed {
             tx,
             execute,
             "UPDATE tasks SET ready_at = $2, expires_at = NULL, lease_owner = NULL, lease_until = NULL,
-                 fence = fence + 1 WHERE id = $1",
+                 fence = fence + 1, failures = 0, dead_at = NULL, dead_reason = NULL WHERE id = $1",
             task.uuid(),
             now
         )?;

@@ -31,6 +31,7 @@ pub mod invitations;
 pub mod ledger;
 pub mod meta;
 pub mod pull;
+pub mod recovery;
 pub mod results;
 pub mod rounds;
 pub mod scores;

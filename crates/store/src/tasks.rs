@@ -17,14 +17,14 @@ macro_rules! task_columns {
     () => {
         "id, account_id, test, title, description, category, task_type, requirements, output_spec, quality_rules,
          attachments, user_first_name, brand_kit_id, metadata, budget, wishes, round, state, reason,
-         under_supplied, created_at, expires_at, fence"
+         under_supplied, created_at, expires_at, fence, failures"
     };
 }
 pub(crate) use task_columns;
 
 row! {
     pub(crate) struct TaskRow {
-        id: Uuid,
+        pub(crate) id: Uuid,
         account_id: Uuid,
         test: bool,
         title: String,
@@ -47,6 +47,7 @@ row! {
         created_at: Timestamp,
         expires_at: Option<Timestamp>,
         pub(crate) fence: i64,
+        pub(crate) failures: i64,
     }
 }
 

@@ -10,7 +10,8 @@ use gavel_domain::exchange::{Arrived, ExchangeKey, Taken};
 use gavel_domain::invitation::{Answer, Mode, Outcome};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Silence, Timers};
-use gavel_domain::task::{Brief, Task, Wishes};
+use gavel_domain::recovery::Recovery;
+use gavel_domain::task::{Brief, Routing, Task, Wishes};
 use gavel_domain::*;
 use gavel_orchestrator::{Context, Settings, probes};
 use gavel_store::Store;
@@ -177,13 +178,22 @@ impl World {
             created_at: now,
             activated_at: Some(now),
         };
-        let secret = new_signing_secret(chance);
-        let sealed = self.context.vault.seal(secret.expose(), &agent_secret_context(id), chance);
-        self.context.store.add_agent(&agent, &sealed).await.unwrap();
+        self.context.store.add_agent(&agent, &self.sealed_secret(id)).await.unwrap();
         self.transport.scripts.lock().unwrap().insert(slug.to_owned(), script);
     }
 
+    /// A signing secret as it is stored.
+    pub(crate) fn sealed_secret(&self, agent: AgentId) -> Vec<u8> {
+        let secret = new_signing_secret(&*self.context.chance);
+        self.context.vault.seal(secret.expose(), &agent_secret_context(agent), &*self.context.chance)
+    }
+
     pub(crate) async fn post(&self) -> TaskId {
+        self.post_to(Routing::default()).await
+    }
+
+    /// A task that only some agents may be asked for.
+    pub(crate) async fn post_to(&self, routing: Routing) -> TaskId {
         let now = self.now();
         let task = Task {
             id: TaskId::new(now, &*self.context.chance),
@@ -197,7 +207,7 @@ impl World {
                 ..Brief::default()
             },
             budget: Money::from_minor(2500),
-            wishes: Wishes { experimentation_milli: 300, ..Wishes::default() },
+            wishes: Wishes { experimentation_milli: 300, routing, ..Wishes::default() },
             metadata: None,
             round: 1,
             state: TaskState::Open,
@@ -329,6 +339,7 @@ fn settings(window: Duration) -> Settings {
         owner: "test".to_owned(),
         lease: chrono::TimeDelta::seconds(30),
         tasks_at_once: 8,
+        recovery: Recovery::default(),
         timers: Timers {
             phase: chrono::TimeDelta::seconds(4),
             prototype_call: chrono::TimeDelta::seconds(2),

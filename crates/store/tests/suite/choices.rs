@@ -45,7 +45,7 @@ impl World {
         selected.map(|(task, bid)| format!("{} {}", task.state, bid.bid.status.name()))
     }
 
-    fn settlement(&self) -> Settlement {
+    pub(crate) fn settlement(&self) -> Settlement {
         let id = TransferId::new(self.now(), &self.chance);
         Settlement { currency: "USD".to_owned(), fee: BasisPoints(1500), id }
     }
@@ -98,7 +98,7 @@ impl World {
         done(ready.unwrap());
     }
 
-    async fn state(&self, task: TaskId) -> (TaskState, Option<String>) {
+    pub(crate) async fn state(&self, task: TaskId) -> (TaskState, Option<String>) {
         let task = self.store.task(task).await.unwrap().unwrap();
         (task.state, task.reason)
     }

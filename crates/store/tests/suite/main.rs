@@ -11,6 +11,7 @@ mod exchanges;
 mod health;
 mod once;
 mod places;
+mod recovery;
 mod rounds;
 mod secrets;
 mod support;
