@@ -54,6 +54,8 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Readine
 #[cfg(test)]
 mod tests {
     use crate::testing::World;
+    use chrono::TimeDelta;
+    use gavel_store::recovery::After;
 
     #[tokio::test]
     async fn open_to_all_and_ready_until_the_stop() {
@@ -66,5 +68,17 @@ mod tests {
         assert_eq!(world.get("", "/livez").await.status, 200);
         let answer = world.get("", "/readyz").await;
         assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    }
+
+    #[tokio::test]
+    async fn tasks_that_wait_for_an_operator_are_counted() {
+        let world = World::new().await;
+        let count = async || world.get("", "/readyz").await.body["tasks_set_aside"].as_u64();
+        assert_eq!(count().await, Some(0));
+        world.posted().await;
+        let (store, now) = (&world.state.store, world.state.now());
+        let claimed = store.claim("test", now, now + TimeDelta::seconds(30)).await.unwrap().unwrap();
+        store.failed(claimed.lease(), "it hurts", now, |_| After::SetAside).await.unwrap().unwrap();
+        assert_eq!(count().await, Some(1));
     }
 }

@@ -11,6 +11,7 @@ use crate::reply::{Answer, REPLAYED};
 use crate::{AppState, problem::Problem};
 use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
 use gavel_domain::Timestamp;
 use gavel_domain::account::ApiKey;
 use gavel_store::{Deed, IdempotencyKey, Kept, KeptBody, Once};
@@ -21,6 +22,8 @@ use sha2::{Digest, Sha256};
 const HEADER: &str = "idempotency-key";
 /// Longer keys are a mistake: a UUID has 36 characters.
 const KEY_CHARS_MAX: usize = 255;
+/// When to come back for the answer of a request that takes longer than a repetition waits.
+const LATER: TimeDelta = TimeDelta::seconds(5);
 
 /// The header as the description of the API shows it.
 #[derive(utoipa::IntoParams)]
@@ -128,10 +131,7 @@ impl Ask {
             Once::Fresh(deed) => Ok(Begun::Fresh(deed)),
             Once::Before(kept) => opened(state, key.as_ref(), kept).map(Begun::Answered),
             Once::Mismatch => Err(reused()),
-            Once::UnderWay => Err(Problem::conflict(
-                "idempotency_under_way",
-                "A request with this Idempotency-Key is still under way; send it again in a while for its answer.",
-            )),
+            Once::UnderWay => Err(under_way()),
         }
     }
 }
@@ -165,6 +165,13 @@ fn reused() -> Problem {
         "The Idempotency-Key was used before",
         "This Idempotency-Key was used for another request; use a new key for each new request.",
     )
+}
+
+/// 409: it has waited in vain.
+fn under_way() -> Problem {
+    let detail =
+        "A request with this Idempotency-Key is still under way; send it again in a while for its answer.";
+    Problem::conflict("idempotency_under_way", detail).again_after(LATER)
 }
 
 /// Method and path: they are part of what is asked for.

@@ -29,8 +29,8 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let mut recovered_at = None;
     while let Some(slot) = next_slot(&slots, &stop).await {
         if recovered_at.is_none_or(|at: Instant| at.elapsed() >= POLL) {
-            recover(&context).await;
-            recovered_at = Some(Instant::now());
+            let more = recover(&context).await;
+            recovered_at = (!more).then(Instant::now);
         }
         match claim(&context).await {
             Some(claimed) => {
@@ -54,21 +54,21 @@ async fn end_leases(context: &Context) {
     }
 }
 
-/// Takes back what was lost with a process, wherever it ran.
-async fn recover(context: &Context) {
+/// Takes back some of what was lost with a process, wherever it ran; whether there may be more. New tasks do not wait for
+/// thousands of old ones.
+async fn recover(context: &Context) -> bool {
     let now = context.clock.now();
-    loop {
-        match context.store.recover(now, RECOVERED_AT_ONCE, |failures| after(context, failures, now)).await {
-            Ok(counted) => {
-                counted.iter().for_each(|counted| tell(counted, &"its lease ended"));
-                if counted.len() < RECOVERED_AT_ONCE as usize {
-                    return;
-                }
-            }
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "ended leases could not be taken back");
-                return;
-            }
+    match context.store.recover(now, RECOVERED_AT_ONCE, |failures| after(context, failures, now)).await {
+        Ok(counted) if counted.is_empty() => false,
+        Ok(counted) => {
+            tracing::warn!(tasks = counted.len(), "tasks are taken back whose leases have ended");
+            let aside = counted.iter().filter(|counted| counted.after == After::SetAside);
+            aside.for_each(|counted| tell(counted, &"its lease ended again and again"));
+            counted.len() >= RECOVERED_AT_ONCE as usize
+        }
+        Err(error) => {
+            tracing::error!(error = %Chain(&error), "ended leases could not be taken back");
+            false
         }
     }
 }

@@ -2,10 +2,14 @@
 
 use crate::router::openapi;
 use crate::testing::{Changing, Reply, World, new_task};
-use futures::future::join_all;
+use async_trait::async_trait;
+use futures::future::{join_all, select_all};
+use gavel_dispatcher::transport::{self, Request, SendFailure, Transport};
 use gavel_domain::AccountId;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// More than SQLite has connections, and as many as PostgreSQL has.
 const AT_ONCE: usize = 16;
@@ -45,23 +49,28 @@ async fn every_route_that_changes_something_is_in_the_table_and_shows_the_header
 
 #[tokio::test]
 async fn whoever_repeats_gets_the_first_answer_and_nothing_happens_twice() {
-    let world = World::of_changes().await;
+    for world in World::of_changes_on_both("repeats").await {
+        repeats(&world).await;
+    }
+}
+
+async fn repeats(world: &World) {
     let all = world.changing().await;
     for (number, one) in all.iter().enumerate() {
         let (key, before) = (format!("key-{number}"), world.seen(&all).await);
-        let answers = join_all((0..AT_ONCE).map(|_| sent(&world, one, &key, &one.body))).await;
+        let answers = join_all((0..AT_ONCE).map(|_| sent(world, one, &key, &one.body))).await;
         let first = answers.iter().find(|answer| !replayed(answer)).expect(one.route);
         assert!((200..300).contains(&first.status), "{}: {}", one.route, first.text);
         assert_eq!(answers.iter().filter(|answer| replayed(answer)).count(), AT_ONCE - 1, "{}", one.route);
         let after = world.seen(&all).await;
         assert_ne!(before, after, "{} has an effect", one.route);
 
-        let again = sent(&world, one, &key, &one.body).await;
+        let again = sent(world, one, &key, &one.body).await;
         for answer in answers.iter().chain([&again]) {
             assert_eq!((answer.status, &answer.text), (first.status, &first.text), "{}", one.route);
             assert_eq!(answer.header("content-type"), Some("application/json"));
         }
-        let other = sent(&world, one, &key, &one.other).await;
+        let other = sent(world, one, &key, &one.other).await;
         assert_eq!((other.status, other.code()), (422, "idempotency_key_reused"), "{}", one.route);
         assert_eq!(world.seen(&all).await, after, "{} has one effect", one.route);
     }
@@ -166,4 +175,34 @@ async fn a_replay_that_was_not_sent_leaves_its_key_free() {
     assert!(sent_now.status == 200 && !replayed(&sent_now), "{}", sent_now.text);
     let again = sent(&world, replay, "k", &replay.body).await;
     assert_eq!((replayed(&again), &again.text), (true, &sent_now.text));
+}
+
+/// Answers once it is let.
+struct Slow(Semaphore);
+
+#[async_trait]
+impl Transport for Slow {
+    async fn send(&self, _: Request) -> Result<transport::Reply, SendFailure> {
+        let _let = self.0.acquire().await.unwrap();
+        Ok(transport::Reply { status: 503, ..transport::Reply::default() })
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_in_vain_for_a_replay_may_come_for_its_answer_later() {
+    let slow = Arc::new(Slow(Semaphore::new(0)));
+    let transport = Arc::clone(&slow);
+    let world = World::of_changes_with(|state| state.transport = transport).await;
+    let all = world.changing().await;
+    let replay = all.iter().find(|one| one.route.ends_with("/replay")).unwrap();
+    // Whichever of them is sent, it is not over before it is let go: the other one is answered.
+    let both = [(); 2].map(|()| Box::pin(sent(&world, replay, "k", &replay.body)));
+    let (early, _, mut first) = select_all(both).await;
+    assert_eq!((early.status, early.code()), (409, "idempotency_under_way"));
+    assert_eq!(early.header("retry-after"), Some("5"));
+    slow.0.add_permits(1);
+    let first = first.remove(0).await;
+    assert!(first.status == 200 && !replayed(&first), "{}", first.text);
+    let later = sent(&world, replay, "k", &replay.body).await;
+    assert_eq!((replayed(&later), &later.text), (true, &first.text));
 }

@@ -1,9 +1,10 @@
 //! Every request that changes something for a buyer or a developer, ready to be made, and what they change.
 
-use super::{World, came_back, new_agent, new_task};
+use super::{AppState, World, came_back, new_agent, new_task};
 use gavel_dispatcher::transport;
 use gavel_domain::invitation::Outcome;
 use gavel_domain::network::Guard;
+use gavel_store::Store;
 use http::request::Builder;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -34,7 +35,23 @@ impl Changing {
 impl World {
     /// A world in which all of [`World::changing`] can be done.
     pub(crate) async fn of_changes() -> World {
+        World::of_changes_with(|_| {}).await
+    }
+
+    /// The same on both engines; only SQLite where PostgreSQL is not installed.
+    pub(crate) async fn of_changes_on_both(name: &str) -> Vec<World> {
+        let mut worlds = vec![World::of_changes().await];
+        if let Some(server) = gavel_testkit::postgres::server() {
+            let store = Store::open(&server.create_database(name)).await.unwrap();
+            worlds.push(World::of_changes_with(|state| state.store = store).await);
+        }
+        worlds
+    }
+
+    /// The same with something else about it.
+    pub(crate) async fn of_changes_with(change: impl FnOnce(&mut AppState)) -> World {
         let world = World::with(|state| {
+            change(state);
             let mut settings = (*state.settings).clone();
             settings.guard = Guard { allow: "127.0.0.0/8".parse().unwrap(), ..settings.guard };
             state.settings = Arc::new(settings);

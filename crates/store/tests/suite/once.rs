@@ -187,3 +187,14 @@ on_both! {
         assert!(matches!(world.found(&key(account, "k", "another request")).await, Once::Fresh(_)));
     }
 }
+
+on_both! {
+    async fn an_answer_that_was_kept_in_clear_is_still_one(world) {
+        let key = key(world.account("buyer").await, "k", "f");
+        let Once::Fresh(deed) = world.found(&key).await else { panic!("it is new") };
+        let before = Kept { status: 200, body: KeptBody::Clear("{}".to_owned()) };
+        deed.commit(|_| before.clone()).await.unwrap();
+        let Once::Before(kept) = world.found(&key).await else { panic!("it was kept") };
+        assert_eq!(kept, before);
+    }
+}
