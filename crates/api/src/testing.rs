@@ -36,10 +36,13 @@ use tower::ServiceExt;
 
 /// Sends to agents, and what came of them.
 mod asked;
+/// What buyers and developers change.
+mod changing;
 /// Events on their way to buyers.
 mod told;
 
 pub(crate) use asked::{Asked, came_back};
+pub(crate) use changing::Changing;
 
 pub(crate) struct World {
     pub(crate) state: AppState,
@@ -399,7 +402,7 @@ impl World {
         done(self.state.store.score_bid(claimed, &bid, "slug", &verdict, now).await.unwrap());
     }
 
-    pub(crate) fn delivery(&self, task: &str, bid: &str) -> Delivery {
+    fn delivery(&self, task: &str, bid: &str) -> Delivery {
         let now = self.state.now();
         Delivery {
             id: DeliveryId::new(now, self.state.chance.as_ref()),

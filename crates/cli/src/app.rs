@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 use gavel_api::{ApiSettings, AppState};
 use gavel_dispatcher::{Lanes, transport::Transport};
 use gavel_domain::clock::SteadyClock;
+use gavel_domain::recovery::Recovery;
 use gavel_domain::{Chance, Clock};
 use gavel_orchestrator::{Context, Settings};
 use gavel_outbound::{Limits, Outbound, Surroundings};
@@ -208,6 +209,7 @@ fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) ->
         owner: format!("gavel-{:016x}", u64::from_be_bytes(name)),
         lease: config.lease,
         tasks_at_once: config.tasks_at_once,
+        recovery: Recovery::default(),
         timers: config.timers,
         money: config.money,
         currency: config.currency,

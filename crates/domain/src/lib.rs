@@ -22,6 +22,7 @@ pub mod limits;
 pub mod money;
 pub mod network;
 pub mod policy;
+pub mod recovery;
 pub mod score;
 pub mod task;
 pub mod webhook;

@@ -5,6 +5,7 @@ use crate::webhooks;
 use chrono::TimeDelta;
 use gavel_dispatcher::{Lanes, transport::Transport};
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
+use gavel_domain::recovery::Recovery;
 use gavel_domain::{Chance, Clock, Currency, TransferId};
 use gavel_store::{Store, ledger::Settlement};
 use gavel_vault::Vault;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub lease: TimeDelta,
     /// Steps that may run side by side.
     pub tasks_at_once: usize,
+    /// How a task is tried again whose step failed.
+    pub recovery: Recovery,
     /// How long things may take.
     pub timers: Timers,
     /// Whether and how money moves.

@@ -1,5 +1,4 @@
-//! Secrets of webhook subscriptions: derived from the subscription and a number, never stored. An answer that showed one
-//! can be given again without being kept.
+//! Secrets of webhook subscriptions: derived from the subscription and a number, never stored.
 
 use crate::{Secret, Vault};
 use base64::{Engine, engine::general_purpose::STANDARD};

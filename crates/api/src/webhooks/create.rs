@@ -1,16 +1,16 @@
 //! A buyer subscribes to events.
 
-use super::{SECRET, answered, refused, told, view, with_secret};
+use super::{refused, view};
 use crate::auth::{ActOnTasks, May};
 use crate::fields::Fields;
-use crate::{AppState, extract::Body, idempotency::Repeatable, problem::Problem, reply};
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, reply::Answer};
 use axum::{extract::State, response::Response};
 use gavel_contract::rest::{NewSubscription, ProblemBody, SubscriptionWithSecret};
 use gavel_domain::network::Guard;
 use gavel_domain::webhook::{Endpoint, SecretVersion, Subscription, Topic};
 use gavel_domain::{AccountId, SubscriptionId, Timestamp};
-use http::StatusCode;
-use serde_json::Value;
+use gavel_store::Deed;
 
 const URL_CHARS_MAX: usize = 2000;
 const DESCRIPTION_CHARS_MAX: usize = 500;
@@ -28,29 +28,25 @@ const READ_ONLY: &[&str] = &[
 
 /// Be told of events at an address of yours; answers with the secret that requests are signed with
 #[utoipa::path(post, path = "/webhook-subscriptions", tag = "webhooks", request_body = NewSubscription,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Send it again and nothing happens twice")),
+    params(KeyHeader),
     responses((status = 201, body = SubscriptionWithSecret), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 pub(crate) async fn create(
     State(state): State<AppState>,
     caller: May<ActOnTasks>,
-    repeatable: Repeatable,
-    body: Body,
+    Order { fields, ask }: Order,
 ) -> Result<Response, Problem> {
-    let key = repeatable.of(&caller, &body.raw);
-    if let Some(before) = answered(&state, key.as_ref()).await? {
-        return Ok(before);
-    }
     let now = state.now();
     let id = SubscriptionId::new(now, state.chance.as_ref());
-    let new = read(body.fields, &state.settings.guard, (id, caller.account, caller.test), now)?;
-    let stored = without_secret(&new, now)?;
-    let added =
-        state.store.add_subscription(&new, key.as_ref(), StatusCode::CREATED.as_u16(), &stored).await?;
-    reply::once(told(&state, added)?, |added| {
-        added.map_err(refused)?;
-        Ok(reply::text(StatusCode::CREATED, with_secret(&state, stored)?))
-    })
+    let new = read(fields, &state.settings.guard, (id, caller.account, caller.test), now)?;
+    let subscribe = async |deed: &mut Deed| {
+        deed.add_subscription(&new).await?.map_err(refused)?;
+        Answer::created(&SubscriptionWithSecret {
+            subscription: view(&new, now),
+            signing_secret: state.vault.webhook_secret(id, new.secret.newest).expose().to_owned(),
+        })
+    };
+    ask.once(&state, &caller, subscribe).await
 }
 
 fn read(
@@ -102,14 +98,6 @@ fn topics(f: &mut Fields) -> Option<Vec<Topic>> {
         .ok()
 }
 
-/// The answer as it is kept: no secret is.
-fn without_secret(new: &Subscription, now: Timestamp) -> Result<String, Problem> {
-    let answer = SubscriptionWithSecret { subscription: view(new, now), signing_secret: String::new() };
-    let mut answer = serde_json::to_value(answer).map_err(|cause| Problem::internal(&cause))?;
-    answer[SECRET] = Value::Null;
-    reply::written(&answer)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::testing::World;
@@ -153,19 +141,6 @@ mod tests {
         assert_eq!(post(&json!({ "url": "https://other.example.com" })).await.status, 422);
         let list = world.get(world.buyer(), PATH).await;
         assert_eq!(list.body["subscriptions"].as_array().unwrap().len(), 1);
-        let secret = first.body["signing_secret"].as_str().unwrap();
-        let stored = world.state.store.replay(&key(&world, &body).await).await.unwrap();
-        assert!(!format!("{stored:?}").contains(&secret[6..]), "no secret is stored: {stored:?}");
-    }
-
-    async fn key(world: &World, body: &Value) -> gavel_store::IdempotencyKey {
-        use sha2::{Digest, Sha256};
-        let account = world.state.store.keys().await.unwrap();
-        let account = account.into_iter().find(|known| known.account == "buyer").unwrap().key.account;
-        let request = format!("POST {PATH}\n");
-        let fingerprint =
-            hex::encode(Sha256::new().chain_update(request).chain_update(body.to_string()).finalize());
-        gavel_store::IdempotencyKey { account, key: "live:k".to_owned(), fingerprint }
     }
 
     #[tokio::test]

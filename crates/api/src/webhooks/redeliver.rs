@@ -1,11 +1,14 @@
 //! A buyer wants an event once more.
 
-use super::{answered, owned};
+use super::owned;
 use crate::auth::{ActOnTasks, May};
-use crate::extract::{Body, WebhookDeliveryPath};
-use crate::{AppState, idempotency::Repeatable, problem::Problem, reply};
+use crate::extract::WebhookDeliveryPath;
+use crate::idempotency::{KeyHeader, Order};
+use crate::reply::{self, Answer};
+use crate::{AppState, problem::Problem};
 use axum::{extract::State, response::Response};
 use gavel_contract::rest::{ProblemBody, RedeliveryBegun};
+use gavel_store::Deed;
 use gavel_store::webhooks::log::Redelivery;
 use http::StatusCode;
 
@@ -13,29 +16,27 @@ use http::StatusCode;
 #[utoipa::path(post, path = "/webhook-subscriptions/{subscription_id}/deliveries/{delivery_id}/redeliver",
     tag = "webhooks",
     params(("subscription_id" = String, Path, format = Uuid), ("delivery_id" = String, Path, format = Uuid),
-        ("Idempotency-Key" = Option<String>, Header, description = "Send it again and nothing happens twice")),
+        KeyHeader),
     responses((status = 202, body = RedeliveryBegun), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody)))]
 pub(crate) async fn redeliver(
     State(state): State<AppState>,
     caller: May<ActOnTasks>,
     WebhookDeliveryPath(subscription, delivery): WebhookDeliveryPath,
-    repeatable: Repeatable,
-    body: Body,
+    Order { fields, ask }: Order,
 ) -> Result<Response, Problem> {
-    let key = repeatable.of(&caller, &body.raw);
-    if let Some(before) = answered(&state, key.as_ref()).await? {
-        return Ok(before);
-    }
-    body.fields.finish(&[])?;
+    fields.finish(&[])?;
     owned(&state, &caller, subscription).await?;
     let now = state.now();
-    let answer =
-        RedeliveryBegun { id: delivery.to_string(), status: "pending".to_owned(), next_attempt_at: now };
-    let answer = reply::written(&answer)?;
-    let begun = state.store.redeliver_webhook((subscription, delivery), key.as_ref(), now, &answer).await?;
-    reply::once(begun, |begun| match begun {
-        Redelivery::Begun => Ok(reply::text(StatusCode::ACCEPTED, answer)),
+    let redeliver = async |deed: &mut Deed| match deed.redeliver_webhook(subscription, delivery, now).await? {
+        Redelivery::Begun => {
+            let begun = RedeliveryBegun {
+                id: delivery.to_string(),
+                status: "pending".to_owned(),
+                next_attempt_at: now,
+            };
+            Ok(Answer { status: StatusCode::ACCEPTED, body: reply::written(&begun)? })
+        }
         Redelivery::Unknown => Err(Problem::not_found("webhook delivery")),
         Redelivery::UnderWay => Err(Problem::conflict(
             "under_way",
@@ -45,7 +46,8 @@ pub(crate) async fn redeliver(
             "subscription_disabled",
             "This subscription is disabled; its disabled_reason says why. Make a new one once the endpoint is mended.",
         )),
-    })
+    };
+    ask.once(&state, &caller, redeliver).await
 }
 
 #[cfg(test)]

@@ -1,15 +1,13 @@
 //! A buyer asks for a new signing secret.
 
-use super::{SECRET, answered, owned, refused, told, with_secret};
+use super::{owned, refused};
 use crate::auth::{ActOnTasks, May};
-use crate::extract::{Body, SubscriptionPath};
-use crate::{AppState, idempotency::Repeatable, problem::Problem, reply};
+use crate::extract::SubscriptionPath;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, reply::Answer};
 use axum::{extract::State, response::Response};
 use gavel_contract::rest::{ProblemBody, SubscriptionSecret};
-use gavel_domain::Timestamp;
-use gavel_domain::webhook::Subscription;
-use http::StatusCode;
-use serde_json::json;
+use gavel_store::Deed;
 
 const ADVICE: &str = "Until promotes_at every request carries a signature of each secret in webhook-signature: let the \
                       endpoint accept both, then take the old one out. X-AITasker-Signature is the old secret's until \
@@ -17,39 +15,30 @@ const ADVICE: &str = "Until promotes_at every request carries a signature of eac
 
 /// A new signing secret for a webhook subscription; until it becomes the current one requests carry both signatures
 #[utoipa::path(post, path = "/webhook-subscriptions/{subscription_id}/rotate", tag = "webhooks",
-    params(("subscription_id" = String, Path, format = Uuid),
-        ("Idempotency-Key" = Option<String>, Header, description = "Send it again and nothing happens twice")),
+    params(("subscription_id" = String, Path, format = Uuid), KeyHeader),
     responses((status = 200, body = SubscriptionSecret), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody)))]
 pub(crate) async fn rotate(
     State(state): State<AppState>,
     caller: May<ActOnTasks>,
     SubscriptionPath(id): SubscriptionPath,
-    repeatable: Repeatable,
-    body: Body,
+    Order { fields, ask }: Order,
 ) -> Result<Response, Problem> {
-    let key = repeatable.of(&caller, &body.raw);
-    if let Some(before) = answered(&state, key.as_ref()).await? {
-        return Ok(before);
-    }
-    body.fields.finish(&[])?;
+    fields.finish(&[])?;
     owned(&state, &caller, id).await?;
     let now = state.now();
     let promotes_at = now + state.settings.secret_overlap;
-    let stored = |rotated: &Subscription| without_secret(rotated, promotes_at);
-    let rotated = state.store.rotate_webhook_secret(id, promotes_at, key.as_ref(), now, stored).await?;
-    reply::once(told(&state, rotated)?, |rotated| {
-        Ok(reply::text(StatusCode::OK, with_secret(&state, rotated.map_err(refused)?)?))
-    })
-}
-
-/// The answer as it is kept: no secret is.
-fn without_secret(rotated: &Subscription, promotes_at: Timestamp) -> String {
-    json!({
-        "id": rotated.id.to_string(), "secret_version": rotated.secret.newest, "promotes_at": promotes_at,
-        "message": ADVICE, SECRET: null,
-    })
-    .to_string()
+    let rotate = async |deed: &mut Deed| {
+        let rotated = deed.rotate_webhook_secret(id, promotes_at, now).await?.map_err(refused)?;
+        Answer::ok(&SubscriptionSecret {
+            id: id.to_string(),
+            secret_version: rotated.secret.newest,
+            promotes_at,
+            message: ADVICE.to_owned(),
+            signing_secret: state.vault.webhook_secret(id, rotated.secret.newest).expose().to_owned(),
+        })
+    };
+    ask.once(&state, &caller, rotate).await
 }
 
 #[cfg(test)]
@@ -82,20 +71,7 @@ mod tests {
         world.clock.advance(TimeDelta::hours(24));
         let seen = world.get(world.buyer(), PATH).await;
         assert_eq!(seen.body["subscriptions"][0]["secret_promotes_at"], Value::Null, "with nobody's doing");
-        assert_eq!(rotated(&world, &path, "b").await.body["secret_version"], 3);
-        let typed: gavel_contract::rest::SubscriptionSecret = typed(&first.body);
-        assert!(typed.signing_secret.starts_with("whsec_"));
-    }
-
-    /// The answer has the keys that are described.
-    fn typed(body: &Value) -> gavel_contract::rest::SubscriptionSecret {
-        gavel_contract::rest::SubscriptionSecret {
-            id: body["id"].as_str().unwrap().to_owned(),
-            secret_version: u32::try_from(body["secret_version"].as_u64().unwrap()).unwrap(),
-            promotes_at: body["promotes_at"].as_str().unwrap().parse().unwrap(),
-            message: body["message"].as_str().unwrap().to_owned(),
-            signing_secret: body["signing_secret"].as_str().unwrap().to_owned(),
-        }
+        assert_eq!(rotated(&world, &path, "c").await.body["secret_version"], 3);
     }
 
     #[tokio::test]

@@ -36,6 +36,6 @@ pub use gallery::{ArtifactView, BidView, GalleryResponse, InvitationView, Select
 pub use problem::{FieldError, ProblemBody};
 pub use task::{AttachmentView, CloseWish, NewTask, RoutingWish, TaskList, TaskResponse};
 pub use webhook::{
-    NewSubscription, RedeliveryBegun, SubscriptionList, SubscriptionSecret, SubscriptionView,
-    SubscriptionWithSecret, WebhookAttempt, WebhookDelivery, WebhookLog,
+    NewSubscription, RedeliveryBegun, SubscriptionDeleted, SubscriptionList, SubscriptionSecret,
+    SubscriptionView, SubscriptionWithSecret, WebhookAttempt, WebhookDelivery, WebhookLog,
 };

@@ -78,6 +78,16 @@ pub struct SubscriptionSecret {
     pub signing_secret: String,
 }
 
+/// A subscription that is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SubscriptionDeleted {
+    /// Which it was.
+    #[schema(format = Uuid)]
+    pub id: String,
+    /// From then on nothing is sent to it.
+    pub deleted_at: DateTime<Utc>,
+}
+
 /// An account's subscriptions, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SubscriptionList {

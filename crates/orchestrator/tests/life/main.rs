@@ -4,6 +4,7 @@
 mod busy;
 mod door;
 mod health;
+mod recovery;
 mod webhooks;
 mod world;
 

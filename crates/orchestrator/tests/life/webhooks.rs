@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use gavel_contract::signature::{Secret, verify_hex, verify_webhook};
 use gavel_dispatcher::transport::{Reply, Request, SendFailure, Transport};
 use gavel_domain::event::Actor;
+use gavel_domain::task::Routing;
 use gavel_domain::webhook::{SecretVersion, Subscription, event_id};
 use gavel_domain::{AccountId, Clock, SubscriptionId, TaskId};
 use gavel_orchestrator::webhooks::{self, Caps};
@@ -136,13 +137,13 @@ impl Office {
             endpoint: Default::default(),
             disabled: None,
         };
-        let _ = context.store.add_subscription(&new, None, 201, "").await.unwrap();
+        context.store.add_subscription(&new).await.unwrap().unwrap();
         new
     }
 
     /// One event to be told of.
     async fn event(&self, account: AccountId) -> TaskId {
-        let task = self.world.post_for(account).await;
+        let task = self.world.post_for(account, Routing::default()).await;
         self.world.context.store.cancel(task, Actor::Buyer, "x", self.world.now()).await.unwrap().unwrap();
         task
     }
@@ -215,10 +216,7 @@ async fn after_a_rotation_both_secrets_sign_until_the_new_one_is_current() {
     let subscription = office.subscription(buyer, "shop.example.com").await;
     let (store, now) = (&office.world.context.store, office.world.now());
     let promotes_at = now + TimeDelta::hours(24);
-    let _ = store
-        .rotate_webhook_secret(subscription.id, promotes_at, None, now, |_| String::new())
-        .await
-        .unwrap();
+    store.rotate_webhook_secret(subscription.id, promotes_at, now).await.unwrap().unwrap();
     let open = office.open();
     let versions = async |sent: usize| {
         office.event(buyer).await;

@@ -2,8 +2,9 @@
 
 use super::subscriptions::held;
 use crate::db::{row, sql};
+use crate::deed::Hint;
 use crate::rows::{number, word};
-use crate::{Error, IdempotencyKey, Once, Result, Store, idempotency};
+use crate::{Deed, Error, Result, Store};
 use gavel_domain::webhook::Topic;
 use gavel_domain::{SubscriptionId, TaskId, Timestamp, WebhookDeliveryId};
 use std::collections::BTreeMap;
@@ -146,40 +147,32 @@ impl Store {
         }
         rows.into_iter().map(|row| logged(row, &mut tries)).collect()
     }
+}
 
-    /// Sends a delivery again, whatever came of it: at once, and when that fails by the whole schedule. Once per
-    /// idempotency key, which then answers 202 and `body`.
+impl Deed {
+    /// Sends a delivery again, whatever came of it: at once, and when that fails by the whole schedule.
     pub async fn redeliver_webhook(
-        &self,
-        (subscription, delivery): (SubscriptionId, WebhookDeliveryId),
-        key: Option<&IdempotencyKey>,
+        &mut self,
+        subscription: SubscriptionId,
+        delivery: WebhookDeliveryId,
         now: Timestamp,
-        body: &str,
-    ) -> Result<Once<Redelivery>> {
-        let mut tx = self.begin().await?;
-        if let Some(before) = idempotency::begin(&mut tx, key, now).await? {
-            return Ok(before);
-        }
-        let to = held(&mut tx, subscription).await?;
+    ) -> Result<Redelivery> {
+        let to = held(&mut self.tx, subscription).await?;
         let known = sql!(
-            tx,
+            self.tx,
             fetch_optional as (Option<Timestamp>,),
             "SELECT lease_until FROM webhook_deliveries WHERE id = $1 AND subscription_id = $2",
             delivery.uuid(),
             subscription.uuid()
         )?;
-        let begun = match (to, known) {
-            (None, _) | (_, None) => Redelivery::Unknown,
-            (Some(to), _) if to.disabled.is_some() => Redelivery::Disabled,
-            (_, Some((Some(lease_until),))) if lease_until > now => Redelivery::UnderWay,
-            (Some(_), Some(_)) => Redelivery::Begun,
-        };
-        if begun != Redelivery::Begun {
-            tx.rollback().await?;
-            return Ok(Once::Fresh(begun));
+        match (to, known) {
+            (None, _) | (_, None) => return Ok(Redelivery::Unknown),
+            (Some(to), _) if to.disabled.is_some() => return Ok(Redelivery::Disabled),
+            (_, Some((Some(lease_until),))) if lease_until > now => return Ok(Redelivery::UnderWay),
+            (Some(_), Some(_)) => {}
         }
         sql!(
-            tx,
+            self.tx,
             execute,
             "UPDATE webhook_deliveries SET state = 'pending', tries = 0, next_at = $2, lease_until = NULL,
                  ended_at = NULL
@@ -187,11 +180,9 @@ impl Store {
             delivery.uuid(),
             now
         )?;
-        super::look_by(&mut tx, subscription, now).await?;
-        idempotency::finish(&mut tx, key, 202, body).await?;
-        tx.commit().await?;
-        self.hints().news();
-        Ok(Once::Fresh(Redelivery::Begun))
+        super::look_by(&mut self.tx, subscription, now).await?;
+        self.then(Hint::News);
+        Ok(Redelivery::Begun)
     }
 }
 

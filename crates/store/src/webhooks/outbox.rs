@@ -215,7 +215,7 @@ mod tests {
             created_at: now,
             expires_at: None,
         };
-        let _ = store.create_task(&task, None, 201, "").await.unwrap();
+        store.create_task(&task).await.unwrap();
         store.cancel(task.id, Actor::Buyer, "x", now).await.unwrap().unwrap();
         task.id
     }
@@ -239,7 +239,7 @@ mod tests {
             endpoint: Endpoint::default(),
             disabled: None,
         };
-        let _ = store.add_subscription(&listener, None, 201, "").await.unwrap();
+        store.add_subscription(&listener).await.unwrap().unwrap();
         let tasks = [cancelled(&store, account, &chance).await, cancelled(&store, account, &chance).await];
         let mut tx = store.begin().await.unwrap();
         let broken = "UPDATE webhook_events SET topic = 'task.unknown' WHERE task_id = $1";

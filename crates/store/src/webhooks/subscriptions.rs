@@ -1,9 +1,9 @@
 //! Subscriptions, as their buyers make, change and delete them.
 
 use super::{SubscriptionRow, columns};
-use crate::db::{Conn, Tx, sql};
+use crate::db::{Conn, sql};
 use crate::rows::to_json;
-use crate::{IdempotencyKey, Once, Result, Store, idempotency};
+use crate::{Deed, Result, Store};
 use gavel_domain::limits::SUBSCRIPTIONS_MAX;
 use gavel_domain::webhook::{Subscription, Topic};
 use gavel_domain::{AccountId, SubscriptionId, Timestamp};
@@ -26,28 +26,61 @@ pub enum Refused {
 /// What a wish led to.
 pub type Wished<T> = std::result::Result<T, Refused>;
 
-impl Store {
-    /// Stores a new subscription, once per idempotency key.
-    pub async fn add_subscription(
-        &self,
-        new: &Subscription,
-        key: Option<&IdempotencyKey>,
-        status: u16,
-        body: &str,
-    ) -> Result<Once<Wished<()>>> {
-        let mut tx = self.begin().await?;
-        if let Some(before) = idempotency::begin(&mut tx, key, new.created_at).await? {
-            return Ok(before);
+impl Deed {
+    /// Stores a new subscription.
+    pub async fn add_subscription(&mut self, new: &Subscription) -> Result<Wished<()>> {
+        if count(&mut self.tx, new).await? >= SUBSCRIPTIONS_MAX {
+            return Ok(Err(Refused::TooMany));
         }
-        if count(&mut tx, new).await? >= SUBSCRIPTIONS_MAX {
-            return refused(tx, Refused::TooMany).await;
-        }
-        insert(&mut tx, new).await?;
-        idempotency::finish(&mut tx, key, status, body).await?;
-        tx.commit().await?;
-        Ok(Once::Fresh(Ok(())))
+        insert(&mut self.tx, new).await?;
+        Ok(Ok(()))
     }
 
+    /// A new secret is pending until `promotes_at`; answers with the subscription as it is then.
+    pub async fn rotate_webhook_secret(
+        &mut self,
+        id: SubscriptionId,
+        promotes_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Wished<Subscription>> {
+        let Some(mut subscription) = held(&mut self.tx, id).await? else { return Ok(Err(Refused::Gone)) };
+        subscription.secret = match subscription.secret.rotated(promotes_at, now) {
+            Ok(rotated) => rotated,
+            Err(until) => return Ok(Err(Refused::Overlaps { until })),
+        };
+        sql!(
+            self.tx,
+            execute,
+            "UPDATE webhook_subscriptions SET secret_version = $2, promotes_at = $3 WHERE id = $1",
+            id.uuid(),
+            i64::from(subscription.secret.newest),
+            subscription.secret.promotes_at
+        )?;
+        Ok(Ok(subscription))
+    }
+
+    /// Deletes a subscription of an account: nothing more is sent to it.
+    pub async fn delete_subscription(
+        &mut self,
+        id: SubscriptionId,
+        (account, test): (AccountId, bool),
+        now: Timestamp,
+    ) -> Result<Wished<()>> {
+        let deleted = sql!(
+            self.tx,
+            execute,
+            "UPDATE webhook_subscriptions SET deleted_at = $4, due_at = NULL
+             WHERE id = $1 AND account_id = $2 AND test = $3 AND deleted_at IS NULL",
+            id.uuid(),
+            account.uuid(),
+            test,
+            now
+        )?;
+        Ok(if deleted == 1 { Ok(()) } else { Err(Refused::Gone) })
+    }
+}
+
+impl Store {
     /// An account's subscriptions, oldest first; there are not many.
     pub async fn subscriptions_of(&self, account: AccountId, test: bool) -> Result<Vec<Subscription>> {
         let mut c = self.read().await?;
@@ -80,73 +113,6 @@ impl Store {
         )?;
         row.map(Subscription::try_from).transpose()
     }
-
-    /// A new secret is pending until `promotes_at`; once per idempotency key, which then answers 200 and what
-    /// `render` makes of the subscription.
-    pub async fn rotate_webhook_secret(
-        &self,
-        id: SubscriptionId,
-        promotes_at: Timestamp,
-        key: Option<&IdempotencyKey>,
-        now: Timestamp,
-        render: impl FnOnce(&Subscription) -> String + Send,
-    ) -> Result<Once<Wished<String>>> {
-        let mut tx = self.begin().await?;
-        if let Some(before) = idempotency::begin(&mut tx, key, now).await? {
-            return Ok(before);
-        }
-        let Some(mut subscription) = held(&mut tx, id).await? else {
-            return refused(tx, Refused::Gone).await;
-        };
-        subscription.secret = match subscription.secret.rotated(promotes_at, now) {
-            Ok(rotated) => rotated,
-            Err(until) => return refused(tx, Refused::Overlaps { until }).await,
-        };
-        sql!(
-            tx,
-            execute,
-            "UPDATE webhook_subscriptions SET secret_version = $2, promotes_at = $3 WHERE id = $1",
-            id.uuid(),
-            i64::from(subscription.secret.newest),
-            subscription.secret.promotes_at
-        )?;
-        let body = render(&subscription);
-        idempotency::finish(&mut tx, key, 200, &body).await?;
-        tx.commit().await?;
-        Ok(Once::Fresh(Ok(body)))
-    }
-
-    /// Deletes a subscription: nothing more is sent to it. Once per idempotency key, which then answers 204.
-    pub async fn delete_subscription(
-        &self,
-        id: SubscriptionId,
-        key: Option<&IdempotencyKey>,
-        now: Timestamp,
-    ) -> Result<Once<Wished<()>>> {
-        let mut tx = self.begin().await?;
-        if let Some(before) = idempotency::begin(&mut tx, key, now).await? {
-            return Ok(before);
-        }
-        let deleted = sql!(
-            tx,
-            execute,
-            "UPDATE webhook_subscriptions SET deleted_at = $2, due_at = NULL WHERE id = $1 AND deleted_at IS NULL",
-            id.uuid(),
-            now
-        )?;
-        if deleted == 0 {
-            return refused(tx, Refused::Gone).await;
-        }
-        idempotency::finish(&mut tx, key, 204, "").await?;
-        tx.commit().await?;
-        Ok(Once::Fresh(Ok(())))
-    }
-}
-
-/// Nothing was changed, and the idempotency key is free again.
-async fn refused<T>(tx: Tx, refused: Refused) -> Result<Once<Wished<T>>> {
-    tx.rollback().await?;
-    Ok(Once::Fresh(Err(refused)))
 }
 
 /// How many subscriptions the account has. On PostgreSQL the account is held, so that two at once count each other.

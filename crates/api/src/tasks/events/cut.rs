@@ -5,8 +5,8 @@ use crate::testing::World;
 use chrono::TimeDelta;
 use futures::StreamExt;
 use gavel_domain::event::Event;
-use gavel_domain::{Chance, TaskId};
-use gavel_store::Store;
+use gavel_domain::{Chance, DeliveryId, TaskId};
+use gavel_store::{Store, choices::Revision};
 use gavel_testkit::SeededChance;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -42,9 +42,13 @@ async fn check(world: &World, writer: Store) {
     let (seen, ()) = tokio::join!(read_all(world, &task), async {
         for _ in 0..REVISIONS {
             writing.clock.advance(TimeDelta::milliseconds(7));
-            let bid = writer.latest_delivery(id).await.unwrap().unwrap().bid.to_string();
-            let next = writing.delivery(&task, &bid);
-            writer.request_revision(id, &next, u32::MAX, writing.state.now()).await.unwrap().unwrap();
+            let now = writing.state.now();
+            let wish = Revision {
+                id: DeliveryId::new(now, writing.state.chance.as_ref()),
+                notes: "Shorter.".to_owned(),
+                deadline_at: now + TimeDelta::seconds(300),
+            };
+            writer.request_revision(id, wish, u32::MAX, now).await.unwrap().unwrap();
             writing.final_call(&task).await;
         }
         writer.approve(id, None, writing.state.now()).await.unwrap().unwrap();

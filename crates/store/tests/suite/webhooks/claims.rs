@@ -3,7 +3,7 @@
 use super::{AT_ONCE, states};
 use crate::support::{done, on_both};
 use chrono::TimeDelta;
-use gavel_domain::webhook::{Came, Rules, Standing, Subscription};
+use gavel_domain::webhook::{Came, Rules, Standing};
 use gavel_store::Guarded;
 use gavel_store::webhooks::claims::{Turn, WebhookResult};
 use std::collections::BTreeSet;
@@ -173,7 +173,7 @@ on_both! {
         for n in 0..5 {
             let mut new = world.new_subscription(buyer, "shared.example.com", None);
             new.url = format!("https://shared.example.com/{n}");
-            let _ = world.store.add_subscription(&new, None, 201, "").await.unwrap();
+            world.store.add_subscription(&new).await.unwrap().unwrap();
         }
         let other = world.subscription(buyer, "other.example.com").await;
         world.cancelled(buyer).await;
@@ -245,10 +245,9 @@ on_both! {
             for n in 0..20 {
                 let subscription = &subscriptions[n % 6];
                 let promotes_at = world.now() + TimeDelta::seconds(1);
-                let render = |_: &Subscription| String::new();
-                world.store.rotate_webhook_secret(subscription.id, promotes_at, None, world.now(), render).await.unwrap();
+                let _ = world.store.rotate_webhook_secret(subscription.id, promotes_at, world.now()).await.unwrap();
                 if let Some(logged) = world.log(subscription).await.first() {
-                    world.store.redeliver_webhook((subscription.id, logged.id), None, world.now(), "").await.unwrap();
+                    world.store.redeliver_webhook(subscription.id, logged.id, world.now()).await.unwrap();
                 }
             }
         };

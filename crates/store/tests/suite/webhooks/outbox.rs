@@ -116,9 +116,9 @@ on_both! {
         let buyer = world.account("buyer").await;
         let live = world.subscription(buyer, "a.example.com").await;
         let test = Subscription { test: true, ..world.new_subscription(buyer, "b.example.com", None) };
-        let _ = world.store.add_subscription(&test, None, 201, "").await.unwrap();
+        world.store.add_subscription(&test).await.unwrap().unwrap();
         let task = gavel_domain::task::Task { test: true, ..world.new_task(buyer) };
-        let _ = world.store.create_task(&task, None, 201, "").await.unwrap();
+        world.store.create_task(&task).await.unwrap();
         world.store.cancel(task.id, Actor::Buyer, "x", world.now()).await.unwrap().unwrap();
         world.relay_all().await;
         assert_eq!((world.log(&live).await.len(), world.log(&test).await.len()), (0, 1));

@@ -3,11 +3,11 @@
 use crate::support::on_both;
 use chrono::TimeDelta;
 use gavel_domain::limits::SUBSCRIPTIONS_MAX;
-use gavel_domain::webhook::{SecretVersion, Subscription, Topic};
+use gavel_domain::webhook::{SecretVersion, Topic};
 use gavel_domain::{Timestamp, WebhookDeliveryId};
+use gavel_store::Guarded;
 use gavel_store::webhooks::log::Redelivery;
 use gavel_store::webhooks::subscriptions::Refused;
-use gavel_store::{Guarded, IdempotencyKey, Once};
 
 on_both! {
     async fn gone_disables_and_nothing_more_is_sent(world) {
@@ -24,8 +24,8 @@ on_both! {
         assert!(world.claims(true, 10).await.is_empty() && world.claims(false, 10).await.is_empty());
         world.cancelled(buyer).await;
         assert_eq!(world.relay().await, 0, "nobody listens any more");
-        let again = world.store.redeliver_webhook((gone.id, due.delivery), None, world.now(), "").await.unwrap();
-        assert_eq!(again, Once::Fresh(Redelivery::Disabled));
+        let again = world.store.redeliver_webhook(gone.id, due.delivery, world.now()).await.unwrap();
+        assert_eq!(again, Redelivery::Disabled);
     }
 }
 
@@ -36,18 +36,18 @@ on_both! {
         world.cancelled(buyer).await;
         world.relay_all().await;
         let due = world.claims(false, 1).await.remove(0);
-        assert_eq!(world.store.delete_subscription(all.id, None, world.now()).await.unwrap(), Once::Fresh(Ok(())));
+        assert_eq!(world.store.delete_subscription(all.id, (buyer, false), world.now()).await.unwrap(), Ok(()));
         assert_eq!(world.answers(&due, 500).await, Guarded::Done(None));
         world.later(100_000);
         assert!(world.claims(true, 10).await.is_empty());
         assert_eq!(world.store.subscription(all.id).await.unwrap(), None);
         assert!(world.store.subscriptions_of(buyer, false).await.unwrap().is_empty());
-        let again = world.store.delete_subscription(all.id, None, world.now()).await.unwrap();
-        assert_eq!(again, Once::Fresh(Err(Refused::Gone)));
+        let again = world.store.delete_subscription(all.id, (buyer, false), world.now()).await.unwrap();
+        assert_eq!(again, Err(Refused::Gone));
         let promotes_at = world.now() + TimeDelta::hours(1);
         let rotated = world.store
-            .rotate_webhook_secret(all.id, promotes_at, None, world.now(), |_| String::new()).await.unwrap();
-        assert_eq!(rotated, Once::Fresh(Err(Refused::Gone)));
+            .rotate_webhook_secret(all.id, promotes_at, world.now()).await.unwrap();
+        assert_eq!(rotated, Err(Refused::Gone));
     }
 }
 
@@ -58,21 +58,17 @@ on_both! {
         world.cancelled(buyer).await;
         world.relay_all().await;
         let due = world.claims(false, 1).await.remove(0);
-        let again = async |key: Option<&IdempotencyKey>| {
-            world.store.redeliver_webhook((all.id, due.delivery), key, world.now(), "begun").await.unwrap()
-        };
-        assert_eq!(again(None).await, Once::Fresh(Redelivery::UnderWay));
+        let again = async || world.store.redeliver_webhook(all.id, due.delivery, world.now()).await.unwrap();
+        assert_eq!(again().await, Redelivery::UnderWay);
         let _ = world.answers(&due, 200).await;
-        let key = IdempotencyKey { account: buyer, key: "k".to_owned(), fingerprint: "f".to_owned() };
-        assert_eq!(again(Some(&key)).await, Once::Fresh(Redelivery::Begun));
+        assert_eq!(again().await, Redelivery::Begun);
         let second = world.claims(false, 10).await.remove(0);
         assert_eq!((second.delivery, second.attempt, second.tries), (due.delivery, 2, 1));
         let _ = world.answers(&second, 200).await;
-        assert_eq!(again(Some(&key)).await, Once::Replayed { status: 202, body: "begun".to_owned() });
-        assert!(world.claims(false, 10).await.is_empty(), "the repeated request had no effect");
+        assert!(world.claims(false, 10).await.is_empty());
         let unknown = WebhookDeliveryId::new(world.now(), &world.chance);
-        let unknown = world.store.redeliver_webhook((all.id, unknown), None, world.now(), "").await.unwrap();
-        assert_eq!(unknown, Once::Fresh(Redelivery::Unknown));
+        let unknown = world.store.redeliver_webhook(all.id, unknown, world.now()).await.unwrap();
+        assert_eq!(unknown, Redelivery::Unknown);
     }
 }
 
@@ -103,7 +99,7 @@ on_both! {
         let buyer = world.account("buyer").await;
         let add = async |n: i64| {
             let new = world.new_subscription(buyer, &format!("{n}.example.com"), Some(vec![Topic::Expired]));
-            world.store.add_subscription(&new, None, 201, "").await.unwrap() == Once::Fresh(Ok(()))
+            world.store.add_subscription(&new).await.unwrap().is_ok()
         };
         let added = futures::future::join_all((0..SUBSCRIPTIONS_MAX + 5).map(add)).await;
         assert_eq!(added.iter().filter(|added| **added).count() as i64, SUBSCRIPTIONS_MAX);
@@ -115,23 +111,19 @@ on_both! {
 }
 
 on_both! {
-    async fn secrets_rotate_by_number_once_per_key(world) {
+    async fn secrets_rotate_by_number(world) {
         let buyer = world.account("buyer").await;
         let all = world.subscription(buyer, "a.example.com").await;
         let promotes_at = world.now() + TimeDelta::hours(24);
-        let key = IdempotencyKey { account: buyer, key: "k".to_owned(), fingerprint: "f".to_owned() };
-        let rotate = async |key: Option<&IdempotencyKey>, now: Timestamp, promotes_at| {
-            let render = |s: &Subscription| format!("version {}", s.secret.newest);
-            world.store.rotate_webhook_secret(all.id, promotes_at, key, now, render).await.unwrap()
+        let rotate = async |now: Timestamp, promotes_at| {
+            let rotated = world.store.rotate_webhook_secret(all.id, promotes_at, now).await.unwrap();
+            rotated.map(|subscription| subscription.secret.newest)
         };
         let now = world.now();
-        assert_eq!(rotate(Some(&key), now, promotes_at).await, Once::Fresh(Ok("version 2".to_owned())));
-        let replayed = Once::Replayed { status: 200, body: "version 2".to_owned() };
-        assert_eq!(rotate(Some(&key), now, promotes_at).await, replayed);
-        assert_eq!(rotate(None, now, promotes_at).await, Once::Fresh(Err(Refused::Overlaps { until: promotes_at })));
+        assert_eq!(rotate(now, promotes_at).await, Ok(2));
+        assert_eq!(rotate(now, promotes_at).await, Err(Refused::Overlaps { until: promotes_at }));
         let known = world.store.subscription(all.id).await.unwrap().unwrap();
         assert_eq!(known.secret, SecretVersion { newest: 2, promotes_at: Some(promotes_at) });
-        let later = promotes_at + TimeDelta::hours(24);
-        assert_eq!(rotate(None, promotes_at, later).await, Once::Fresh(Ok("version 3".to_owned())));
+        assert_eq!(rotate(promotes_at, promotes_at + TimeDelta::hours(24)).await, Ok(3));
     }
 }
