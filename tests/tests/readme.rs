@@ -7,7 +7,7 @@ fn read(path: &str) -> String {
 }
 
 /// The pages beside those at the top.
-const PAGES: [&str; 3] = ["docs/agents.md", "docs/operators.md", "docs/conformance.md"];
+const PAGES: [&str; 4] = ["docs/agents.md", "docs/operators.md", "docs/conformance.md", "docs/webhooks.md"];
 
 /// The code blocks of a language.
 fn blocks(text: &str, language: &str) -> Vec<String> {

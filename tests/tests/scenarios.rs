@@ -16,7 +16,9 @@
 //! - `steps`: the buyer's doing (`post`, `select`, `cancel`, `approve`, `revision`, `post_beside`), the agents'
 //!   (`call_back`, `worker`), several at once in a `race`, ours (`restart`, `start_by_hand`), and `wait` (until it is so) or `check` (it is so now). `expect` names the status and
 //!   the problem's code; without it the step must succeed.
-//! - `then`: how it ends: state, reason, every outcome, every bid, the delivery, and in each file the ledger.
+//! - `then`: how it ends: state, reason, every outcome, every bid, the delivery, and in each file the ledger. `told` names
+//!   what the buyer's endpoint was told, in order; that this is all there was to tell, once each and signed in both
+//!   ways, is checked in every file.
 //!
 //! After each file, and in the log of all of them, no secret is anywhere but where it belongs (see `hunt.rs`).
 //!
@@ -36,6 +38,7 @@ mod scenarios {
     pub(crate) mod play; // one file, from its first step to its end
     pub(crate) mod record; // what a task leaves on an agent's record
     pub(crate) mod seen; // what is there to be seen, and how it differs from what was expected
+    pub(crate) mod told; // what the buyer's endpoint is told
     pub(crate) mod world; // a Gavel, its agents and its buyer
 }
 

@@ -1,5 +1,5 @@
-//! What we send is genuine to the published Standard Webhooks libraries, as developers install them: under the current
-//! secret, while two overlap under both, and afterwards under the new one alone.
+//! What we send is genuine to the published Standard Webhooks libraries, as developers and buyers install them: under the
+//! current secret, while two overlap under both, and afterwards under the new one alone.
 //!
 //! Needs `GAVEL_PYTHON` and `GAVEL_NODE_MODULES` (`tests/libraries/install` makes and names them); skipped, aloud,
 //! without, unless `GAVEL_LIBRARIES_REQUIRED=1`.
@@ -25,6 +25,8 @@ const REFUSED: i32 = 3;
 /// How long anything is waited for; far above what a loaded machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 const SLUG: &str = "only";
+/// The buyer's endpoint, played by the farm.
+const ENDPOINT: &str = "endpoint";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_published_libraries_take_our_requests_for_genuine() {
@@ -53,6 +55,34 @@ async fn the_published_libraries_take_our_requests_for_genuine() {
     let sent = world.sent_for_a_task().await;
     check(&sent, &second, true);
     check(&sent, first, false);
+    world.gavel.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_take_what_buyers_are_told_for_genuine_too() {
+    let Some(libraries) = Library::all() else { return };
+    let world = World::start().await;
+    let check = |sent: &Received, secret: &str, genuine: bool| {
+        for library in &libraries {
+            assert_eq!(library.takes(sent, secret), genuine, "{} with {secret}: {sent:?}", library.name);
+        }
+    };
+    let url = world.farm.agent(ENDPOINT).unwrap().url();
+    let made = world.buyer.post("/webhook-subscriptions", &json!({ "url": url })).await.unwrap();
+    let text = |of: &Value, name: &str| of[name].as_str().unwrap().to_owned();
+    let (id, first) = (text(&made, "id"), text(&made, "signing_secret"));
+    world.sent_for_a_task().await;
+    let told = world.received(ENDPOINT, 0).await; // its only agent declined, so the task expired
+    check(&told, &first, true);
+    check(&told, &world.signing_secret, false);
+    check(&changed(&told), &first, false);
+
+    let rotate = format!("/webhook-subscriptions/{id}/rotate");
+    let second = text(&world.buyer.post(&rotate, &json!({})).await.unwrap(), "signing_secret");
+    world.sent_for_a_task().await;
+    let told = world.received(ENDPOINT, 1).await;
+    check(&told, &first, true);
+    check(&told, &second, true);
     world.gavel.stop().await;
 }
 
@@ -142,7 +172,10 @@ impl World {
         let developer = client(&gavel, Scope::AgentManager).await;
         let buyer = client(&gavel, Scope::TaskPoster).await;
         let script = Script::always(Reply::answer(422, "{}"));
-        let farm = Farm::start(vec![AgentSpec::new(SLUG, Behaviour::Script(script))]).await.unwrap();
+        let endpoint = Script::always(Reply::answer(200, "{}"));
+        let specs = [(SLUG, script), (ENDPOINT, endpoint)];
+        let specs = specs.map(|(slug, script)| AgentSpec::new(slug, Behaviour::Script(script)));
+        let farm = Farm::start(specs.into()).await.unwrap();
         developer.post("/developers/register", &json!({ "name": "Zoë" })).await.unwrap();
         let url = farm.agent(SLUG).unwrap().url();
         let body =
@@ -167,15 +200,20 @@ impl World {
             "title": "Zoë on 绿茶 🍵", "description": "Write for beginners about \"green\" tea\nand how to brew it – at home.",
         });
         self.buyer.post("/tasks", &task).await.unwrap();
+        self.received(SLUG, before).await
+    }
+
+    /// The request to a part of the farm that comes after so many.
+    async fn received(&self, slug: &str, before: usize) -> Received {
         let sent = tokio::time::timeout(PATIENCE, async {
             loop {
-                if let Some(sent) = self.farm.requests(SLUG).get(before) {
+                if let Some(sent) = self.farm.requests(slug).get(before) {
                     return sent.clone();
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
-        sent.await.expect("the agent is asked")
+        sent.await.expect("the request comes")
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{fields::Fields, problem::Problem};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use gavel_domain::{AgentId, AttemptId, BidId, TaskId};
+use gavel_domain::{AgentId, AttemptId, BidId, SubscriptionId, TaskId, WebhookDeliveryId};
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use std::str::FromStr;
 
@@ -65,6 +65,10 @@ path_ids! {
     AgentPath { "agent_id": AgentId }
     /// `/developers/agents/{agent_id}/deliveries/{attempt_id}`
     AttemptPath { "agent_id": AgentId, "attempt_id": AttemptId }
+    /// `/webhook-subscriptions/{subscription_id}`
+    SubscriptionPath { "subscription_id": SubscriptionId }
+    /// `/webhook-subscriptions/{subscription_id}/deliveries/{delivery_id}`
+    WebhookDeliveryPath { "subscription_id": SubscriptionId, "delivery_id": WebhookDeliveryId }
 }
 
 fn path_id<T: FromStr>(params: &RawPathParams, name: &str) -> Result<T, Problem> {

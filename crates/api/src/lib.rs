@@ -24,6 +24,7 @@ mod developers;
 mod door;
 mod health;
 mod tasks;
+mod webhooks;
 
 #[cfg(test)]
 mod testing;

@@ -1,5 +1,6 @@
 //! Every error as problem+json (RFC 9457), those of axum and tower included.
 
+use crate::reply::{Answer, Json, PROBLEM_JSON, written};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use gavel_contract::rest::{FieldError, ProblemBody};
@@ -65,12 +66,16 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, "The request does not fit the present state", detail)
     }
 
-    /// 429: the same request may be sent again once so much time has passed.
+    /// 429.
     pub(crate) fn too_many(code: &'static str, detail: impl Into<String>, retry_after: TimeDelta) -> Self {
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, code, "Too many requests", detail);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, "Too many requests", detail).again_after(retry_after)
+    }
+
+    /// The same request may be sent again once so much time has passed.
+    pub(crate) fn again_after(self, wait: TimeDelta) -> Self {
         // A part of a second counts as a whole one: whoever comes back then is not too early.
-        let seconds = u64::try_from(retry_after.num_milliseconds()).unwrap_or(0).div_ceil(1000);
-        Problem { retry_after: Some(seconds.max(1)), ..problem }
+        let seconds = u64::try_from(wait.num_milliseconds()).unwrap_or(0).div_ceil(1000);
+        Problem { retry_after: Some(seconds.max(1)), ..self }
     }
 
     /// 422 with everything that is wrong. One problem with a code of its own gives it to the whole.
@@ -124,26 +129,42 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let body = ProblemBody {
+impl Problem {
+    /// Whether it is the request's own fault: it would be refused again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.status.is_client_error()
+    }
+
+    /// As it is kept for whoever repeats the request.
+    pub(crate) fn into_answer(self) -> Result<Answer, Problem> {
+        Ok(Answer { status: self.status, body: written(&self.into_body())? })
+    }
+
+    fn into_body(self) -> ProblemBody {
+        ProblemBody {
             kind: format!("/problems/{}", self.code),
             title: self.title.to_owned(),
             status: self.status.as_u16(),
             code: self.code.into_owned(),
             detail: self.detail,
             errors: self.errors,
-        };
-        let mut response = (self.status, crate::reply::Json(body)).into_response();
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, retry_after) = (self.status, self.retry_after);
+        let mut response = (status, Json(self.into_body())).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

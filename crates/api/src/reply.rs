@@ -2,12 +2,14 @@
 
 use crate::problem::Problem;
 use axum::response::{IntoResponse, Response};
-use gavel_store::Once;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 /// Set on an answer that was given before under the same `Idempotency-Key`.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The type of what says why something was not done.
+pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// A JSON answer.
 #[derive(Debug)]
@@ -31,28 +33,37 @@ pub(crate) fn text(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, json)], body).into_response()
 }
 
-/// JSON to be stored under a key and answered now and again.
+/// JSON as it is answered.
 pub(crate) fn written<T: Serialize>(view: &T) -> Result<String, Problem> {
     serde_json::to_string(view).map_err(|cause| Problem::internal(&cause))
 }
 
-/// What happened now or before under the key; `fresh` makes the answer of what happened now.
-pub(crate) fn once<T>(
-    once: Once<T>,
-    fresh: impl FnOnce(T) -> Result<Response, Problem>,
-) -> Result<Response, Problem> {
-    match once {
-        Once::Fresh(value) => fresh(value),
-        Once::Replayed { status, body } => {
-            let mut again = text(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), body);
-            again.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-            Ok(again)
+/// What is answered now, and again to whoever repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// JSON.
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// 200.
+    pub(crate) fn ok<T: Serialize>(view: &T) -> Result<Answer, Problem> {
+        Ok(Answer { status: StatusCode::OK, body: written(view)? })
+    }
+
+    /// 201.
+    pub(crate) fn created<T: Serialize>(view: &T) -> Result<Answer, Problem> {
+        Ok(Answer { status: StatusCode::CREATED, body: written(view)? })
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = text(self.status, self.body);
+        if self.status.is_client_error() {
+            response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
         }
-        Once::Mismatch => Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency_key_reused",
-            "The Idempotency-Key was used before",
-            "This Idempotency-Key was used for another request; use a new key for each new request.",
-        )),
+        response
     }
 }

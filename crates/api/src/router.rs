@@ -3,6 +3,7 @@
 use crate::shed::{Lane, Lanes, pass};
 use crate::{
     AppState, RequestLimits, categories, developers, door, health, problem::Problem, reply, spans, tasks,
+    webhooks,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -32,6 +33,7 @@ const DOCS: &str = "/docs";
 /// Every group in its lane: how many requests of it are carried at once, and how long each may take.
 fn routes(lanes: &Lanes) -> OpenApiRouter<AppState> {
     let ours = within(&lanes.requests, task_routes())
+        .merge(within(&lanes.requests, webhook_routes()))
         .merge(for_developers(lanes))
         .merge(within(&lanes.streams, stream_routes()))
         .merge(within(&lanes.long_polls, patient_routes()))
@@ -70,6 +72,16 @@ fn task_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tasks::approve::approve))
         .routes(routes!(tasks::revision::revision))
         .routes(routes!(categories::list))
+}
+
+/// Being told of events.
+fn webhook_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(webhooks::create::create, webhooks::list::list))
+        .routes(routes!(webhooks::delete::delete))
+        .routes(routes!(webhooks::rotate::rotate))
+        .routes(routes!(webhooks::deliveries::deliveries))
+        .routes(routes!(webhooks::redeliver::redeliver))
 }
 
 /// Answers that go on and on.
@@ -161,6 +173,7 @@ pub fn openapi(currency: &Currency) -> Value {
         (name = "tasks", description = "Post a task and follow it"),
         (name = "bids", description = "Look at the bids and pick one"),
         (name = "deliveries", description = "Take the finished work, or ask for changes"),
+        (name = "webhooks", description = "Be told of events at an address of your own"),
         (name = "agents", description = "Bring results by callback, or fetch work"),
         (name = "developers", description = "Register agents and read their numbers"),
         (name = "catalogue", description = "What may be asked for"),
@@ -214,7 +227,7 @@ mod tests {
                 methods.as_object().unwrap().keys().map(move |m| format!("{m} {path}"))
             })
             .collect();
-        assert_eq!(operations.len(), 36, "{operations:#?}");
+        assert_eq!(operations.len(), 42, "{operations:#?}");
         let text = description.to_string();
         assert!(text.contains("budget_aud") && !text.contains("_usd\""), "amounts follow the currency");
         for reference in

@@ -36,8 +36,13 @@ use tower::ServiceExt;
 
 /// Sends to agents, and what came of them.
 mod asked;
+/// What buyers and developers change.
+mod changing;
+/// Events on their way to buyers.
+mod told;
 
 pub(crate) use asked::{Asked, came_back};
+pub(crate) use changing::Changing;
 
 pub(crate) struct World {
     pub(crate) state: AppState,
@@ -194,6 +199,27 @@ impl World {
         (address, stop.drop_guard())
     }
 
+    /// An answer whose body is read as it comes.
+    pub(crate) async fn stream(&self, request: Builder) -> axum::response::Response {
+        self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    /// The same world as another process sees it, which writes through `store`.
+    pub(crate) fn writing_to(&self, store: Store) -> World {
+        let state = AppState { store, ..self.state.clone() };
+        World {
+            router: router(state.clone()),
+            state,
+            clock: Arc::clone(&self.clock),
+            network: Arc::clone(&self.network),
+            accounts: AtomicU32::new(1000),
+            buyer: self.buyer.clone(),
+            developer: self.developer.clone(),
+            admin: self.admin.clone(),
+            _dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
     /// A body is sent as JSON, unless the request says otherwise.
     pub(crate) async fn send(&self, request: Builder, body: String) -> Reply {
         let typed = request.headers_ref().is_some_and(|headers| headers.contains_key("content-type"));
@@ -295,18 +321,26 @@ impl World {
         let settle = self.state.settlement(claimed.task(), now);
         let delivery = self.delivery(&id, &bid);
         done(store.hold_and_deliver(claimed, &delivery, settle.as_ref(), now).await.unwrap());
-        let claimed = self.claim(&id).await;
-        let won = store.selected_bid(id.parse().unwrap()).await.unwrap().unwrap();
-        let key = ExchangeKey { invitation: won.invitation, mode: Mode::Final, revision: 0 };
+        self.final_call(&id).await;
+        id
+    }
+
+    /// The winner is called for the pending delivery, and answers.
+    pub(crate) async fn final_call(&self, task: &str) {
+        let (store, now) = (&self.state.store, self.state.now());
+        let claimed = self.claim(task).await;
+        let delivery = store.latest_delivery(claimed.task().id).await.unwrap().unwrap();
+        let won = store.selected_bid(delivery.task).await.unwrap().unwrap();
+        let key = ExchangeKey { invitation: won.invitation, mode: Mode::Final, revision: delivery.revision };
         let invitation = store.dispatch(key).await.unwrap().unwrap().invitation;
-        let (attempt, letter) = (self.attempt(won.invitation), self.letter(claimed.task(), Mode::Final));
+        let attempt = Attempt { revision: delivery.revision, ..self.attempt(won.invitation) };
+        let letter = self.letter(claimed.task(), Mode::Final);
         let letter = (&invitation, letter.as_str());
         let begun = store.begin_final_call(&claimed, &delivery, letter, Some(&attempt), now).await;
         assert!(done(begun.unwrap()));
         let (ended, until) = ((attempt.id, &ended(now)), now + TimeDelta::days(14));
         let work = answer("The finished work, longer than its prototype.");
         done(store.delivery_ready(claimed, &delivery, &work, ended, until, now).await.unwrap());
-        id
     }
 
     async fn claim(&self, task: &str) -> Claimed {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 use gavel_api::{ApiSettings, AppState};
 use gavel_dispatcher::{Lanes, transport::Transport};
 use gavel_domain::clock::SteadyClock;
+use gavel_domain::recovery::Recovery;
 use gavel_domain::{Chance, Clock};
 use gavel_orchestrator::{Context, Settings};
 use gavel_outbound::{Limits, Outbound, Surroundings};
@@ -36,6 +37,7 @@ pub struct Running {
     server: JoinHandle<bool>,
     pump: JoinHandle<()>,
     probes: JoinHandle<()>,
+    webhooks: JoinHandle<()>,
 }
 
 /// Starts everything; when this returns, the API answers and tasks are taken up.
@@ -78,10 +80,22 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         settings: loop_settings(config, address, &*chance),
     });
     let pump = tokio::spawn(gavel_orchestrator::run(Arc::clone(&context), stop.clone()));
-    let probes = tokio::spawn(gavel_orchestrator::probes::run(context, stop.clone()));
+    let probes = tokio::spawn(gavel_orchestrator::probes::run(Arc::clone(&context), stop.clone()));
+    let webhooks = tokio::spawn(gavel_orchestrator::webhooks::run(context, stop.clone()));
     let router = gavel_api::router(state);
     let server = tokio::spawn(gavel_api::serve(listener, router, stop.clone(), limits));
-    Ok(Running { base_url: base_url(address), store, vault, clock, chance, stop, server, pump, probes })
+    Ok(Running {
+        base_url: base_url(address),
+        store,
+        vault,
+        clock,
+        chance,
+        stop,
+        server,
+        pump,
+        probes,
+        webhooks,
+    })
 }
 
 impl Running {
@@ -100,6 +114,7 @@ impl Running {
             _ = &mut self.server => "the API server",
             _ = &mut self.pump => "the loop that works on tasks",
             _ = &mut self.probes => "the loop that probes agents",
+            _ = &mut self.webhooks => "the loop that tells buyers by webhook",
         };
         anyhow!("{what} ended by itself; the log says why").into()
     }
@@ -117,6 +132,9 @@ impl Running {
         }
         if let Err(error) = (&mut self.probes).await {
             tracing::error!(%error, "the loop that probes agents failed");
+        }
+        if let Err(error) = (&mut self.webhooks).await {
+            tracing::error!(%error, "the loop that tells buyers by webhook failed");
         }
         self.store.close().await;
     }
@@ -191,6 +209,7 @@ fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) ->
         owner: format!("gavel-{:016x}", u64::from_be_bytes(name)),
         lease: config.lease,
         tasks_at_once: config.tasks_at_once,
+        recovery: Recovery::default(),
         timers: config.timers,
         money: config.money,
         currency: config.currency,
@@ -201,6 +220,7 @@ fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) ->
         rubrics: config.rubrics,
         user_agent: config.user_agent,
         health: config.health,
+        webhooks: config.webhooks,
         public_url: config.public_url.unwrap_or_else(|| base_url(address)),
     }
 }

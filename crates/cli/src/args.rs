@@ -1,8 +1,8 @@
 //! The command line: what can be asked, in the order a newcomer asks it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use gavel_domain::KeyId;
 use gavel_domain::account::Scope;
+use gavel_domain::{KeyId, TaskId};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -39,6 +39,9 @@ pub enum Command {
     /// Bring hidden agents back
     #[command(subcommand, after_help = EXIT_CODES)]
     Agents(AgentsCommand),
+    /// See tasks that were set aside because nothing helped, and take them up again
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Tasks(TasksCommand),
     /// Check the ledger
     #[command(subcommand, after_help = EXIT_CODES)]
     Ledger(LedgerCommand),
@@ -246,6 +249,42 @@ pub struct UnhideArgs {
     pub place: PlaceArgs,
 }
 
+/// `gavel tasks ...`.
+#[derive(Debug, Subcommand)]
+pub enum TasksCommand {
+    /// List the tasks that are set aside: their steps failed again and again, and they could not be given up
+    #[command(after_help = EXIT_CODES)]
+    Dead(DeadTasksArgs),
+    /// Take one of them up again, once its cause is mended
+    #[command(after_help = EXIT_CODES)]
+    Retry(RetryTaskArgs),
+}
+
+/// `gavel tasks dead`.
+#[derive(Debug, Args)]
+pub struct DeadTasksArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// `gavel tasks retry`.
+#[derive(Debug, Args)]
+pub struct RetryTaskArgs {
+    /// The task's id
+    #[arg(value_name = "ID", value_parser = parse_task_id)]
+    pub id: TaskId,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
 /// `gavel keys create`.
 #[derive(Debug, Args)]
 pub struct CreateKeyArgs {
@@ -321,6 +360,10 @@ pub struct CheckArgs {
 
 fn parse_key_id(text: &str) -> Result<KeyId, String> {
     text.parse().map_err(|_| "it is no key's id; `gavel keys list` shows them".to_owned())
+}
+
+fn parse_task_id(text: &str) -> Result<TaskId, String> {
+    text.parse().map_err(|_| "it is no task's id; `gavel tasks dead` shows them".to_owned())
 }
 
 fn parse_scope(text: &str) -> Result<KeyScope, String> {

@@ -32,6 +32,9 @@ pub mod fan_out;
 /// Asking an agent whether it is well.
 pub mod probe;
 
+/// Telling a buyer's endpoint.
+pub mod webhook;
+
 pub use call::{Begun, Call, Credentials, Journal, Sendable, Settled, Stop};
 pub use fan_out::Dispatcher;
 pub use lanes::{Ask, Caps, Lanes, Place};

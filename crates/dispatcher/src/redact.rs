@@ -10,6 +10,12 @@ const HIDDEN: &str = "[hidden]";
 /// and `whsec_` themselves need to be readable.
 const TAIL_KEPT: usize = 6;
 
+/// A text without these secrets, nor with the start of one where it was cut inside it.
+pub(crate) fn hide_secrets(text: &str, secrets: &[String]) -> String {
+    let forms = secrets.iter().flat_map(|secret| forms(secret)).filter(|secret| !secret.is_empty());
+    Secrets(forms.collect()).hide(text)
+}
+
 /// What must not be shown, a whole secret before its parts.
 pub(crate) struct Secrets<'a>(Vec<Cow<'a, str>>);
 

@@ -53,6 +53,10 @@ ids! {
     DeliveryId,
     /// A movement of money.
     TransferId,
+    /// A buyer's wish to be told of events at an address of its own.
+    SubscriptionId,
+    /// One event on its way to one subscription.
+    WebhookDeliveryId,
 }
 
 fn uuid_v7(now: Timestamp, chance: &dyn Chance) -> Uuid {

@@ -22,8 +22,10 @@ pub mod limits;
 pub mod money;
 pub mod network;
 pub mod policy;
+pub mod recovery;
 pub mod score;
 pub mod task;
+pub mod webhook;
 
 pub use chain::Chain;
 pub use chance::Chance;

@@ -18,3 +18,11 @@ pub const REQUEST_BYTES: usize = 256 * 1024;
 pub const SPECIALIST_TYPES_PER_CATEGORY: usize = 3;
 /// Attachments per task.
 pub const ATTACHMENTS_MAX: usize = 20;
+/// Webhook subscriptions per account: each costs a row per event, and nobody reads the same news twenty times.
+pub const SUBSCRIPTIONS_MAX: i64 = 20;
+/// How much of a webhook endpoint's answer is kept for its owner: an error message, not a page.
+pub const WEBHOOK_RESPONSE_BYTES: usize = 2 * 1024;
+/// How much of a webhook endpoint's answer is read at all; its status alone is the verdict.
+pub const WEBHOOK_ANSWER_BYTES: usize = 64 * 1024;
+/// A buyer's `metadata` that is longer is left out of webhooks: their bodies stay below 20 kB.
+pub const WEBHOOK_METADATA_BYTES: usize = 16 * 1000;

@@ -1,9 +1,11 @@
 //! Everything a step needs, built whole by the binary.
 
 use crate::probes::{self, Wanted};
+use crate::webhooks;
 use chrono::TimeDelta;
 use gavel_dispatcher::{Lanes, transport::Transport};
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
+use gavel_domain::recovery::Recovery;
 use gavel_domain::{Chance, Clock, Currency, TransferId};
 use gavel_store::{Store, ledger::Settlement};
 use gavel_vault::Vault;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub lease: TimeDelta,
     /// Steps that may run side by side.
     pub tasks_at_once: usize,
+    /// How a task is tried again whose step failed.
+    pub recovery: Recovery,
     /// How long things may take.
     pub timers: Timers,
     /// Whether and how money moves.
@@ -61,6 +65,8 @@ pub struct Settings {
     pub user_agent: String,
     /// How agents are probed.
     pub health: probes::Settings,
+    /// How buyers are told by webhook.
+    pub webhooks: webhooks::Settings,
     /// Where agents reach us, such as `https://gavel.example.com`: callbacks come there.
     pub public_url: String,
 }

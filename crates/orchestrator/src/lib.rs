@@ -11,6 +11,7 @@ pub mod probes;
 pub mod pump;
 mod slots;
 pub mod steps;
+pub mod webhooks;
 
 pub use context::{Context, Settings};
 pub use pump::run;

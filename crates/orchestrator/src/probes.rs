@@ -2,7 +2,8 @@
 //! which hang when they are probed hold up no dispatch. What is due stands in the database; every replica claims from
 //! there. When the database is away, nothing is due until it is back.
 
-use crate::Context;
+use crate::{Context, pump::words};
+use futures::FutureExt;
 use gavel_dispatcher::probe::probe;
 use gavel_domain::agent::ExecutionMode;
 use gavel_domain::health::{Change, FRESH_FOR, Finding, Rules, of_worker};
@@ -10,6 +11,7 @@ use gavel_domain::{AgentId, Chain, Timestamp};
 use gavel_store::health::{DueProbe, ProbeTimes};
 use gavel_store::{Guarded, Result};
 use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -140,10 +142,15 @@ async fn rest(context: &Context, stop: &CancellationToken) {
 }
 
 async fn one(context: Arc<Context>, due: DueProbe, stop: CancellationToken, _place: OwnedSemaphorePermit) {
-    tokio::select! {
+    let probing = async { record(&context, &due, find(&context, &due).await).await };
+    let ended = tokio::select! {
         biased;
-        () = stop.cancelled() => {}
-        () = async { record(&context, &due, find(&context, &due).await).await } => {}
+        () = stop.cancelled() => return,
+        ended = AssertUnwindSafe(probing).catch_unwind() => ended,
+    };
+    if let Err(panic) = ended {
+        let problem = words(&*panic);
+        tracing::error!(agent.id = %due.agent, problem, "a health probe panicked; it is made again when it counts as lost");
     }
 }
 

@@ -1,28 +1,37 @@
 //! Claim, step, let go. Steps run side by side, each under a lease that is renewed while it works; a step whose
 //! claim is lost (the buyer chose, the task was cancelled, another replica took over) is dropped where it stands,
-//! and with it every request it had open.
+//! and with it every request it had open. A step that fails, or panics, is counted on its task, and so is one that was
+//! lost with its process: both are tried again after a pause (`gavel_domain::recovery`), and hold up no other task.
 
 use crate::slots::{Slot, Slots};
 use crate::{Context, error::StepError, steps};
 use chrono::TimeDelta;
-use gavel_domain::Chain;
+use futures::FutureExt;
+use gavel_domain::recovery::Next;
+use gavel_domain::{Chain, Timestamp};
+use gavel_store::recovery::{After, Counted};
 use gavel_store::{Claimed, Engine, Lease};
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long the loop sleeps at most: other replicas give no hints, and hints may be lost.
 const POLL: Duration = Duration::from_secs(1);
-/// How long a task rests after a step that failed.
-const REST_AFTER_ERROR: TimeDelta = TimeDelta::seconds(2);
+/// Tasks that are taken back in one transaction: after a crash there may be thousands, and others want to write, too.
+const RECOVERED_AT_ONCE: u32 = 500;
 
 /// Runs until `stop`. Steps that are under way then are dropped, and their tasks let go: whoever comes next, this
 /// process again or another, finds everything that was recorded and goes on from there.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let slots = Slots::new(context.settings.tasks_at_once);
     let steps = TaskTracker::new();
-    reclaim(&context).await;
+    end_leases(&context).await;
+    let mut recovered_at = None;
     while let Some(slot) = next_slot(&slots, &stop).await {
+        if recovered_at.is_none_or(|at: Instant| at.elapsed() >= POLL) {
+            let more = recover(&context).await;
+            recovered_at = (!more).then(Instant::now);
+        }
         match claim(&context).await {
             Some(claimed) => {
                 let step = one_step(Arc::clone(&context), claimed, stop.clone(), slot);
@@ -35,12 +44,57 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     steps.wait().await;
 }
 
-async fn reclaim(context: &Context) {
-    match context.store.reclaim_after_restart().await {
+async fn end_leases(context: &Context) {
+    match context.store.end_leases(context.clock.now()).await {
         Ok(0) => {}
         Ok(tasks) => tracing::info!(tasks, "tasks of the process before are taken up again"),
         Err(error) => {
             tracing::error!(error = %Chain(&error), "leases of the process before could not be ended")
+        }
+    }
+}
+
+/// Takes back some of what was lost with a process, wherever it ran; whether there may be more. New tasks do not wait for
+/// thousands of old ones.
+async fn recover(context: &Context) -> bool {
+    let now = context.clock.now();
+    match context.store.recover(now, RECOVERED_AT_ONCE, |failures| after(context, failures, now)).await {
+        Ok(counted) if counted.is_empty() => false,
+        Ok(counted) => {
+            tracing::warn!(tasks = counted.len(), "tasks are taken back whose leases have ended");
+            let aside = counted.iter().filter(|counted| counted.after == After::SetAside);
+            aside.for_each(|counted| tell(counted, &"its lease ended again and again"));
+            counted.len() >= RECOVERED_AT_ONCE as usize
+        }
+        Err(error) => {
+            tracing::error!(error = %Chain(&error), "ended leases could not be taken back");
+            false
+        }
+    }
+}
+
+/// What becomes of a task after so many failures.
+fn after(context: &Context, failures: u32, now: Timestamp) -> After {
+    match context.settings.recovery.next(failures) {
+        Next::Step | Next::GiveUp => After::Again(now + pause(context, failures)),
+        Next::SetAside => After::SetAside,
+    }
+}
+
+fn pause(context: &Context, failures: u32) -> TimeDelta {
+    context.settings.recovery.pause(failures, &*context.chance)
+}
+
+fn tell(Counted { task, failures, after }: &Counted, error: &dyn std::fmt::Display) {
+    match after {
+        After::Again(at) => {
+            tracing::error!(task.id = %task, failures, %error, again_at = %at, "a step failed and will be tried again");
+        }
+        After::SetAside => {
+            tracing::error!(
+                task.id = %task, failures, %error,
+                "a task is set aside: nothing helped; `gavel tasks dead` lists it, `gavel tasks retry` takes it up again"
+            );
         }
     }
 }
@@ -77,25 +131,71 @@ async fn rest(context: &Context, stop: &CancellationToken) {
 }
 
 async fn one_step(context: Arc<Context>, claimed: Claimed, stop: CancellationToken, mut slot: Slot) {
-    let lease = claimed.lease();
-    let again_at = tokio::select! {
+    let (lease, failures) = (claimed.lease(), claimed.failures());
+    let ended = tokio::select! {
         biased;
-        taken = steps::take(&context, claimed, &mut slot) => match taken {
+        taken = unharmed(take(&context, claimed, &mut slot)) => match taken {
             Ok(()) => return,
-            Err(error) => {
-                tracing::error!(task.id = %lease.task(), error = %Chain(&error), "a step failed and will be tried again");
-                context.clock.now() + REST_AFTER_ERROR
+            Err(Fault::Surroundings(error)) => {
+                tracing::error!(task.id = %lease.task(), error, "a step is put off");
+                let again_at = context.clock.now() + pause(&context, failures.saturating_add(1));
+                context.store.let_go(lease, again_at).await
             }
+            Err(Fault::Step(error)) => failed(&context, lease, &error).await,
         },
         () = lost(&context, lease) => {
             tracing::debug!(task.id = %lease.task(), "the claim is gone; the step is dropped");
             return;
         }
-        () = stop.cancelled() => context.clock.now(),
+        () = stop.cancelled() => context.store.let_go(lease, context.clock.now()).await,
     };
-    if let Err(error) = context.store.release(lease, Some(again_at)).await {
+    if let Err(error) = ended {
         tracing::error!(task.id = %lease.task(), error = %Chain(&error), "a task could not be let go; its lease will end");
     }
+}
+
+async fn take(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
+    match context.settings.recovery.next(claimed.failures()) {
+        Next::Step => steps::take(context, claimed, slot).await,
+        Next::GiveUp | Next::SetAside => steps::give_up(context, claimed).await,
+    }
+}
+
+/// Why a step did not come to its end.
+#[derive(Debug, PartialEq, Eq)]
+enum Fault {
+    /// The database is busy or away: that is no task's own fault, and counts against none.
+    Surroundings(String),
+    /// It failed, or panicked.
+    Step(String),
+}
+
+/// Whatever happens in a step, whoever waits for it goes on.
+async fn unharmed(step: impl Future<Output = Step>) -> Result<(), Fault> {
+    match AssertUnwindSafe(step).catch_unwind().await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(StepError::Store(error @ gavel_store::Error::Busy(_)))) => {
+            Err(Fault::Surroundings(Chain(&error).to_string()))
+        }
+        Ok(Err(error)) => Err(Fault::Step(Chain(&error).to_string())),
+        Err(panic) => Err(Fault::Step(format!("a panic: {}", words(&*panic)))),
+    }
+}
+
+async fn failed(context: &Context, lease: Lease, error: &str) -> gavel_store::Result<()> {
+    let now = context.clock.now();
+    let counted = context.store.failed(lease, error, now, |failures| after(context, failures, now)).await?;
+    match counted {
+        Some(counted) => tell(&counted, &error),
+        None => tracing::error!(task.id = %lease.task(), error, "a step failed whose claim was lost"),
+    }
+    Ok(())
+}
+
+/// What a panic said.
+pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words")
 }
 
 /// Renews the lease while the step works; returns when the claim is gone.
@@ -128,3 +228,23 @@ async fn lost(context: &Context, lease: Lease) {
 
 /// The result of a step.
 pub(crate) type Step = Result<(), StepError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_fails_or_panics_harms_nobody() {
+        let missing = || StepError::Missing("a row is gone".to_owned());
+        assert_eq!(unharmed(async { Ok(()) }).await, Ok(()));
+        let failed = unharmed(async { Err(missing()) }).await;
+        assert_eq!(failed, Err(Fault::Step("a row is gone".to_owned())));
+        let panicked = unharmed(async { panic!("after {}", 7) }).await;
+        assert_eq!(panicked, Err(Fault::Step("a panic: after 7".to_owned())));
+        let panicked = unharmed(async {
+            tokio::task::yield_now().await;
+            std::panic::panic_any(7)
+        });
+        assert_eq!(panicked.await, Err(Fault::Step("a panic: without words".to_owned())));
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::db::{row, sql};
 use crate::rows::word;
-use crate::{Error, Result, Store};
+use crate::{Deed, Error, Result, Store};
 use chrono::TimeDelta;
 use gavel_domain::account::{ApiKey, Developer};
 use gavel_domain::{AccountId, DeveloperId, KeyId, Timestamp};
@@ -168,26 +168,6 @@ impl Store {
         tx.commit().await
     }
 
-    /// Stores a developer record with its sealed `ait_` key. [`Error::Taken`] when the account has one.
-    pub async fn add_developer(&self, developer: &Developer, sealed_key: &[u8]) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let added = sql!(
-            tx,
-            execute,
-            "INSERT INTO developers (id, account_id, name, sealed_key, created_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (account_id) DO NOTHING",
-            developer.id.uuid(),
-            developer.account.uuid(),
-            &developer.name,
-            sealed_key,
-            developer.created_at
-        )?;
-        if added == 0 {
-            return Err(Error::Taken { what: "the developer record of this account" });
-        }
-        tx.commit().await
-    }
-
     /// The developer record of an account.
     pub async fn developer_of(&self, account: AccountId) -> Result<Option<Developer>> {
         let mut c = self.read().await?;
@@ -203,5 +183,26 @@ impl Store {
             name,
             created_at,
         }))
+    }
+}
+
+impl Deed {
+    /// Stores a developer record with its sealed `ait_` key. [`Error::Taken`] when the account has one.
+    pub async fn add_developer(&mut self, developer: &Developer, sealed_key: &[u8]) -> Result<()> {
+        let added = sql!(
+            self.tx,
+            execute,
+            "INSERT INTO developers (id, account_id, name, sealed_key, created_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (account_id) DO NOTHING",
+            developer.id.uuid(),
+            developer.account.uuid(),
+            &developer.name,
+            sealed_key,
+            developer.created_at
+        )?;
+        if added == 0 {
+            return Err(Error::Taken { what: "the developer record of this account" });
+        }
+        Ok(())
     }
 }

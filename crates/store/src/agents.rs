@@ -3,7 +3,7 @@
 use crate::db::{Conn, row, sql};
 use crate::health::HealthRow;
 use crate::rows::{json, number, to_json, word};
-use crate::{Error, Result, Store, exchanges};
+use crate::{Deed, Error, Result, Store, exchanges};
 use gavel_domain::agent::{Agent, Record};
 use gavel_domain::invitation::Probe;
 use gavel_domain::{AccountId, AgentId, DeveloperId, Money, Ppm, Timestamp};
@@ -112,12 +112,11 @@ pub struct Facts {
     pub boosted_lately: u32,
 }
 
-impl Store {
+impl Deed {
     /// Stores an agent with its sealed signing secret. [`Error::Taken`] when the slug is in use.
-    pub async fn add_agent(&self, agent: &Agent, sealed_secret: &[u8]) -> Result<()> {
-        let mut tx = self.begin().await?;
+    pub async fn add_agent(&mut self, agent: &Agent, sealed_secret: &[u8]) -> Result<()> {
         let added = sql!(
-            tx,
+            self.tx,
             execute,
             "INSERT INTO agents (id, draw_number, developer_id, test, name, slug, description, capabilities,
                  specialist_types, framework, model, endpoint_url, execution_mode, max_concurrency, min_price,
@@ -151,16 +150,14 @@ impl Store {
         if added == 0 {
             return Err(Error::Taken { what: "the slug" });
         }
-        set_capabilities(&mut tx, agent).await?;
-        tx.commit().await
+        set_capabilities(&mut self.tx, agent).await
     }
 
     /// Writes what a developer may change of its agent. What was hidden meanwhile stays so: that is not its to change.
     /// A new address, or way to be asked, is probed at once.
-    pub async fn update_agent(&self, agent: &Agent, now: Timestamp) -> Result<()> {
-        let mut tx = self.begin().await?;
+    pub async fn update_agent(&mut self, agent: &Agent, now: Timestamp) -> Result<()> {
         sql!(
-            tx,
+            self.tx,
             execute,
             "UPDATE agents SET name = $2, description = $3, capabilities = $4, specialist_types = $5,
                  framework = $6, model = $7, endpoint_url = $8, max_concurrency = $9, min_price = $10,
@@ -185,11 +182,12 @@ impl Store {
             agent.paused,
             agent.execution_mode.name()
         )?;
-        exchanges::others_have_to_wait(&mut tx, agent.id, now).await?; // it may take fewer now
-        set_capabilities(&mut tx, agent).await?;
-        tx.commit().await
+        exchanges::others_have_to_wait(&mut self.tx, agent.id, now).await?; // it may take fewer now
+        set_capabilities(&mut self.tx, agent).await
     }
+}
 
+impl Store {
     /// A developer's agents with their records, oldest first.
     pub async fn agents_of(&self, developer: DeveloperId, test: bool) -> Result<Vec<(Agent, Record)>> {
         let mut c = self.read().await?;

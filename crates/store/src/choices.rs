@@ -1,19 +1,19 @@
-//! What the buyer decides: select, cancel, revise, approve. Each is one transaction, guarded by the state.
+//! What the buyer decides: select, cancel, revise, approve. Each is part of one transaction, guarded by the state.
+//! What is refused has written nothing.
 
-use crate::db::{Conn, Tx, sql};
+use crate::db::{Tx, sql};
+use crate::deed::Hint;
 use crate::events::{Change, change_state, tell};
 use crate::invitations::close_all_open;
 use crate::ledger::Settlement;
-use crate::{
-    Guarded, IdempotencyKey, Once, Result, Store, deliveries, gallery::GalleryBid, idempotency, locks,
-};
+use crate::{Deed, Error, Result, deliveries, gallery::GalleryBid, locks};
 use gavel_domain::bid::BidStatus;
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::Outcome;
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
 use gavel_domain::task::Task;
-use gavel_domain::{BidId, TaskId, Timestamp};
+use gavel_domain::{BidId, DeliveryId, TaskId, Timestamp};
 use serde_json::json;
 
 /// Why a buyer's decision was refused.
@@ -39,113 +39,125 @@ pub enum Refusal {
 /// What a decision led to.
 pub type Decided<T> = std::result::Result<T, Refusal>;
 
-impl Store {
+/// The changes a buyer asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// The id of the delivery they lead to.
+    pub id: DeliveryId,
+    /// What to change.
+    pub notes: String,
+    /// When the winner's call ends at the latest, unless it begins later.
+    pub deadline_at: Timestamp,
+}
+
+impl Deed {
     /// The buyer picks a bid; exactly one selection wins whatever races. While agents still work this closes the
     /// phase first: both changes, and the end of the other invitations, are one transaction.
     pub async fn select(
-        &self,
+        &mut self,
         task: TaskId,
         bid: BidId,
-        key: Option<&IdempotencyKey>,
         now: Timestamp,
-        render: impl FnOnce(&Task, &GalleryBid) -> String + Send,
-    ) -> Result<Once<Decided<String>>> {
-        let mut tx = self.begin().await?;
-        if let Some(before) = idempotency::begin(&mut tx, key, now).await? {
-            return Ok(before);
+    ) -> Result<Decided<(Task, GalleryBid)>> {
+        let state = locks::task(&mut self.tx, task).await?;
+        if let Err(refusal) = pick(&mut self.tx, task, bid, state, now).await? {
+            return Ok(Err(refusal));
         }
-        let state = locks::task(&mut tx, task).await?;
-        if let Err(refusal) = pick(&mut tx, task, bid, state, now).await? {
-            return Ok(Once::Fresh(refused(tx, refusal).await?));
-        }
-        let (after, chosen) = (loaded(&mut tx, task).await?, crate::gallery::one(&mut tx, task, bid).await?);
-        let body = chosen.map(|chosen| render(&after, &chosen)).unwrap_or_default();
-        idempotency::finish(&mut tx, key, 200, &body).await?;
-        tx.commit().await?;
-        self.hints().decided(task);
-        Ok(Once::Fresh(Ok(body)))
+        let chosen = crate::gallery::one(&mut self.tx, task, bid).await?;
+        let chosen = chosen.ok_or_else(|| Error::Inconsistent {
+            table: "bids",
+            column: "id",
+            problem: format!("bid {bid} was selected and is gone"),
+        })?;
+        Ok(Ok((self.decided(task).await?, chosen)))
     }
 
     /// The buyer ends the task; allowed until a winner is chosen.
     pub async fn cancel(
-        &self,
+        &mut self,
         task: TaskId,
         actor: Actor,
         reason: &str,
         now: Timestamp,
     ) -> Result<Decided<Task>> {
-        let mut tx = self.begin().await?;
-        let from = locks::task(&mut tx, task).await?;
-        close_all_open(&mut tx, (task, from), Outcome::Cancelled, now).await?;
-        let change = by_hand(task, from, TaskEvent::Cancel, actor, Some(reason), None, now);
-        if let Guarded::Lost = change_state(&mut tx, change).await? {
-            return refused(tx, Refusal::State(from)).await;
+        let from = locks::task(&mut self.tx, task).await?;
+        if from.after(TaskEvent::Cancel).is_err() {
+            return Ok(Err(Refusal::State(from)));
         }
-        self.decided(tx, task).await
+        close_all_open(&mut self.tx, (task, from), Outcome::Cancelled, now).await?;
+        let change = by_hand(task, from, TaskEvent::Cancel, actor, Some(reason), None, now);
+        let _ = change_state(&mut self.tx, change).await?; // the row is locked
+        Ok(Ok(self.decided(task).await?))
     }
 
     /// The buyer wants changes: the winner is called again in final mode with the notes.
     pub async fn request_revision(
-        &self,
+        &mut self,
         task: TaskId,
-        next: &Delivery,
+        wish: Revision,
         revisions_max: u32,
         now: Timestamp,
-    ) -> Result<Decided<Task>> {
-        let mut tx = self.begin().await?;
-        let current = match answerable(&mut tx, task).await? {
+    ) -> Result<Decided<(Task, Delivery)>> {
+        let tx = &mut self.tx;
+        let current = match answerable(tx, task).await? {
             Ok(delivery) => delivery,
-            Err(refusal) => return refused(tx, refusal).await,
+            Err(refusal) => return Ok(Err(refusal)),
         };
         if current.revision >= revisions_max {
-            return refused(tx, Refusal::NoRevisionsLeft(revisions_max)).await;
+            return Ok(Err(Refusal::NoRevisionsLeft(revisions_max)));
         }
-        deliveries::set_status(&mut tx, current.id, DeliveryStatus::RevisionRequested).await?;
-        let next = Delivery { revision: current.revision + 1, bid: current.bid, ..next.clone() };
-        deliveries::insert(&mut tx, &next).await?;
+        deliveries::set_status(tx, current.id, DeliveryStatus::RevisionRequested).await?;
+        let next = next(&current, wish);
+        deliveries::insert(tx, &next).await?;
         let data = json!({ "status": "revision_requested", "revision": next.revision });
-        let _ =
-            tell(&mut tx, (task, TaskState::Delivering, None), EventKind::Delivery, Actor::Buyer, data, now)
-                .await?;
+        let guard = (task, TaskState::Delivering, None);
+        let _ = tell(tx, guard, EventKind::Delivery, Actor::Buyer, data, now).await?;
         sql!(
             tx,
             execute,
             "UPDATE tasks SET ready_at = $2, expires_at = NULL, lease_owner = NULL, lease_until = NULL,
-                 fence = fence + 1 WHERE id = $1",
+                 fence = fence + 1, failures = 0, dead_at = NULL, dead_reason = NULL WHERE id = $1",
             task.uuid(),
             now
         )?;
-        self.decided(tx, task).await
+        Ok(Ok((self.decided(task).await?, next)))
     }
 
     /// The buyer accepts the work: the task completes and the held funds are released, in one transaction.
     pub async fn approve(
-        &self,
+        &mut self,
         task: TaskId,
         settle: Option<&Settlement>,
         now: Timestamp,
     ) -> Result<Decided<Task>> {
-        let mut tx = self.begin().await?;
-        let delivery = match answerable(&mut tx, task).await? {
+        let delivery = match answerable(&mut self.tx, task).await? {
             Ok(delivery) => delivery,
-            Err(refusal) => return refused(tx, refusal).await,
+            Err(refusal) => return Ok(Err(refusal)),
         };
-        approve(&mut tx, task, &delivery, Actor::Buyer, None, settle, now).await?;
-        self.decided(tx, task).await
+        approve(&mut self.tx, task, &delivery, Actor::Buyer, None, settle, now).await?;
+        Ok(Ok(self.decided(task).await?))
     }
 
-    async fn decided(&self, mut tx: Tx, task: TaskId) -> Result<Decided<Task>> {
-        let after = loaded(&mut tx, task).await?;
-        tx.commit().await?;
-        self.hints().decided(task);
-        Ok(Ok(after))
+    /// The task as it is now, and everybody who works on it is told.
+    async fn decided(&mut self, task: TaskId) -> Result<Task> {
+        self.then(Hint::Decided(task));
+        crate::tasks::load(&mut self.tx, task).await?.ok_or_else(|| locks::gone(task))
     }
 }
 
-/// Nothing was changed. The rows are let go before the caller is told: the loop skips locked ones.
-async fn refused<T>(tx: Tx, refusal: Refusal) -> Result<Decided<T>> {
-    tx.rollback().await?;
-    Ok(Err(refusal))
+/// The delivery that follows one that was not what the buyer wanted.
+fn next(current: &Delivery, wish: Revision) -> Delivery {
+    Delivery {
+        id: wish.id,
+        task: current.task,
+        bid: current.bid,
+        revision: current.revision + 1,
+        status: DeliveryStatus::Pending,
+        notes: Some(wish.notes),
+        deadline_at: wish.deadline_at,
+        answer: None,
+        ready_at: None,
+    }
 }
 
 /// Marks the delivery approved and completes the task; the money moves in the same transaction.
@@ -191,6 +203,10 @@ async fn pick(
 ) -> Result<Decided<()>> {
     let Some(chosen) = crate::gallery::one(tx, task, bid).await? else { return Ok(Err(Refusal::NoSuchBid)) };
     match state {
+        // Not judged yet; nothing has been written so far.
+        TaskState::Prototyping if chosen.bid.status == BidStatus::Received => {
+            return Ok(Err(Refusal::NotPresented));
+        }
         TaskState::Prototyping => {
             close_all_open(tx, (task, state), Outcome::Superseded, now).await?;
             let close =
@@ -201,9 +217,6 @@ async fn pick(
         TaskState::Review if chosen.bid.presented => {}
         TaskState::Review => return Ok(Err(Refusal::NotPresented)),
         other => return Ok(Err(Refusal::State(other))),
-    }
-    if state == TaskState::Prototyping && chosen.bid.status == BidStatus::Received {
-        return Ok(Err(Refusal::NotPresented)); // not judged yet; the transaction is rolled back
     }
     let select = by_hand(task, TaskState::Review, TaskEvent::Select, Actor::Buyer, None, Some(now), now);
     let _ = change_state(tx, select).await?;
@@ -226,8 +239,4 @@ async fn answerable(tx: &mut Tx, task: TaskId) -> Result<Decided<Delivery>> {
     }
     let delivery = deliveries::latest(tx, task).await?;
     Ok(delivery.filter(|d| d.status == DeliveryStatus::Ready).ok_or(Refusal::NoDelivery))
-}
-
-async fn loaded(c: &mut Conn, task: TaskId) -> Result<Task> {
-    crate::tasks::load(c, task).await?.ok_or_else(|| locks::gone(task))
 }

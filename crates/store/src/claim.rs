@@ -1,8 +1,9 @@
 //! Who works on a task: a lease says for how long, a fence says whether a late writer still counts.
 
 use crate::db::{Conn, sql};
+use crate::rows::number;
 use crate::tasks::{TaskRow, task_columns};
-use crate::{Engine, Result, Store};
+use crate::{Error, Result, Store};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::Task;
 use gavel_domain::{TaskId, Timestamp};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 pub struct Claimed {
     task: Task,
     lease: Lease,
+    failures: u32,
 }
 
 /// The part of a claim that helpers of a step carry: it guards writes that do not end the step.
@@ -27,6 +29,11 @@ impl Claimed {
     /// The task as it was when it was claimed.
     pub fn task(&self) -> &Task {
         &self.task
+    }
+
+    /// How often something failed since the task last made progress.
+    pub fn failures(&self) -> u32 {
+        self.failures
     }
 
     /// The guard of writes that do not end the step.
@@ -57,12 +64,14 @@ impl Lease {
 
 macro_rules! due {
     () => {
-        "ready_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)"
+        "ready_at <= $1 AND lease_until IS NULL"
     };
 }
 
 impl Store {
-    /// Takes the task that has been ready longest, under a lease; `None` when nothing is ready.
+    /// Takes the task that has been ready longest, under a lease; `None` when nothing is ready. A task whose row cannot
+    /// be read is taken, too, and told of as an error: until its lease ends it holds up nobody, and then it is counted
+    /// like any other failure ([`Store::recover`]).
     pub async fn claim(
         &self,
         owner: &str,
@@ -89,9 +98,7 @@ impl Store {
             )?;
             tx.commit().await?;
             if let Some(row) = row {
-                let fence = row.fence;
-                let task = Task::try_from(row)?;
-                return Ok(Some(Claimed { lease: Lease { task: task.id, state: task.state, fence }, task }));
+                return claimed(row).map(Some);
             }
         }
         Ok(None)
@@ -131,8 +138,25 @@ impl Store {
         Ok(row == Some((lease.fence,)))
     }
 
-    /// Lets a task go without a change; the loop looks again at `ready_at`.
+    /// A step ended well and its task waits; the loop looks again at `ready_at`.
     pub async fn release(&self, lease: Lease, ready_at: Option<Timestamp>) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sql!(
+            tx,
+            execute,
+            "UPDATE tasks SET lease_owner = NULL, lease_until = NULL, ready_at = $3, failures = 0
+             WHERE id = $1 AND fence = $2",
+            lease.task.uuid(),
+            lease.fence,
+            ready_at
+        )?;
+        tx.commit().await?;
+        self.hints().changed(lease.task);
+        Ok(())
+    }
+
+    /// Lets a task go whose step did not come to its end, for no reason of the task's own.
+    pub async fn let_go(&self, lease: Lease, ready_at: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
         sql!(
             tx,
@@ -154,7 +178,7 @@ impl Store {
         sql!(
             tx,
             execute,
-            "UPDATE tasks SET lease_owner = NULL, lease_until = NULL,
+            "UPDATE tasks SET lease_owner = NULL, lease_until = NULL, failures = 0,
                  ready_at = CASE WHEN event_seq = $3 THEN $4 ELSE $5 END
              WHERE id = $1 AND fence = $2",
             lease.task.uuid(),
@@ -168,22 +192,6 @@ impl Store {
         Ok(())
     }
 
-    /// Ends the leases that a killed process left behind. Only SQLite: there its file lock proves that nobody
-    /// else works; on PostgreSQL other replicas may, and leases end by time.
-    pub async fn reclaim_after_restart(&self) -> Result<u64> {
-        if self.engine() == Engine::Postgres {
-            return Ok(0);
-        }
-        let mut tx = self.begin().await?;
-        let freed = sql!(
-            tx,
-            execute,
-            "UPDATE tasks SET lease_owner = NULL, lease_until = NULL, fence = fence + 1 WHERE lease_until IS NOT NULL"
-        )?;
-        tx.commit().await?;
-        Ok(freed)
-    }
-
     /// When the next parked task becomes ready.
     pub async fn next_ready_at(&self, after: Timestamp) -> Result<Option<Timestamp>> {
         let mut c = self.read().await?;
@@ -195,6 +203,19 @@ impl Store {
         )?;
         Ok(row.map(|(at,)| at))
     }
+}
+
+fn claimed(row: TaskRow) -> Result<Claimed> {
+    let (id, fence) = (row.id, row.fence);
+    let of_task = |error| match error {
+        Error::Inconsistent { table, column, problem } => {
+            Error::Inconsistent { table, column, problem: format!("task {id}: {problem}") }
+        }
+        error => error,
+    };
+    let failures = number(row.failures, "tasks", "failures")?;
+    let task = Task::try_from(row).map_err(of_task)?;
+    Ok(Claimed { lease: Lease { task: task.id, state: task.state, fence }, task, failures })
 }
 
 /// SQLite has one writer, and one process that claims. On PostgreSQL others claim too: what they are at is skipped, and

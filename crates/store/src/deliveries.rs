@@ -4,6 +4,7 @@ use crate::db::{Conn, row, sql};
 use crate::events::tell;
 use crate::invitations::{holds, keep_final_record};
 use crate::ledger::{self, Settlement};
+use crate::recovery::PLATFORM_FAULT;
 use crate::rounds::tx_change;
 use crate::rows::{number, word};
 use crate::{Claimed, Error, Guarded, Result, Store, answers, attempts, choices, exchanges, letters, locks};
@@ -117,6 +118,29 @@ impl Store {
         settle: Option<&Settlement>,
         now: Timestamp,
     ) -> Result<Guarded<()>> {
+        self.no_delivery(claimed, delivery, (outcome, "delivery_failed"), settle, now).await
+    }
+
+    /// We cannot have the work finished: delivering -> expired, the money goes back, and the winner is not charged.
+    pub async fn give_delivery_up(
+        &self,
+        claimed: Claimed,
+        delivery: &Delivery,
+        settle: Option<&Settlement>,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
+        let fault = (Outcome::PlatformFault, PLATFORM_FAULT);
+        self.no_delivery(claimed, delivery, fault, settle, now).await
+    }
+
+    async fn no_delivery(
+        &self,
+        claimed: Claimed,
+        delivery: &Delivery,
+        (outcome, reason): (Outcome, &str),
+        settle: Option<&Settlement>,
+        now: Timestamp,
+    ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
         let data = json!({ "status": "failed", "revision": delivery.revision, "outcome": outcome.name() });
         let told = tell(&mut tx, claimed.guard(), EventKind::Delivery, Actor::Gavel, data, now).await?;
@@ -129,8 +153,7 @@ impl Store {
         if let Some(settle) = settle {
             ledger::refund(&mut tx, claimed.task().id, settle, now).await?;
         }
-        let change =
-            self.change(&claimed, TaskEvent::DeliveryFailed, None, None, Some("delivery_failed"), now);
+        let change = self.change(&claimed, TaskEvent::DeliveryFailed, None, None, Some(reason), now);
         let changed = tx_change(&mut tx, change).await?;
         self.conclude(changed, tx, &claimed).await
     }
@@ -204,7 +227,8 @@ pub(crate) async fn ready(
     sql!(
         c,
         execute,
-        "UPDATE tasks SET ready_at = $2, expires_at = $2, lease_owner = NULL, lease_until = NULL, fence = fence + 1
+        "UPDATE tasks SET ready_at = $2, expires_at = $2, lease_owner = NULL, lease_until = NULL, fence = fence + 1,
+             failures = 0, dead_at = NULL, dead_reason = NULL
          WHERE id = $1",
         delivery.task.uuid(),
         answer_until

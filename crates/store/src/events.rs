@@ -2,7 +2,7 @@
 
 use crate::db::{Conn, row, sql};
 use crate::rows::{json, to_json, word};
-use crate::{Error, Guarded, Result, Store};
+use crate::{Error, Guarded, Result, Store, webhooks};
 use gavel_domain::event::{Actor, Event, EventKind};
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
 use gavel_domain::{TaskId, Timestamp};
@@ -26,14 +26,15 @@ pub(crate) struct Change<'a> {
 }
 
 /// Writes a change of state and its event, or nothing when the guard does not hold. Every change ends the
-/// present claim and moves the fence, so that whoever worked on the task notices.
+/// present claim and moves the fence, so that whoever worked on the task notices; whatever failed before is forgotten.
 pub(crate) async fn change_state(c: &mut Conn, change: Change<'_>) -> Result<Guarded<TaskState>> {
     let Ok(to) = change.from.after(change.event) else { return Ok(Guarded::Lost) };
     let row = sql!(
         c,
         fetch_optional as (i64,),
         "UPDATE tasks SET state = $3, reason = $4, expires_at = $5, ready_at = $6, lease_owner = NULL,
-             lease_until = NULL, fence = fence + 1, event_seq = event_seq + 1
+             lease_until = NULL, fence = fence + 1, event_seq = event_seq + 1, failures = 0, dead_at = NULL,
+             dead_reason = NULL
          WHERE id = $1 AND state = $2 AND (fence = $7 OR $7 IS NULL) RETURNING event_seq",
         change.task.uuid(),
         change.from.name(),
@@ -98,13 +99,13 @@ pub(crate) async fn insert(c: &mut Conn, event: &Event) -> Result<()> {
         to_json(&event.data, "task_events", "data")?,
         event.at
     )?;
-    Ok(())
+    webhooks::outbox::put(c, event).await
 }
 
 row! {
-    struct EventRow {
-        task_id: Uuid,
-        seq: i64,
+    pub(crate) struct EventRow {
+        pub(crate) task_id: Uuid,
+        pub(crate) seq: i64,
         kind: String,
         from_state: Option<String>,
         to_state: Option<String>,

@@ -129,7 +129,9 @@ macro_rules! stale {
 }
 
 impl Store {
-    /// Claims up to `most` probes whose time has come: those that are due longest, in no order.
+    /// Claims up to `most` probes whose time has come: those that are due longest, in no order. An agent whose row cannot
+    /// be read holds up no other: it is claimed, too, told of as an error when it is alone, and due again when its probe
+    /// counts as lost.
     pub async fn claim_probes(&self, times: ProbeTimes, most: u32) -> Result<Vec<DueProbe>> {
         let mut c = self.read().await?;
         let waiting = sql!(
@@ -151,12 +153,18 @@ impl Store {
             times.now,
             i64::from(most)
         )?;
-        let mut claimed = Vec::with_capacity(due.len());
+        let (mut claimed, mut unreadable) = (Vec::with_capacity(due.len()), None);
         for (agent,) in due {
-            claimed.push(claim(&mut tx, agent, times).await?);
+            match DueProbe::try_from(claim(&mut tx, agent, times).await?) {
+                Ok(due) => claimed.push(due),
+                Err(error) => unreadable = Some(error),
+            }
         }
         tx.commit().await?;
-        Ok(claimed)
+        match unreadable {
+            Some(error) if claimed.is_empty() => Err(error),
+            _ => Ok(claimed),
+        }
     }
 
     /// Claims a probe of one agent if its last one began at `stale_since` or before, whether it is due or not.
@@ -180,7 +188,7 @@ impl Store {
         let Some((agent,)) = stale else { return Ok(None) };
         let claimed = claim(&mut tx, agent, times).await?;
         tx.commit().await?;
-        Ok(Some(claimed))
+        DueProbe::try_from(claimed).map(Some)
     }
 
     /// An operator moves a hidden agent back to where it is seen. It is probed at once, and asked when that passes. `false`:
@@ -248,8 +256,8 @@ async fn held_health(c: &mut Conn, probe: &DueProbe) -> Result<Option<Health>> {
 }
 
 /// Writes the claim of a probe of an agent whose row is locked.
-async fn claim(c: &mut Conn, agent: Uuid, times: ProbeTimes) -> Result<DueProbe> {
-    let row = sql!(
+async fn claim(c: &mut Conn, agent: Uuid, times: ProbeTimes) -> Result<DueRow> {
+    Ok(sql!(
         c,
         fetch_one as DueRow,
         "UPDATE agents SET probed_at = $1, next_probe_at = $2,
@@ -259,8 +267,7 @@ async fn claim(c: &mut Conn, agent: Uuid, times: ProbeTimes) -> Result<DueProbe>
         times.lost_at,
         times.unwatched_since,
         agent
-    )?;
-    row.try_into()
+    )?)
 }
 
 /// The developer may have made a draft of it meanwhile: only what can be asked is hidden.
@@ -292,5 +299,73 @@ fn name(probe: Probe) -> &'static str {
         Probe::Passing => "passing",
         Probe::Failing => "failing",
         Probe::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop here")]
+
+    use super::*;
+    use chrono::{DateTime, TimeDelta};
+    use gavel_domain::account::Developer;
+    use gavel_domain::agent::{Agent, Visibility};
+    use gavel_domain::{AccountId, DeveloperId, Money};
+    use gavel_testkit::SeededChance;
+
+    async fn agents(store: &Store, now: Timestamp, slugs: [&str; 2]) -> [AgentId; 2] {
+        let chance = SeededChance::new(5);
+        let account = store.ensure_account("dev", AccountId::new(now, &chance), now).await.unwrap();
+        let id = DeveloperId::new(now, &chance);
+        let developer = Developer { id, account, name: "dev".to_owned(), created_at: now };
+        store.add_developer(&developer, b"sealed").await.unwrap();
+        let ids = [(); 2].map(|()| AgentId::new(now, &chance));
+        for (n, (id, slug)) in ids.into_iter().zip(slugs).enumerate() {
+            let agent = Agent {
+                id,
+                draw_number: n as u64,
+                developer: developer.id,
+                test: false,
+                name: slug.to_owned(),
+                slug: slug.to_owned(),
+                description: String::new(),
+                capabilities: vec!["marketing".to_owned()],
+                specialist_task_types: Vec::new(),
+                framework: None,
+                model: None,
+                endpoint_url: "https://agents.example.com/execute".to_owned(),
+                execution_mode: ExecutionMode::Sync,
+                max_concurrency: 1,
+                min_price: Money::ZERO,
+                active: true,
+                visibility: Visibility::Live,
+                paused: false,
+                health: Health::default(),
+                created_at: now,
+                activated_at: Some(now),
+            };
+            store.add_agent(&agent, b"sealed").await.unwrap();
+        }
+        ids
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_cannot_be_read_holds_up_no_other() {
+        let store = Store::open("sqlite::memory:").await.unwrap();
+        let now = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+        let [spoilt, good] = agents(&store, now, ["spoilt", "good"]).await;
+        let mut tx = store.begin().await.unwrap();
+        sql!(tx, execute, "UPDATE agents SET capabilities = '{}' WHERE id = $1", spoilt.uuid()).unwrap();
+        tx.commit().await.unwrap();
+
+        let lost_at = now + TimeDelta::seconds(10);
+        let times = ProbeTimes { now, lost_at, unwatched_since: now - TimeDelta::hours(1) };
+        let due = store.claim_probes(times, 9).await.unwrap();
+        assert_eq!(due.iter().map(|due| due.agent).collect::<Vec<_>>(), [good]);
+        assert_eq!(store.claim_probes(times, 9).await.unwrap(), [], "none is due again at once");
+        let later = ProbeTimes { now: lost_at, lost_at: lost_at + TimeDelta::seconds(10), ..times };
+        let _ = store.claim_probe_of(good, later, now).await.unwrap();
+        assert!(store.claim_probes(later, 9).await.is_err(), "alone it is told of");
+        assert_eq!(store.claim_probes(later, 9).await.unwrap(), []);
     }
 }

@@ -4,11 +4,12 @@
 use gavel_domain::{AgentId, TaskId};
 use tokio::sync::{Notify, broadcast};
 
-/// Wake-ups for the loop (something is ready), for watchers (something happened to a task) and for steps under way
-/// (somebody decided on their task).
+/// Wake-ups for the loop (something is ready), for watchers (something happened to a task), for steps under way (somebody
+/// decided on their task) and for whoever tells buyers by webhook.
 #[derive(Debug)]
 pub struct Hints {
     ready: Notify,
+    news: Notify,
     told: broadcast::Sender<TaskId>,
     decided: broadcast::Sender<TaskId>,
     invited: broadcast::Sender<AgentId>,
@@ -22,6 +23,7 @@ impl Default for Hints {
         let channel = || broadcast::Sender::new(BACKLOG);
         Self {
             ready: Notify::new(),
+            news: Notify::new(),
             told: channel(),
             decided: channel(),
             invited: broadcast::Sender::new(BACKLOG),
@@ -33,6 +35,12 @@ impl Hints {
     /// An event was written: the watchers of the task look again.
     pub(crate) fn told(&self, task: TaskId) {
         let _ = self.told.send(task); // nobody listening is fine
+        self.news();
+    }
+
+    /// There may be something to tell a buyer by webhook.
+    pub(crate) fn news(&self) {
+        self.news.notify_one();
     }
 
     /// The task may be ready for its next step: the loop looks again too.
@@ -55,6 +63,11 @@ impl Hints {
     /// Waits until something may be ready. A hint given just before is not lost.
     pub async fn ready(&self) {
         self.ready.notified().await;
+    }
+
+    /// Waits until there may be something to tell a buyer by webhook.
+    pub async fn told_anything(&self) {
+        self.news.notified().await;
     }
 
     /// A listener for the events of one task. Subscribe before the first read, or one can fall between.

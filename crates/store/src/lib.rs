@@ -20,6 +20,7 @@ pub mod answers;
 pub mod attempts;
 pub mod choices;
 pub mod claim;
+pub mod deed;
 pub mod deliveries;
 pub mod delivery_log;
 pub mod dispatches;
@@ -31,18 +32,21 @@ pub mod invitations;
 pub mod ledger;
 pub mod meta;
 pub mod pull;
+pub mod recovery;
 pub mod results;
 pub mod rounds;
 pub mod scores;
 pub mod secrets;
 pub mod stats;
 pub mod tasks;
+pub mod webhooks;
 
 pub use claim::{Claimed, Lease};
 pub use db::{Engine, Store};
+pub use deed::Deed;
 pub use error::{Cause, Error, Result};
 pub use hints::{Hints, InvitationWatch, Watch};
-pub use idempotency::{IdempotencyKey, Once};
+pub use idempotency::{Held, IdempotencyKey, Kept, KeptBody, Once};
 
 /// The answer of a write that is guarded by what the caller read before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

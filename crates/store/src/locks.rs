@@ -1,6 +1,7 @@
 //! Who waits for whom. On PostgreSQL everybody locks in one order: the task, its agents by id, an exchange, its attempts.
 //! Two that each held what the other wants would wait for ever, and one of them would be refused. What is locked in order is
 //! locked by a statement of its own, before the one that changes it: that one sees the newest rows. SQLite has one writer.
+//! Webhooks have an order of their own and hold none of these (`webhooks/mod.rs`).
 //!
 //! The locks are those of an ordinary UPDATE (`NO KEY`): a new row that only points at a task or an agent waits for none.
 

@@ -119,7 +119,14 @@ async fn end_prototype(
     };
     // No fence: a step that works on this task goes on, and sees the bid when it looks.
     let ended = invitations::end(c, (invitation.task, TaskState::Prototyping, None), &ended).await?;
-    sql!(c, execute, "UPDATE tasks SET ready_at = $2 WHERE id = $1", invitation.task.uuid(), arrived.at)?;
+    // A task that was set aside waits for an operator, not for results.
+    sql!(
+        c,
+        execute,
+        "UPDATE tasks SET ready_at = $2 WHERE id = $1 AND dead_at IS NULL",
+        invitation.task.uuid(),
+        arrived.at
+    )?;
     Ok(ended)
 }
 
@@ -147,7 +154,8 @@ async fn end_final(
     sql!(
         c,
         execute,
-        "UPDATE tasks SET ready_at = $2, lease_owner = NULL, lease_until = NULL, fence = fence + 1 WHERE id = $1",
+        "UPDATE tasks SET ready_at = $2, lease_owner = NULL, lease_until = NULL, fence = fence + 1, failures = 0,
+             dead_at = NULL, dead_reason = NULL WHERE id = $1",
         task.uuid(),
         arrived.at
     )?;

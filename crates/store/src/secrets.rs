@@ -4,7 +4,7 @@
 //! off the row and the clock, and a secret that is not in use any more goes with the next rotation.
 
 use crate::db::{Conn, sql};
-use crate::{Error, Result, Store, locks};
+use crate::{Deed, Error, Result, Store, locks};
 use gavel_domain::{AgentId, DeveloperId, Timestamp};
 
 /// An agent's signing secrets as they are stored.
@@ -70,55 +70,6 @@ impl Store {
         secrets(&mut self.read().await?, agent).await
     }
 
-    /// Makes `fresh` the pending secret of an agent until `promotes_at`, unless one is pending now.
-    pub async fn rotate_secret(
-        &self,
-        agent: AgentId,
-        fresh: &[u8],
-        promotes_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Rotation> {
-        let mut tx = self.begin().await?;
-        let held = held_secrets(&mut tx, agent).await?;
-        let rotated = match held.rotated(fresh, promotes_at, now) {
-            Ok(rotated) => rotated,
-            Err(until) => return tx.rollback().await.map(|()| Rotation::Overlaps { until }),
-        };
-        write(&mut tx, agent, &rotated).await?;
-        tx.commit().await?;
-        Ok(Rotation::Done)
-    }
-
-    /// Ends an overlap at once. `false`: none is under way.
-    pub async fn promote_secret(&self, agent: AgentId, now: Timestamp) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let held = held_secrets(&mut tx, agent).await?;
-        let overlapped = held.overlaps_until(now).is_some();
-        write(&mut tx, agent, &held.promoted()).await?;
-        tx.commit().await?;
-        Ok(overlapped)
-    }
-
-    /// Replaces the key that a developer's agents are shown.
-    pub async fn replace_developer_key(&self, developer: DeveloperId, sealed: &[u8]) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let changed = sql!(
-            tx,
-            execute,
-            "UPDATE developers SET sealed_key = $2 WHERE id = $1",
-            developer.uuid(),
-            sealed
-        )?;
-        if changed == 0 {
-            return Err(Error::Inconsistent {
-                table: "developers",
-                column: "id",
-                problem: format!("developer {developer} does not exist"),
-            });
-        }
-        tx.commit().await
-    }
-
     /// The key that a developer's agents are shown, sealed. `None`: there is no such developer.
     pub async fn sealed_developer_key(&self, developer: DeveloperId) -> Result<Option<Vec<u8>>> {
         let mut c = self.read().await?;
@@ -129,6 +80,51 @@ impl Store {
             developer.uuid()
         )?;
         Ok(row.map(|(sealed,)| sealed))
+    }
+}
+
+impl Deed {
+    /// Makes `fresh` the pending secret of an agent until `promotes_at`, unless one is pending now.
+    pub async fn rotate_secret(
+        &mut self,
+        agent: AgentId,
+        fresh: &[u8],
+        promotes_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Rotation> {
+        match held_secrets(&mut self.tx, agent).await?.rotated(fresh, promotes_at, now) {
+            Ok(rotated) => write(&mut self.tx, agent, &rotated).await.map(|()| Rotation::Done),
+            Err(until) => Ok(Rotation::Overlaps { until }),
+        }
+    }
+
+    /// Ends an overlap at once. `false`: none is under way.
+    pub async fn promote_secret(&mut self, agent: AgentId, now: Timestamp) -> Result<bool> {
+        let held = held_secrets(&mut self.tx, agent).await?;
+        let overlaps = held.overlaps_until(now).is_some();
+        if overlaps {
+            write(&mut self.tx, agent, &held.promoted()).await?;
+        }
+        Ok(overlaps)
+    }
+
+    /// Replaces the key that a developer's agents are shown.
+    pub async fn replace_developer_key(&mut self, developer: DeveloperId, sealed: &[u8]) -> Result<()> {
+        let changed = sql!(
+            self.tx,
+            execute,
+            "UPDATE developers SET sealed_key = $2 WHERE id = $1",
+            developer.uuid(),
+            sealed
+        )?;
+        if changed == 1 {
+            return Ok(());
+        }
+        Err(Error::Inconsistent {
+            table: "developers",
+            column: "id",
+            problem: format!("developer {developer} does not exist"),
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Tasks as posted and as they are.
 
 use crate::db::{Conn, row, sql};
+use crate::deed::Hint;
 use crate::rows::{json, number, to_json, word};
-use crate::{Error, IdempotencyKey, Once, Result, Store, events, idempotency};
+use crate::{Deed, Error, Result, Store, events};
 use gavel_domain::event::{Actor, Event, EventKind};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
@@ -16,14 +17,14 @@ macro_rules! task_columns {
     () => {
         "id, account_id, test, title, description, category, task_type, requirements, output_spec, quality_rules,
          attachments, user_first_name, brand_kit_id, metadata, budget, wishes, round, state, reason,
-         under_supplied, created_at, expires_at, fence"
+         under_supplied, created_at, expires_at, fence, failures"
     };
 }
 pub(crate) use task_columns;
 
 row! {
     pub(crate) struct TaskRow {
-        id: Uuid,
+        pub(crate) id: Uuid,
         account_id: Uuid,
         test: bool,
         title: String,
@@ -46,6 +47,7 @@ row! {
         created_at: Timestamp,
         expires_at: Option<Timestamp>,
         pub(crate) fence: i64,
+        pub(crate) failures: i64,
     }
 }
 
@@ -156,21 +158,10 @@ impl From<StoredWishes> for Wishes {
     }
 }
 
-impl Store {
-    /// Stores a new task with its first event, ready for the loop; once per idempotency key, which then answers
-    /// `status` and `body` again.
-    pub async fn create_task(
-        &self,
-        task: &Task,
-        key: Option<&IdempotencyKey>,
-        status: u16,
-        body: &str,
-    ) -> Result<Once<()>> {
-        let mut tx = self.begin().await?;
-        if let Some(before) = idempotency::begin(&mut tx, key, task.created_at).await? {
-            return Ok(before);
-        }
-        insert(&mut tx, task).await?;
+impl Deed {
+    /// Stores a new task with its first event, ready for the loop.
+    pub async fn create_task(&mut self, task: &Task) -> Result<()> {
+        insert(&mut self.tx, task).await?;
         let posted = Event {
             task: task.id,
             seq: 1,
@@ -182,13 +173,13 @@ impl Store {
             data: serde_json::json!({ "expires_at": task.expires_at }),
             at: task.created_at,
         };
-        events::insert(&mut tx, &posted).await?;
-        idempotency::finish(&mut tx, key, status, body).await?;
-        tx.commit().await?;
-        self.hints().changed(task.id);
-        Ok(Once::Fresh(()))
+        events::insert(&mut self.tx, &posted).await?;
+        self.then(Hint::Changed(task.id));
+        Ok(())
     }
+}
 
+impl Store {
     /// One task.
     pub async fn task(&self, id: TaskId) -> Result<Option<Task>> {
         let mut c = self.read().await?;

@@ -89,8 +89,8 @@ fn honest(call: &Received, contender: &Contender) -> Result<()> {
     header("x-aitasker-task-id")?;
     ensure!(header("content-type")? == "application/json", "the content type is another");
     ensure!(header("user-agent")? == "AITasker/1.0 (Agent Executor)", "the user agent is another");
-    let signed = mac(contender.secret.as_bytes(), &[&call.body])?;
-    ensure!(header("x-aitasker-signature")? == hex::encode(signed), "the hex signature is not the secret's");
+    let signed = hex_signature(&contender.secret, &call.body)?;
+    ensure!(header("x-aitasker-signature")? == signed, "the hex signature is not the secret's");
 
     let (id, at) = (header("webhook-id")?, header("webhook-timestamp")?);
     let signature = standard_signature(&contender.secret, (id, at), &call.body)?;
@@ -99,6 +99,11 @@ fn honest(call: &Received, contender: &Contender) -> Result<()> {
     let deadline = DateTime::parse_from_rfc3339(header("gavel-deadline")?)?;
     ensure!(deadline.timestamp() >= at.parse::<i64>()?, "the deadline lies before the call");
     Ok(())
+}
+
+/// An `X-AITasker-Signature`, over a body alone.
+pub(crate) fn hex_signature(secret: &str, body: &[u8]) -> Result<String> {
+    Ok(hex::encode(mac(secret.as_bytes(), &[body])?))
 }
 
 /// A `webhook-signature`, over a message's name and time and its body.

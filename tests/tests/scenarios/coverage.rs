@@ -66,6 +66,12 @@ const STORIES: &[&str] = &[
     "three ways to work in one task",
     "one call at a time: not asked while busy",
     "one call at a time: the final call waits",
+    "webhooks: bids, delivery, approval",
+    "webhooks: a revision's delivery",
+    "webhooks: approved by silence",
+    "webhooks: cancelled",
+    "webhooks: expired",
+    "webhooks: a restart between everything",
 ];
 
 /// What no file covers, and what files claim although it is not on the list.

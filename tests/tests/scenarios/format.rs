@@ -322,6 +322,9 @@ pub(crate) struct Then {
     pub(crate) delivery: Option<String>,
     #[serde(default)]
     pub(crate) revision: Option<u64>,
+    /// The types of the events that the buyer's endpoint was told of, in order; whatever they are when absent.
+    #[serde(default)]
+    pub(crate) told: Option<Vec<String>>,
     /// Why each agent was asked or not.
     #[serde(default)]
     pub(crate) explain: BTreeMap<String, String>,

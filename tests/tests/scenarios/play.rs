@@ -6,7 +6,7 @@ use super::client::Answer;
 use super::format::{Act, Agent, Ledger, Scenario, Step, Then, View};
 use super::seen::{self, Seen, named};
 use super::world::{LOOK, PATIENCE, World};
-use super::{calls, coverage, record};
+use super::{calls, coverage, record, told};
 use anyhow::{Context as _, Result, bail, ensure};
 use gavel_domain::event::EventKind;
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
@@ -270,9 +270,28 @@ impl Play {
         for task in self.tasks() {
             self.history(&task, &self.look_at(&task).await?).await?;
         }
+        self.told(then.told.as_deref()).await.context("what the buyer was told")?;
         self.explained(self.task()?, &then.explain).await?;
         self.nothing_else_happened(&then.ledger).await?;
         self.proven(scenario, &seen)
+    }
+
+    /// The buyer's endpoint was told of all there is to tell of every task.
+    async fn told(&self, expected: Option<&[String]>) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        for task in self.tasks() {
+            let told = loop {
+                if let Some(told) = told::told(&self.world, &task).await? {
+                    break told;
+                }
+                ensure!(Instant::now() < until, "something of task {task} was not told");
+                sleep(LOOK).await;
+            };
+            if let Some(expected) = expected.filter(|_| self.task.as_ref() == Some(&task)) {
+                ensure!(told == expected, "it was told {told:?}, expected {expected:?}");
+            }
+        }
+        Ok(())
     }
 
     /// The agent has brought all it brings by itself, and was answered as the file says.

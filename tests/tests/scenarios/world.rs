@@ -4,6 +4,7 @@ use super::acting::{self, Door};
 use super::client::Client;
 use super::format::{Agent, ExecutionMode, Health, Money, Scenario, Settings, Silence, Worker};
 use super::hunt::{self, Heard, Secret};
+use super::told;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::TimeDelta;
 use gavel::access::KeyWish;
@@ -45,6 +46,8 @@ pub(crate) struct World {
     pub(crate) farm: Farm,
     pub(crate) contenders: BTreeMap<String, Contender>,
     buyer_key: String,
+    /// What the buyer is told is signed with it.
+    pub(crate) endpoint_secret: String,
     pub(crate) buyer: Client,
     heard: Heard,
     folder: TempDir,
@@ -77,7 +80,9 @@ impl World {
         }
         let test = scenario.settings.test_keys;
         let buyer_key = key(&running, BUYER, Scope::TaskPoster, test).await?;
-        let (farm, contenders) = contend(&running, &scenario.agents, test).await?;
+        let (mut farm, contenders) = contend(&running, &scenario.agents, test).await?;
+        // What is answered to this is not looked through: it shows a secret, as it must.
+        let endpoint_secret = told::subscribe(&mut farm, &Client::new(&running.base_url, &buyer_key)).await?;
         let heard = Heard::default();
         let world = World {
             buyer: Client::new(&running.base_url, &buyer_key).heard_by(&heard),
@@ -89,6 +94,7 @@ impl World {
             farm,
             contenders,
             buyer_key,
+            endpoint_secret,
         };
         for agent in &scenario.agents {
             world.until_probed(agent).await.with_context(|| format!("agent {}", agent.slug))?;
@@ -173,7 +179,10 @@ impl World {
 
     /// Everything that nobody but its owner may see.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
-        let mut secrets = vec![Secret::new(BUYER, hunt::REST_KEY, &self.buyer_key)];
+        let mut secrets = vec![
+            Secret::new(BUYER, hunt::REST_KEY, &self.buyer_key),
+            Secret::new(BUYER, hunt::SIGNING_SECRET, &self.endpoint_secret),
+        ];
         for (slug, contender) in &self.contenders {
             secrets.push(Secret::new(slug, hunt::REST_KEY, &contender.rest_key));
             secrets.push(Secret::new(slug, "the developer's key", &contender.key));

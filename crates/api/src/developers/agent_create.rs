@@ -2,17 +2,17 @@
 
 use super::{agent_fields, registered};
 use crate::auth::{ActOnAgents, May};
-use crate::extract::Body;
 use crate::fields::Fields;
-use crate::{AppState, problem::Problem, render, reply};
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, render, reply::Answer};
 use axum::{extract::State, response::Response};
 use gavel_contract::rest::{AgentCreated, NewAgent, ProblemBody};
 use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode, Record, Visibility};
 use gavel_domain::health::Health;
 use gavel_domain::{AgentId, Chance, Money, Timestamp};
+use gavel_store::Deed;
 use gavel_vault::{agent_secret_context, new_signing_secret};
-use http::StatusCode;
 
 const SLUG: std::ops::RangeInclusive<usize> = 2..=64;
 /// Calls at once where the developer says nothing.
@@ -32,26 +32,28 @@ const READ_ONLY: &[&str] = &[
 ];
 
 /// Register an agent; answers with the secret its requests are signed with
-#[utoipa::path(post, path = "/developers/agents", tag = "developers", request_body = NewAgent,
+#[utoipa::path(post, path = "/developers/agents", tag = "developers", request_body = NewAgent, params(KeyHeader),
     responses((status = 201, body = AgentCreated), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 pub(crate) async fn create(
     State(state): State<AppState>,
     caller: May<ActOnAgents>,
-    body: Body,
+    Order { fields, ask }: Order,
 ) -> Result<Response, Problem> {
     let developer = registered(&state, &caller).await?;
     let (now, chance) = (state.now(), state.chance.as_ref());
     let mut agent = blank(&developer, caller.test, now, chance);
-    fill(&mut agent, body.fields, &state)?;
+    fill(&mut agent, fields, &state)?;
     let secret = new_signing_secret(chance);
     let sealed = state.vault.seal(secret.expose(), &agent_secret_context(agent.id), chance);
-    state.store.add_agent(&agent, &sealed).await?;
-    let answer = AgentCreated {
-        agent: render::agent(&agent, &Record::default(), &state.settings.currency),
-        signing_secret: secret.expose().to_owned(),
+    let create = async |deed: &mut Deed| {
+        deed.add_agent(&agent, &sealed).await?;
+        Answer::created(&AgentCreated {
+            agent: render::agent(&agent, &Record::default(), &state.settings.currency),
+            signing_secret: secret.expose().to_owned(),
+        })
     };
-    Ok(reply::text(StatusCode::CREATED, reply::written(&answer)?))
+    ask.once(&state, &caller, create).await
 }
 
 fn fill(agent: &mut Agent, mut fields: Fields, state: &AppState) -> Result<(), Problem> {

@@ -2,10 +2,12 @@
 
 use super::{agent_fields, owned};
 use crate::auth::{ActOnAgents, May};
-use crate::extract::{AgentPath, Body};
-use crate::{AppState, problem::Problem, render, reply::Json};
-use axum::extract::State;
+use crate::extract::AgentPath;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, render, reply::Answer};
+use axum::{extract::State, response::Response};
 use gavel_contract::rest::{AgentChanges, AgentResponse, ProblemBody};
+use gavel_store::Deed;
 
 /// What is chosen once, at registration.
 const READ_ONLY: &[&str] = &[
@@ -23,22 +25,24 @@ const READ_ONLY: &[&str] = &[
 
 /// Change an agent; what is absent stays as it is
 #[utoipa::path(patch, path = "/developers/agents/{agent_id}", tag = "developers", request_body = AgentChanges,
-    params(("agent_id" = String, Path, format = Uuid)),
+    params(("agent_id" = String, Path, format = Uuid), KeyHeader),
     responses((status = 200, body = AgentResponse), (status = 404, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 pub(crate) async fn patch(
     State(state): State<AppState>,
     caller: May<ActOnAgents>,
     AgentPath(id): AgentPath,
-    body: Body,
-) -> Result<Json<AgentResponse>, Problem> {
+    Order { mut fields, ask }: Order,
+) -> Result<Response, Problem> {
     let (mut agent, record) = owned(&state, &caller, id).await?;
-    let mut fields = body.fields;
     let said = agent_fields::read(&mut fields, &state.settings);
     said.apply(&mut agent, &mut fields, &state.settings.catalog);
     fields.finish(READ_ONLY)?;
-    state.store.update_agent(&agent, state.now()).await?;
-    Ok(Json(render::agent(&agent, &record, &state.settings.currency)))
+    let change = async |deed: &mut Deed| {
+        deed.update_agent(&agent, state.now()).await?;
+        Answer::ok(&render::agent(&agent, &record, &state.settings.currency))
+    };
+    ask.once(&state, &caller, change).await
 }
 
 #[cfg(test)]

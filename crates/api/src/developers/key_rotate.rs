@@ -2,10 +2,11 @@
 
 use super::registered;
 use crate::auth::{ActOnAgents, May};
-use crate::extract::Body;
-use crate::{AppState, problem::Problem, reply::Json};
-use axum::extract::State;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, reply::Answer};
+use axum::{extract::State, response::Response};
 use gavel_contract::rest::{KeyRotated, ProblemBody};
+use gavel_store::Deed;
 use gavel_vault::{developer_key_context, new_developer_key};
 
 const ADVICE: &str = "Requests show this key from now on, and the old one never again; only those on their way still \
@@ -15,20 +16,23 @@ const ADVICE: &str = "Requests show this key from now on, and the old one never 
 ///
 /// Pause your agents first and wait until their open calls have ended: a request can show only one key, and an agent
 /// that knows the other refuses it.
-#[utoipa::path(post, path = "/developers/keys/rotate", tag = "developers",
+#[utoipa::path(post, path = "/developers/keys/rotate", tag = "developers", params(KeyHeader),
     responses((status = 200, body = KeyRotated), (status = 404, body = ProblemBody)))]
 pub(crate) async fn rotate(
     State(state): State<AppState>,
     caller: May<ActOnAgents>,
-    body: Body,
-) -> Result<Json<KeyRotated>, Problem> {
-    body.fields.finish(&[])?;
+    Order { fields, ask }: Order,
+) -> Result<Response, Problem> {
+    fields.finish(&[])?;
     let developer = registered(&state, &caller).await?;
     let chance = state.chance.as_ref();
     let key = new_developer_key(chance);
     let sealed = state.vault.seal(key.expose(), &developer_key_context(developer.id), chance);
-    state.store.replace_developer_key(developer.id, &sealed).await?;
-    Ok(Json(KeyRotated { api_key: key.expose().to_owned(), message: ADVICE.to_owned() }))
+    let rotate = async |deed: &mut Deed| {
+        deed.replace_developer_key(developer.id, &sealed).await?;
+        Answer::ok(&KeyRotated { api_key: key.expose().to_owned(), message: ADVICE.to_owned() })
+    };
+    ask.once(&state, &caller, rotate).await
 }
 
 #[cfg(test)]

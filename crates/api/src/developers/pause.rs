@@ -2,49 +2,54 @@
 
 use super::owned;
 use crate::auth::{ActOnAgents, May};
-use crate::extract::{AgentPath, Body};
-use crate::{AppState, problem::Problem, render, reply::Json};
-use axum::extract::State;
+use crate::extract::AgentPath;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, render, reply::Answer};
+use axum::{extract::State, response::Response};
 use gavel_contract::rest::{AgentResponse, ProblemBody};
+use gavel_store::Deed;
 
 /// Take an agent out: it is asked for nothing new; what it was asked already may be finished
 #[utoipa::path(post, path = "/developers/agents/{agent_id}/pause", tag = "developers",
-    params(("agent_id" = String, Path, format = Uuid)),
+    params(("agent_id" = String, Path, format = Uuid), KeyHeader),
     responses((status = 200, body = AgentResponse), (status = 404, body = ProblemBody)))]
 pub(crate) async fn pause(
     State(state): State<AppState>,
     caller: May<ActOnAgents>,
     path: AgentPath,
-    body: Body,
-) -> Result<Json<AgentResponse>, Problem> {
-    set(state, caller, path, body, true).await
+    order: Order,
+) -> Result<Response, Problem> {
+    set(state, caller, path, order, true).await
 }
 
 /// Bring a paused agent back
 #[utoipa::path(post, path = "/developers/agents/{agent_id}/resume", tag = "developers",
-    params(("agent_id" = String, Path, format = Uuid)),
+    params(("agent_id" = String, Path, format = Uuid), KeyHeader),
     responses((status = 200, body = AgentResponse), (status = 404, body = ProblemBody)))]
 pub(crate) async fn resume(
     State(state): State<AppState>,
     caller: May<ActOnAgents>,
     path: AgentPath,
-    body: Body,
-) -> Result<Json<AgentResponse>, Problem> {
-    set(state, caller, path, body, false).await
+    order: Order,
+) -> Result<Response, Problem> {
+    set(state, caller, path, order, false).await
 }
 
 async fn set(
     state: AppState,
     caller: May<ActOnAgents>,
     AgentPath(id): AgentPath,
-    body: Body,
+    Order { fields, ask }: Order,
     paused: bool,
-) -> Result<Json<AgentResponse>, Problem> {
-    body.fields.finish(&[])?;
+) -> Result<Response, Problem> {
+    fields.finish(&[])?;
     let (mut agent, record) = owned(&state, &caller, id).await?;
     agent.paused = paused;
-    state.store.update_agent(&agent, state.now()).await?;
-    Ok(Json(render::agent(&agent, &record, &state.settings.currency)))
+    let set = async |deed: &mut Deed| {
+        deed.update_agent(&agent, state.now()).await?;
+        Answer::ok(&render::agent(&agent, &record, &state.settings.currency))
+    };
+    ask.once(&state, &caller, set).await
 }
 
 #[cfg(test)]

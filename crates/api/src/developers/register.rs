@@ -1,41 +1,43 @@
 //! An account becomes a developer.
 
 use crate::auth::{ActOnAgents, May};
-use crate::extract::Body;
 use crate::fields::Fields;
-use crate::{AppState, problem::Problem, render, reply};
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, render, reply::Answer};
 use axum::{extract::State, response::Response};
 use gavel_contract::rest::{DeveloperRegistered, NewDeveloper, ProblemBody};
 use gavel_domain::DeveloperId;
 use gavel_domain::account::Developer;
+use gavel_store::Deed;
 use gavel_vault::{developer_key_context, new_developer_key};
-use http::StatusCode;
 
 const NAME_MAX: usize = 100;
 const ADVICE: &str = "Every request to your agents shows this key in X-AITasker-Key: check it there. It is shown once and \
                       is no credential for this API.";
 
 /// Register as a developer; answers with the key that your agents will see
-#[utoipa::path(post, path = "/developers/register", tag = "developers", request_body = NewDeveloper,
+#[utoipa::path(post, path = "/developers/register", tag = "developers", request_body = NewDeveloper, params(KeyHeader),
     responses((status = 201, body = DeveloperRegistered), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 pub(crate) async fn register(
     State(state): State<AppState>,
     caller: May<ActOnAgents>,
-    body: Body,
+    Order { fields, ask }: Order,
 ) -> Result<Response, Problem> {
-    let (name, now, chance) = (name(body.fields)?, state.now(), state.chance.as_ref());
+    let (name, now, chance) = (name(fields)?, state.now(), state.chance.as_ref());
     let developer =
         Developer { id: DeveloperId::new(now, chance), account: caller.account, name, created_at: now };
     let key = new_developer_key(chance);
     let sealed = state.vault.seal(key.expose(), &developer_key_context(developer.id), chance);
-    state.store.add_developer(&developer, &sealed).await?;
-    let answer = DeveloperRegistered {
-        developer: render::developer(&developer, 0),
-        api_key: key.expose().to_owned(),
-        message: ADVICE.to_owned(),
+    let register = async |deed: &mut Deed| {
+        deed.add_developer(&developer, &sealed).await?;
+        Answer::created(&DeveloperRegistered {
+            developer: render::developer(&developer, 0),
+            api_key: key.expose().to_owned(),
+            message: ADVICE.to_owned(),
+        })
     };
-    Ok(reply::text(StatusCode::CREATED, reply::written(&answer)?))
+    ask.once(&state, &caller, register).await
 }
 
 fn name(mut fields: Fields) -> Result<String, Problem> {

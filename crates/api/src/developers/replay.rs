@@ -7,11 +7,13 @@ use super::owned;
 use super::replay_limits::{Replays, TooMany};
 use super::stored_call::{HIDDEN, call};
 use crate::auth::{ActOnAgents, May};
-use crate::extract::{AttemptPath, Body};
+use crate::extract::AttemptPath;
 use crate::fields::Fields;
-use crate::{AppState, problem::Problem, reply::Json};
-use axum::Extension;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, reply::Answer};
 use axum::extract::State;
+use axum::{Extension, response::Response};
+use chrono::TimeDelta;
 use gavel_contract::agent::advice::{End, advice};
 use gavel_contract::rest::{
     FieldError, ProblemBody, ReceivedResponse, ReliabilityEffect, ReplayRequest, ReplayResult, SentRequest,
@@ -28,10 +30,12 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 const URL_CHARS_MAX: usize = 2000;
+/// How long after its deadline a replay is certainly over, and its answer kept: then its key may be used again.
+const SLACK: TimeDelta = TimeDelta::seconds(10);
 
 /// Send a stored request again, signed anew, to another address; nothing is counted
 #[utoipa::path(post, path = "/developers/agents/{agent_id}/deliveries/{attempt_id}/replay", tag = "developers",
-    params(("agent_id" = String, Path, format = Uuid), ("attempt_id" = String, Path, format = Uuid)),
+    params(("agent_id" = String, Path, format = Uuid), ("attempt_id" = String, Path, format = Uuid), KeyHeader),
     request_body = ReplayRequest,
     responses((status = 200, body = ReplayResult), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
@@ -40,17 +44,20 @@ pub(crate) async fn replay(
     Extension(replays): Extension<Replays>,
     caller: May<ActOnAgents>,
     AttemptPath(agent, attempt): AttemptPath,
-    body: Body,
-) -> Result<Json<ReplayResult>, Problem> {
-    let url = wanted(body.fields)?;
+    Order { fields, ask }: Order,
+) -> Result<Response, Problem> {
+    let url = wanted(fields)?;
     let (agent, _) = owned(&state, &caller, agent).await?;
     let url = state.settings.guard.check_url(&url).map_err(|refused| unfit(refused.code(), refused))?;
     let (detail, task) = stored(&state, &agent, attempt).await?;
     let now = state.now();
     let call = call(&state, &agent, (&detail, &task), url.into(), now).await?;
-    let _turn = replays.begin(agent.developer, now).map_err(too_many)?;
-    let sent = send(&state, &call, now).await?;
-    Ok(Json(told(&detail.send, &call, &sent)))
+    let replay = async || {
+        let _turn = replays.begin(agent.developer, now).map_err(too_many)?;
+        let sent = send(&state, &call, now).await?;
+        Answer::ok(&told(&detail.send, &call, &sent))
+    };
+    ask.once_outside(&state, &caller, call.deadline_at + SLACK, replay).await
 }
 
 fn wanted(mut fields: Fields) -> Result<String, Problem> {

@@ -2,31 +2,38 @@
 
 use super::owned;
 use crate::auth::{ActOnAgents, May};
-use crate::extract::{AgentPath, Body};
-use crate::{AppState, problem::Problem, reply::Json};
-use axum::extract::State;
+use crate::extract::AgentPath;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, reply::Answer};
+use axum::{extract::State, response::Response};
 use gavel_contract::rest::{ProblemBody, SecretPromoted};
+use gavel_store::Deed;
 
 /// Make an agent's pending secret the current one at once; the old one is revoked
 #[utoipa::path(post, path = "/developers/agents/{agent_id}/secret/promote", tag = "developers",
-    params(("agent_id" = String, Path, format = Uuid)),
+    params(("agent_id" = String, Path, format = Uuid), KeyHeader),
     responses((status = 200, body = SecretPromoted), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody)))]
 pub(crate) async fn promote(
     State(state): State<AppState>,
     caller: May<ActOnAgents>,
     AgentPath(id): AgentPath,
-    body: Body,
-) -> Result<Json<SecretPromoted>, Problem> {
-    body.fields.finish(&[])?;
+    Order { fields, ask }: Order,
+) -> Result<Response, Problem> {
+    fields.finish(&[])?;
     owned(&state, &caller, id).await?;
     let promoted_at = state.now();
-    if state.store.promote_secret(id, promoted_at).await? {
-        return Ok(Json(SecretPromoted { agent_id: id.to_string(), promoted_at }));
-    }
+    let promote = async |deed: &mut Deed| match deed.promote_secret(id, promoted_at).await? {
+        true => Answer::ok(&SecretPromoted { agent_id: id.to_string(), promoted_at }),
+        false => Err(none_pending()),
+    };
+    ask.once(&state, &caller, promote).await
+}
+
+fn none_pending() -> Problem {
     let detail =
         "No secret is pending: the newest one is the current one. POST .../secret/rotate makes another.";
-    Err(Problem::conflict("no_secret_pending", detail))
+    Problem::conflict("no_secret_pending", detail)
 }
 
 #[cfg(test)]

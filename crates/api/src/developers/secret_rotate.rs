@@ -2,11 +2,13 @@
 
 use super::owned;
 use crate::auth::{ActOnAgents, May};
-use crate::extract::{AgentPath, Body};
-use crate::{AppState, problem::Problem, reply::Json};
-use axum::extract::State;
+use crate::extract::AgentPath;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, reply::Answer};
+use axum::{extract::State, response::Response};
 use gavel_contract::rest::{ProblemBody, SecretRotated};
 use gavel_domain::Timestamp;
+use gavel_store::Deed;
 use gavel_store::secrets::Rotation;
 use gavel_vault::{agent_secret_context, new_signing_secret};
 
@@ -15,30 +17,31 @@ const ADVICE: &str = "Until promotes_at every request carries a signature of eac
 
 /// A new signing secret for an agent; until it becomes the current one requests carry both signatures
 #[utoipa::path(post, path = "/developers/agents/{agent_id}/secret/rotate", tag = "developers",
-    params(("agent_id" = String, Path, format = Uuid)),
+    params(("agent_id" = String, Path, format = Uuid), KeyHeader),
     responses((status = 200, body = SecretRotated), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody)))]
 pub(crate) async fn rotate(
     State(state): State<AppState>,
     caller: May<ActOnAgents>,
     AgentPath(id): AgentPath,
-    body: Body,
-) -> Result<Json<SecretRotated>, Problem> {
-    body.fields.finish(&[])?;
+    Order { fields, ask }: Order,
+) -> Result<Response, Problem> {
+    fields.finish(&[])?;
     owned(&state, &caller, id).await?;
     let (now, chance) = (state.now(), state.chance.as_ref());
     let promotes_at = now + state.settings.secret_overlap;
     let secret = new_signing_secret(chance);
     let sealed = state.vault.seal(secret.expose(), &agent_secret_context(id), chance);
-    match state.store.rotate_secret(id, &sealed, promotes_at, now).await? {
-        Rotation::Done => Ok(Json(SecretRotated {
+    let rotate = async |deed: &mut Deed| match deed.rotate_secret(id, &sealed, promotes_at, now).await? {
+        Rotation::Done => Answer::ok(&SecretRotated {
             agent_id: id.to_string(),
             signing_secret: secret.expose().to_owned(),
             promotes_at,
             message: ADVICE.to_owned(),
-        })),
+        }),
         Rotation::Overlaps { until } => Err(overlaps(until)),
-    }
+    };
+    ask.once(&state, &caller, rotate).await
 }
 
 fn overlaps(until: Timestamp) -> Problem {

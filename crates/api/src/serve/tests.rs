@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::shed::{Lanes, pass};
-use crate::testing::World;
+use crate::testing::{Changing, World};
 use axum::body::{Body, Bytes};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
@@ -466,4 +466,59 @@ async fn a_task_whose_poster_hangs_up_is_posted_exactly_once() {
     }
     server.stopped().await; // whatever was begun has ended
     assert_eq!(count().await, 1);
+}
+
+/// A request as it goes over the wire.
+fn written(one: &Changing, header: &str) -> String {
+    let Changing { path, key, body, .. } = one;
+    format!(
+        "{} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{header}\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        one.method(),
+        body.len()
+    )
+}
+
+/// The client is gone before an answer can be written. What it asked for has happened whole or not at all, and whoever
+/// asks again under the same key learns the first answer.
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_nothing_half_done() {
+    let world = World::of_changes().await;
+    let all = world.changing().await;
+    let server = Server::of(crate::router(world.state.clone()), Arc::default(), patient()).await;
+    for one in &all {
+        let (before, key) = (world.seen(&all).await, one.route.replace(' ', ""));
+        drop(server.client(&written(one, &format!("Idempotency-Key: {key}\r\n"))).await);
+        let again = || world.send(one.request(&world, &key), one.body.clone());
+        let (first, second) = (again().await, again().await);
+        assert!((200..300).contains(&first.status), "{}: {}", one.route, first.text);
+        assert_eq!((second.status, &second.text), (first.status, &first.text), "{}", one.route);
+        assert_eq!(second.header("idempotent-replayed"), Some("true"), "{}", one.route);
+        let after = world.seen(&all).await;
+        assert_ne!(before, after, "{} has an effect", one.route);
+        assert_eq!(again().await.text, first.text);
+        assert_eq!(world.seen(&all).await, after, "{} has one effect", one.route);
+    }
+    let after = world.seen(&all).await;
+    server.stopped().await; // whatever was begun has ended
+    assert_eq!(world.seen(&all).await, after, "and nothing came after it");
+}
+
+/// No key, no repetition: what a client asked for that left has happened whole.
+#[tokio::test]
+async fn what_was_asked_for_happens_though_its_client_left() {
+    let world = World::of_changes().await;
+    let all = world.changing().await;
+    for one in &all {
+        let before = world.seen(&all).await;
+        let server = Server::of(crate::router(world.state.clone()), Arc::default(), patient()).await;
+        drop(server.client(&written(one, "")).await);
+        let changed = async {
+            while world.seen(&all).await == before {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, changed).await.expect(one.route);
+        server.stopped().await;
+    }
 }

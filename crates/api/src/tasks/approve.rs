@@ -2,27 +2,32 @@
 
 use super::owned;
 use crate::auth::{ActOnTasks, May};
-use crate::extract::{Body, TaskPath};
-use crate::{AppState, problem::Problem, render, reply::Json};
-use axum::extract::State;
+use crate::extract::TaskPath;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, render, reply::Answer};
+use axum::{extract::State, response::Response};
 use gavel_contract::rest::{ProblemBody, TaskResponse};
+use gavel_store::Deed;
 
 /// Approve the delivery; the winner is paid
 #[utoipa::path(post, path = "/tasks/{task_id}/delivery/approve", tag = "deliveries",
-    params(("task_id" = String, Path, format = Uuid)),
+    params(("task_id" = String, Path, format = Uuid), KeyHeader),
     responses((status = 200, body = TaskResponse), (status = 409, body = ProblemBody)))]
 pub(crate) async fn approve(
     State(state): State<AppState>,
     caller: May<ActOnTasks>,
     TaskPath(id): TaskPath,
-    body: Body,
-) -> Result<Json<TaskResponse>, Problem> {
-    body.fields.finish(&[])?;
+    Order { fields, ask }: Order,
+) -> Result<Response, Problem> {
+    fields.finish(&[])?;
     let task = owned(&state, &caller, id).await?;
     let now = state.now();
     let settle = state.settlement(&task, now);
-    let task = state.store.approve(id, settle.as_ref(), now).await??;
-    Ok(Json(render::task(&task, &state.settings.currency)))
+    let approve = async |deed: &mut Deed| {
+        let task = deed.approve(id, settle.as_ref(), now).await??;
+        Answer::ok(&render::task(&task, &state.settings.currency))
+    };
+    ask.once(&state, &caller, approve).await
 }
 
 #[cfg(test)]

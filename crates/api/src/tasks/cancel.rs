@@ -2,29 +2,34 @@
 
 use super::owned;
 use crate::auth::{ActOnTasks, May};
-use crate::extract::{Body, TaskPath};
-use crate::{AppState, problem::Problem, render, reply::Json};
-use axum::extract::State;
+use crate::extract::TaskPath;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, render, reply::Answer};
+use axum::{extract::State, response::Response};
 use gavel_contract::rest::{ProblemBody, TaskResponse};
 use gavel_domain::event::Actor;
+use gavel_store::Deed;
 
 /// Why a task the buyer cancelled has ended.
 const REASON: &str = "cancelled_by_buyer";
 
 /// Cancel a task; open calls to agents are ended
 #[utoipa::path(post, path = "/tasks/{task_id}/cancel", tag = "tasks",
-    params(("task_id" = String, Path, format = Uuid)),
+    params(("task_id" = String, Path, format = Uuid), KeyHeader),
     responses((status = 200, body = TaskResponse), (status = 409, body = ProblemBody)))]
 pub(crate) async fn cancel(
     State(state): State<AppState>,
     caller: May<ActOnTasks>,
     TaskPath(id): TaskPath,
-    body: Body,
-) -> Result<Json<TaskResponse>, Problem> {
-    body.fields.finish(&[])?;
+    Order { fields, ask }: Order,
+) -> Result<Response, Problem> {
+    fields.finish(&[])?;
     owned(&state, &caller, id).await?;
-    let task = state.store.cancel(id, Actor::Buyer, REASON, state.now()).await??;
-    Ok(Json(render::task(&task, &state.settings.currency)))
+    let cancel = async |deed: &mut Deed| {
+        let task = deed.cancel(id, Actor::Buyer, REASON, state.now()).await??;
+        Answer::ok(&render::task(&task, &state.settings.currency))
+    };
+    ask.once(&state, &caller, cancel).await
 }
 
 #[cfg(test)]

@@ -2,25 +2,24 @@
 
 use super::new_task;
 use crate::auth::{ActOnTasks, May};
-use crate::{AppState, extract::Body, idempotency::Repeatable, problem::Problem, render, reply};
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, render, reply::Answer};
 use axum::{extract::State, response::Response};
 use gavel_contract::rest::{NewTask, ProblemBody, TaskResponse};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{TaskId, task::Task};
-use http::StatusCode;
+use gavel_store::Deed;
 
 /// Post a task; agents are asked at once
 #[utoipa::path(post, path = "/tasks", tag = "tasks", request_body = NewTask,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Send it again and nothing happens twice")),
+    params(KeyHeader),
     responses((status = 201, body = TaskResponse), (status = 422, body = ProblemBody)))]
 pub(crate) async fn create(
     State(state): State<AppState>,
     caller: May<ActOnTasks>,
-    repeatable: Repeatable,
-    body: Body,
+    Order { fields, ask }: Order,
 ) -> Result<Response, Problem> {
-    let key = repeatable.of(&caller, &body.raw);
-    let new = new_task::read(body.fields, &state.settings)?;
+    let new = new_task::read(fields, &state.settings)?;
     let now = state.now();
     let task = Task {
         id: TaskId::new(now, state.chance.as_ref()),
@@ -38,9 +37,11 @@ pub(crate) async fn create(
         // Left at once; should the loop be away, this is what the buyer may expect at the earliest.
         expires_at: Some(now + state.settings.timers.phase),
     };
-    let answer = reply::written(&render::task(&task, &state.settings.currency))?;
-    let created = state.store.create_task(&task, key.as_ref(), StatusCode::CREATED.as_u16(), &answer).await?;
-    reply::once(created, |()| Ok(reply::text(StatusCode::CREATED, answer)))
+    let create = async |deed: &mut Deed| {
+        deed.create_task(&task).await?;
+        Answer::created(&render::task(&task, &state.settings.currency))
+    };
+    ask.once(&state, &caller, create).await
 }
 
 #[cfg(test)]

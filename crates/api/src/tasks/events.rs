@@ -182,3 +182,6 @@ mod tests {
         assert_eq!(ids(&stream.text), ["1"]);
     }
 }
+
+#[cfg(test)]
+mod cut;

@@ -2,50 +2,48 @@
 
 use super::owned;
 use crate::auth::{ActOnTasks, May};
-use crate::extract::{Body, TaskPath};
+use crate::extract::TaskPath;
 use crate::fields::Fields;
-use crate::{AppState, problem::Problem, render, reply::Json};
-use axum::extract::State;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, render, reply::Answer};
+use axum::{extract::State, response::Response};
 use gavel_contract::rest::{ProblemBody, RevisionRequest, TaskDelivery};
 use gavel_domain::DeliveryId;
 use gavel_domain::agent::ExecutionMode;
-use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::invitation::Mode;
-use gavel_store::choices::Refusal;
+use gavel_store::Deed;
+use gavel_store::choices::Revision;
 
 const NOTES_MAX: usize = 2000;
 
 /// Ask for changes; the winner delivers once more
 #[utoipa::path(post, path = "/tasks/{task_id}/delivery/revision", tag = "deliveries",
-    request_body = RevisionRequest, params(("task_id" = String, Path, format = Uuid)),
+    request_body = RevisionRequest, params(("task_id" = String, Path, format = Uuid), KeyHeader),
     responses((status = 200, body = TaskDelivery), (status = 409, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 pub(crate) async fn revision(
     State(state): State<AppState>,
     caller: May<ActOnTasks>,
     TaskPath(id): TaskPath,
-    body: Body,
-) -> Result<Json<TaskDelivery>, Problem> {
-    let notes = notes(body.fields)?;
+    Order { fields, ask }: Order,
+) -> Result<Response, Problem> {
+    let notes = notes(fields)?;
     let task = owned(&state, &caller, id).await?;
-    let latest = state.store.latest_delivery(id).await?.ok_or(Refusal::State(task.state))?;
     let (settings, now) = (state.settings.as_ref(), state.now());
-    let next = Delivery {
+    let wish = Revision {
         id: DeliveryId::new(now, state.chance.as_ref()),
-        revision: latest.revision + 1,
-        status: DeliveryStatus::Pending,
-        notes: Some(notes),
+        notes,
         deadline_at: now + settings.timers.call_limit(ExecutionMode::Sync, Mode::Final, &task.brief.category),
-        answer: None,
-        ready_at: None,
-        ..latest
     };
-    let task = state.store.request_revision(id, &next, settings.timers.revisions_max, now).await??;
-    let delivery = state.store.latest_delivery(id).await?.unwrap_or(next);
-    Ok(Json(TaskDelivery {
-        delivery: render::delivery(&task, &delivery, settings),
-        task: render::task(&task, &settings.currency),
-    }))
+    let revise = async |deed: &mut Deed| {
+        let revised = deed.request_revision(id, wish, settings.timers.revisions_max, now).await?;
+        let (task, delivery) = revised?;
+        Answer::ok(&TaskDelivery {
+            delivery: render::delivery(&task, &delivery, settings),
+            task: render::task(&task, &settings.currency),
+        })
+    };
+    ask.once(&state, &caller, revise).await
 }
 
 fn notes(mut fields: Fields) -> Result<String, Problem> {

@@ -2,38 +2,32 @@
 
 use super::owned;
 use crate::auth::{ActOnTasks, May};
-use crate::extract::{BidPath, Body};
-use crate::{AppState, idempotency::Repeatable, problem::Problem, render, reply};
+use crate::extract::BidPath;
+use crate::idempotency::{KeyHeader, Order};
+use crate::{AppState, problem::Problem, render, reply::Answer};
 use axum::{extract::State, response::Response};
 use gavel_contract::rest::{ProblemBody, Selected};
-use gavel_domain::task::Task;
-use gavel_store::gallery::GalleryBid;
-use http::StatusCode;
+use gavel_store::Deed;
 
 /// Select a bid; while agents still work this ends the phase
 #[utoipa::path(post, path = "/tasks/{task_id}/bids/{bid_id}/select", tag = "bids",
-    params(("task_id" = String, Path, format = Uuid), ("bid_id" = String, Path, format = Uuid),
-        ("Idempotency-Key" = Option<String>, Header, description = "Send it again and nothing happens twice")),
+    params(("task_id" = String, Path, format = Uuid), ("bid_id" = String, Path, format = Uuid), KeyHeader),
     responses((status = 200, body = Selected), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody)))]
 pub(crate) async fn select(
     State(state): State<AppState>,
     caller: May<ActOnTasks>,
     BidPath(task, bid): BidPath,
-    repeatable: Repeatable,
-    body: Body,
+    Order { fields, ask }: Order,
 ) -> Result<Response, Problem> {
-    let key = repeatable.of(&caller, &body.raw);
-    body.fields.finish(&[])?;
+    fields.finish(&[])?;
     owned(&state, &caller, task).await?;
-    // Rendered inside the transaction: what is stored for a repetition is what is answered now.
-    let render = |after: &Task, chosen: &GalleryBid| {
-        let task = render::task(after, &state.settings.currency);
-        let answer = Selected { task, bid: render::bid(chosen, &state.settings) };
-        reply::written(&answer).unwrap_or_default()
+    let select = async |deed: &mut Deed| {
+        let (after, chosen) = deed.select(task, bid, state.now()).await??;
+        let task = render::task(&after, &state.settings.currency);
+        Answer::ok(&Selected { task, bid: render::bid(&chosen, &state.settings) })
     };
-    let selected = state.store.select(task, bid, key.as_ref(), state.now(), render).await?;
-    reply::once(selected, |decided| Ok(reply::text(StatusCode::OK, decided?)))
+    ask.once(&state, &caller, select).await
 }
 
 #[cfg(test)]

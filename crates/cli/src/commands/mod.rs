@@ -9,9 +9,10 @@ mod ledger;
 mod migrate;
 mod run;
 mod serve;
+mod tasks;
 
 use crate::Failure;
-use crate::args::{AgentsCommand, Command, KeysCommand, LedgerCommand, PlaceArgs};
+use crate::args::{AgentsCommand, Command, KeysCommand, LedgerCommand, PlaceArgs, TasksCommand};
 use crate::settings::{self, AppConfig};
 use anyhow::anyhow;
 use gavel_store::Store;
@@ -32,6 +33,8 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Keys(KeysCommand::List(args)) => keys::list(&args).await,
         Command::Keys(KeysCommand::Revoke(args)) => keys::revoke(&args).await,
         Command::Agents(AgentsCommand::Unhide(args)) => agents::unhide(&args).await,
+        Command::Tasks(TasksCommand::Dead(args)) => tasks::dead(&args).await,
+        Command::Tasks(TasksCommand::Retry(args)) => tasks::retry(&args).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
         Command::Migrate(args) => migrate::migrate(&args).await,
         Command::CheckConfig(args) => check_config::check(&args),

@@ -1,6 +1,6 @@
 //! From what is written to what is used.
 
-use super::file::{Activation, Health, LogFormat, MoneyMode, Network, Silence, Timers, Written};
+use super::file::{Activation, Health, LogFormat, MoneyMode, Network, Silence, Timers, Webhooks, Written};
 use super::known::Places;
 use super::{SettingsError, file};
 use crate::catalog;
@@ -12,8 +12,9 @@ use gavel_domain::catalog::Catalog;
 use gavel_domain::health::Rules;
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
+use gavel_domain::webhook;
 use gavel_domain::{BasisPoints, Currency, Money};
-use gavel_orchestrator::probes;
+use gavel_orchestrator::{probes, webhooks};
 use gavel_outbound::ExtraRoots;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -56,6 +57,8 @@ pub struct AppConfig {
     pub catalog: Catalog,
     /// How agents are probed.
     pub health: probes::Settings,
+    /// How buyers are told by webhook.
+    pub webhooks: webhooks::Settings,
     /// Whom to ask.
     pub triage: gavel_triage::Policy,
     /// What counts how much when a bid is judged.
@@ -119,6 +122,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         guard: guard(&written.network, places)?,
         roots: roots(&written.network.ca_file)?,
         health: health(&written.health, triage.health_fails_max, places)?,
+        webhooks: told(&written.webhooks),
         triage,
         rubrics: policy_file("judge.policy_file", &written.judge.policy_file, RUBRICS)?,
         agents_min: usize::from(written.triage.agents_min),
@@ -335,6 +339,19 @@ fn health(health: &Health, fails_max: u32, places: &Places) -> Result<probes::Se
         limit: limit.to_std().unwrap_or(Duration::MAX), // it is above 0
         at_once: health.probes_at_once.get().into(),
     })
+}
+
+fn told(webhooks: &Webhooks) -> webhooks::Settings {
+    webhooks::Settings {
+        rules: webhook::Rules { disable_after: TimeDelta::days(webhooks.disable_after_days.get().into()) },
+        limit: span(webhooks.timeout_seconds),
+        caps: webhooks::Caps {
+            at_once: webhooks.at_once_max.get(),
+            host: webhooks.host_max.get(),
+            subscription: webhooks.subscription_max.get(),
+        },
+        ..webhooks::Settings::default()
+    }
 }
 
 fn roots(path: &str) -> Result<ExtraRoots, SettingsError> {

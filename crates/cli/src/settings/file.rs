@@ -19,6 +19,7 @@ pub(super) struct Written {
     pub(super) secrets: Secrets,
     pub(super) agents: Agents,
     pub(super) health: Health,
+    pub(super) webhooks: Webhooks,
     pub(super) triage: Triage,
     pub(super) judge: Judge,
     pub(super) work: Work,
@@ -149,6 +150,16 @@ pub(super) struct Health {
     pub(super) timeout_seconds: NonZeroU32,
     pub(super) hide_after_hours: u16,
     pub(super) probes_at_once: NonZeroU16,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Webhooks {
+    pub(super) timeout_seconds: NonZeroU16,
+    pub(super) disable_after_days: NonZeroU16,
+    pub(super) at_once_max: NonZeroU32,
+    pub(super) host_max: NonZeroU32,
+    pub(super) subscription_max: NonZeroU32,
 }
 
 #[derive(Debug, Deserialize)]

@@ -36,6 +36,7 @@ fn the_defaults_are_what_the_documentation_says() {
     assert_eq!(config.timers.answer_window, TimeDelta::days(14));
     assert_eq!(config.guard.ports, [443, 8443]);
     assert_eq!(config.health, gavel_orchestrator::probes::Settings::default());
+    assert_eq!(config.webhooks, gavel_orchestrator::webhooks::Settings::default());
     assert_eq!((config.forced_seed, config.agents_min), (None, 1));
 }
 
@@ -164,6 +165,11 @@ fn each_setting_can_be_set_in_the_environment() {
     check("health.timeout_seconds", "2", |c| c.health.limit.as_secs() == 2);
     check("health.hide_after_hours", "0", |c| c.health.rules.hide_after.is_none());
     check("health.probes_at_once", "3", |c| c.health.at_once == 3);
+    check("webhooks.timeout_seconds", "9", |c| c.webhooks.limit.as_secs() == 9);
+    check("webhooks.disable_after_days", "2", |c| c.webhooks.rules.disable_after == TimeDelta::days(2));
+    check("webhooks.at_once_max", "30", |c| c.webhooks.caps.at_once == 30);
+    check("webhooks.host_max", "4", |c| c.webhooks.caps.host == 4);
+    check("webhooks.subscription_max", "2", |c| c.webhooks.caps.subscription == 2);
     check("triage.agents_min", "3", |c| c.agents_min == 3);
     check("triage.busy_wait_seconds", "5", |c| c.busy_wait == TimeDelta::seconds(5));
     check("triage.forced_seed", "18446744073709551615", |c| c.forced_seed == Some(u64::MAX));
@@ -241,6 +247,7 @@ fn mistakes_name_the_setting_and_the_place() {
     check("[timers.prototype_call_seconds_by_category]\nmarketing = true", &["marketing", "whole number"]);
     check("[timers]\non_silence = \"maybe\"", &["timers.on_silence", "maybe"]);
     check("[health]\nprobes_at_once = 0", &["health.probes_at_once"]);
+    check("[webhooks]\nat_once_max = 0", &["webhooks.at_once_max"]);
     check("[health]\ntimeout_seconds = 90000", &["health.timeout_seconds", "at most a day"]);
     check("[server]\nlisten = \"here\"", &["server.listen"]);
     check("[server]\nlisten = { port = 3 }", &["server.listen.port"]);

@@ -1,8 +1,16 @@
 //! `gavel serve` and the commands that stand beside it.
 
 use crate::support::{Place, bid, brief, register, scripted, until};
+use chrono::TimeDelta;
 use gavel::client::CallError;
 use gavel_agentfarm::Farm;
+use gavel_domain::clock::SystemClock;
+use gavel_domain::lifecycle::TaskState;
+use gavel_domain::task::{Brief, Task, Wishes};
+use gavel_domain::{AccountId, Clock, Money, TaskId};
+use gavel_store::Store;
+use gavel_store::recovery::After;
+use gavel_vault::OsChance;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,6 +87,57 @@ async fn keys_do_what_they_are_for() {
     assert_eq!(status(&key, json!({})).await, 401, "at once, beside the running server");
     assert_eq!(place.ran(&["keys", "revoke", id]).0, 2);
     assert_eq!(place.ran(&["agents", "unhide", "nobody"]).0, 2);
+}
+
+/// A task whose step has failed too often, as the loop leaves it.
+async fn set_aside(place: &Place) -> TaskId {
+    let url = format!("sqlite:{}", place.path("gavel.db").display());
+    let (store, now) = (Store::open(&url).await.unwrap(), SystemClock.now());
+    let account = store.ensure_account("buyer", AccountId::new(now, &OsChance), now).await.unwrap();
+    let task = Task {
+        id: TaskId::new(now, &OsChance),
+        account,
+        test: false,
+        brief: Brief { category: "content-writing".to_owned(), ..Brief::default() },
+        budget: Money::from_minor(2000),
+        wishes: Wishes::default(),
+        metadata: None,
+        round: 1,
+        state: TaskState::Open,
+        reason: None,
+        under_supplied: false,
+        created_at: now,
+        expires_at: None,
+    };
+    store.create_task(&task).await.unwrap();
+    let claimed = store.claim("test", now, now + TimeDelta::seconds(30)).await.unwrap().unwrap();
+    let counted = store.failed(claimed.lease(), "it hurts", now, |_| After::SetAside).await.unwrap();
+    assert_eq!(counted.unwrap().after, After::SetAside);
+    store.close().await;
+    task.id
+}
+
+#[tokio::test]
+async fn a_task_that_was_set_aside_is_listed_and_taken_up_again() {
+    let place = Place::new();
+    let _ = place.key("task_poster");
+    assert_eq!(place.json(&["tasks", "dead"]), json!({ "tasks": [] }));
+    let id = set_aside(&place).await.to_string();
+    let server = place.serve();
+    let listed = place.json(&["tasks", "dead"]); // beside the running server
+    let task = &listed["tasks"][0];
+    assert_eq!(
+        (&task["id"], &task["state"], &task["reason"]),
+        (&json!(id), &json!("open"), &json!("it hurts"))
+    );
+    let (code, out, _) = place.ran(&["tasks", "dead"]);
+    assert!(code == 0 && out.contains(&id) && out.contains("it hurts"), "{out}");
+
+    assert_eq!(place.ran(&["tasks", "retry", "nonsense"]).0, 2);
+    assert_eq!(place.json(&["tasks", "retry", &id])["retried"], true);
+    assert_eq!(place.ran(&["tasks", "retry", &id]).0, 2, "it is not set aside any more");
+    assert_eq!(place.json(&["tasks", "dead"]), json!({ "tasks": [] }));
+    assert_eq!(server.stop(), 0);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod explain;
 mod gallery;
 mod problem;
 mod task;
+mod webhook;
 
 pub use amount::{
     Amount, Available, BidPrice, Budget, MaxPrice, MinPrice, MoneyName, Pending, RemixFee, follow_currency,
@@ -34,3 +35,7 @@ pub use explain::{CandidateView, ExplainResponse, RoundView};
 pub use gallery::{ArtifactView, BidView, GalleryResponse, InvitationView, Selected};
 pub use problem::{FieldError, ProblemBody};
 pub use task::{AttachmentView, CloseWish, NewTask, RoutingWish, TaskList, TaskResponse};
+pub use webhook::{
+    NewSubscription, RedeliveryBegun, SubscriptionDeleted, SubscriptionList, SubscriptionSecret,
+    SubscriptionView, SubscriptionWithSecret, WebhookAttempt, WebhookDelivery, WebhookLog,
+};

@@ -58,12 +58,6 @@ pub fn webhook_id(invitation: InvitationId, mode: Mode, revision: u32) -> String
 
 /// The headers of one send, in order.
 pub fn dispatch_headers(dispatch: &Dispatch<'_>) -> Vec<(String, String)> {
-    let timestamp = dispatch.now.timestamp();
-    let current = dispatch.secrets.first().map_or("", String::as_str);
-    let keys: Vec<Vec<u8>> =
-        dispatch.secrets.iter().filter_map(|s| Secret::parse(s).ok()).map(|s| s.0).collect();
-    let signatures: Vec<String> =
-        keys.iter().map(|key| sign_with_key(key, dispatch.webhook_id, timestamp, dispatch.body)).collect();
     let deadline = dispatch.deadline.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
     let headers = [
         ("Content-Type", "application/json".to_owned()),
@@ -71,14 +65,30 @@ pub fn dispatch_headers(dispatch: &Dispatch<'_>) -> Vec<(String, String)> {
         ("User-Agent", dispatch.user_agent.to_owned()),
         ("X-AITasker-Key", dispatch.key.to_owned()),
         ("X-AITasker-Task-ID", dispatch.task.to_string()),
-        ("X-AITasker-Signature", hex_signature(current.as_bytes(), dispatch.body)),
+    ];
+    let signed = signed(dispatch.secrets, dispatch.webhook_id, dispatch.now, dispatch.body);
+    let deadline = [("Gavel-Deadline", deadline)];
+    headers.into_iter().chain(signed).chain(deadline).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Both schemes over the exact body: the hex pair by the current secret, the Standard Webhooks trio by all of them.
+pub(crate) fn signed(
+    secrets: &[String],
+    id: &str,
+    now: Timestamp,
+    body: &[u8],
+) -> [(&'static str, String); 5] {
+    let timestamp = now.timestamp();
+    let current = secrets.first().map_or("", String::as_str);
+    let keys = secrets.iter().filter_map(|secret| Secret::parse(secret).ok());
+    let signatures: Vec<String> = keys.map(|key| key.sign(id, timestamp, body)).collect();
+    [
+        ("X-AITasker-Signature", hex_signature(current.as_bytes(), body)),
         ("X-AITasker-Timestamp", timestamp.to_string()),
-        ("webhook-id", dispatch.webhook_id.to_owned()),
+        ("webhook-id", id.to_owned()),
         ("webhook-timestamp", timestamp.to_string()),
         ("webhook-signature", signatures.join(" ")),
-        ("Gavel-Deadline", deadline),
-    ];
-    headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    ]
 }
 
 /// The key behind a `whsec_` secret.

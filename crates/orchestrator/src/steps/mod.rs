@@ -6,6 +6,9 @@ mod score;
 mod review;
 mod hold;
 mod deliver;
+mod give_up;
+
+pub(crate) use give_up::run as give_up;
 
 use crate::{Context, pump::Step, slots::Slot};
 use gavel_domain::lifecycle::TaskState;

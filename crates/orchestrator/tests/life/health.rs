@@ -32,6 +32,7 @@ pub(crate) struct HealthScripts {
 enum Answer {
     Says(u16, String),
     Hangs,
+    Panics,
 }
 
 /// Counts a probe as hanging until it is given up.
@@ -51,6 +52,7 @@ impl HealthScripts {
         self.asked.lock().unwrap().push((slug, request));
         match answer.unwrap_or_else(|| Answer::Says(200, r#"{"status":"ok"}"#.to_owned())) {
             Answer::Says(status, body) => Ok(Reply { status, body: body.into(), ..Reply::default() }),
+            Answer::Panics => panic!("a probe was sent"),
             Answer::Hangs => {
                 self.hanging.fetch_add(1, Ordering::SeqCst);
                 let _hanging = Hanging(&self.hanging);
@@ -107,6 +109,10 @@ impl Ward {
 
     fn hangs(&self, slug: &str) {
         self.health().answers.lock().unwrap().insert(slug.to_owned(), Answer::Hangs);
+    }
+
+    fn panics(&self, slug: &str) {
+        self.health().answers.lock().unwrap().insert(slug.to_owned(), Answer::Panics);
     }
 
     fn health(&self) -> &HealthScripts {
@@ -334,5 +340,26 @@ async fn a_database_that_is_away_does_not_end_the_loop() {
         tokio::task::yield_now().await;
     }
     assert!(ward.probes.is_running(Duration::from_millis(100)).await);
+    ward.probes.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_that_panics_stops_no_other_and_is_not_made_again_at_once() {
+    let ward = Ward::new().await;
+    ward.panics("bomb");
+    ward.agent("bomb").await;
+    wait("it was probed", async || ward.health().asked("bomb") == 1).await;
+    ward.agent("fine").await;
+    ward.until("fine", "the other one is probed", |agent| agent.health.last_probe == Probe::Passing).await;
+    for _ in 0..20 {
+        ward.ring();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ward.health().asked("bomb"), 1, "its probe is not lost before its time");
+
+    ward.says("bomb", 200, r#"{"status":"ok"}"#);
+    ward.clock.advance(TURN);
+    ward.ring();
+    ward.until("bomb", "it is probed again", |agent| agent.health.last_probe == Probe::Passing).await;
     ward.probes.stop().await;
 }

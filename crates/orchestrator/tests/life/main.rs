@@ -4,6 +4,8 @@
 mod busy;
 mod door;
 mod health;
+mod recovery;
+mod webhooks;
 mod world;
 
 use gavel_domain::bid::BidStatus;

@@ -10,13 +10,14 @@ use gavel_domain::exchange::{Arrived, ExchangeKey, Taken};
 use gavel_domain::invitation::{Answer, Mode, Outcome};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Silence, Timers};
-use gavel_domain::task::{Brief, Task, Wishes};
+use gavel_domain::recovery::Recovery;
+use gavel_domain::task::{Brief, Routing, Task, Wishes};
 use gavel_domain::*;
 use gavel_orchestrator::{Context, Settings, probes};
+use gavel_store::Store;
 use gavel_store::choices::Refusal;
 use gavel_store::ledger::Settlement;
 use gavel_store::pull::{Fetched, Worker};
-use gavel_store::{Once, Store};
 use gavel_testkit::SeededChance;
 use gavel_vault::{
     Vault, agent_secret_context, developer_key_context, new_developer_key, new_signing_secret,
@@ -60,6 +61,12 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();
+    }
+
+    /// As with its process: it begins nothing more, and puts nothing in order.
+    pub(crate) async fn dies(self) {
+        self.task.abort();
+        let _ = self.task.await;
     }
 }
 
@@ -177,17 +184,31 @@ impl World {
             created_at: now,
             activated_at: Some(now),
         };
-        let secret = new_signing_secret(chance);
-        let sealed = self.context.vault.seal(secret.expose(), &agent_secret_context(id), chance);
-        self.context.store.add_agent(&agent, &sealed).await.unwrap();
+        self.context.store.add_agent(&agent, &self.sealed_secret(id)).await.unwrap();
         self.transport.scripts.lock().unwrap().insert(slug.to_owned(), script);
     }
 
+    /// A signing secret as it is stored.
+    pub(crate) fn sealed_secret(&self, agent: AgentId) -> Vec<u8> {
+        let secret = new_signing_secret(&*self.context.chance);
+        self.context.vault.seal(secret.expose(), &agent_secret_context(agent), &*self.context.chance)
+    }
+
     pub(crate) async fn post(&self) -> TaskId {
+        self.post_for(self.buyer, Routing::default()).await
+    }
+
+    /// A task that only some agents may be asked for.
+    pub(crate) async fn post_to(&self, routing: Routing) -> TaskId {
+        self.post_for(self.buyer, routing).await
+    }
+
+    /// A task of this buyer.
+    pub(crate) async fn post_for(&self, account: AccountId, routing: Routing) -> TaskId {
         let now = self.now();
         let task = Task {
             id: TaskId::new(now, &*self.context.chance),
-            account: self.buyer,
+            account,
             test: false,
             brief: Brief {
                 title: "A guide to unit tests".to_owned(),
@@ -197,7 +218,7 @@ impl World {
                 ..Brief::default()
             },
             budget: Money::from_minor(2500),
-            wishes: Wishes { experimentation_milli: 300, ..Wishes::default() },
+            wishes: Wishes { experimentation_milli: 300, routing, ..Wishes::default() },
             metadata: None,
             round: 1,
             state: TaskState::Open,
@@ -206,7 +227,7 @@ impl World {
             created_at: now,
             expires_at: None,
         };
-        let _ = self.context.store.create_task(&task, None, 201, "").await.unwrap();
+        self.context.store.create_task(&task).await.unwrap();
         task.id
     }
 
@@ -313,10 +334,7 @@ impl World {
     }
 
     pub(crate) async fn select(&self, task: TaskId, bid: BidId) -> Result<(), Refusal> {
-        match self.context.store.select(task, bid, None, self.now(), |_, _| String::new()).await.unwrap() {
-            Once::Fresh(decided) => decided.map(|_| ()),
-            other => panic!("{other:?}"),
-        }
+        self.context.store.select(task, bid, self.now()).await.unwrap().map(|_| ())
     }
 
     pub(crate) async fn approve(&self, task: TaskId) -> Result<(), Refusal> {
@@ -332,6 +350,7 @@ fn settings(window: Duration) -> Settings {
         owner: "test".to_owned(),
         lease: chrono::TimeDelta::seconds(30),
         tasks_at_once: 8,
+        recovery: Recovery::default(),
         timers: Timers {
             phase: chrono::TimeDelta::seconds(4),
             prototype_call: chrono::TimeDelta::seconds(2),
@@ -362,6 +381,7 @@ fn settings(window: Duration) -> Settings {
         user_agent: "AITasker/1.0 (Agent Executor)".to_owned(),
         public_url: "https://gavel.example.com".to_owned(),
         health: probes::Settings { limit: Duration::from_millis(200), ..probes::Settings::default() },
+        webhooks: Default::default(),
     }
 }
 

@@ -11,9 +11,9 @@ use gavel_domain::ledger::LedgerAccount;
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::Task;
 use gavel_domain::*;
-use gavel_store::choices::Refusal;
+use gavel_store::Guarded;
+use gavel_store::choices::{Refusal, Revision};
 use gavel_store::ledger::Settlement;
-use gavel_store::{Guarded, Once};
 use std::collections::BTreeSet;
 
 /// A task in prototyping with two scored bids and one agent still at work.
@@ -40,14 +40,12 @@ impl World {
         Played { task, claimed, bids }
     }
 
-    async fn select(&self, task: TaskId, bid: BidId) -> Once<Result<String, Refusal>> {
-        let render = |task: &Task, bid: &gavel_store::gallery::GalleryBid| {
-            format!("{} {}", task.state, bid.bid.status.name())
-        };
-        self.store.select(task, bid, None, self.now(), render).await.unwrap()
+    async fn select(&self, task: TaskId, bid: BidId) -> Result<String, Refusal> {
+        let selected = self.store.select(task, bid, self.now()).await.unwrap();
+        selected.map(|(task, bid)| format!("{} {}", task.state, bid.bid.status.name()))
     }
 
-    fn settlement(&self) -> Settlement {
+    pub(crate) fn settlement(&self) -> Settlement {
         let id = TransferId::new(self.now(), &self.chance);
         Settlement { currency: "USD".to_owned(), fee: BasisPoints(1500), id }
     }
@@ -100,7 +98,7 @@ impl World {
         done(ready.unwrap());
     }
 
-    async fn state(&self, task: TaskId) -> (TaskState, Option<String>) {
+    pub(crate) async fn state(&self, task: TaskId) -> (TaskState, Option<String>) {
         let task = self.store.task(task).await.unwrap().unwrap();
         (task.state, task.reason)
     }
@@ -116,9 +114,9 @@ on_both! {
     async fn an_early_selection_ends_the_others_and_wins_once(world) {
         let played = world.played().await;
         let answer = world.select(played.task.id, played.bids[1].id).await;
-        assert_eq!(answer, Once::Fresh(Ok("accepted selected".to_owned())));
+        assert_eq!(answer, Ok("accepted selected".to_owned()));
         let again = world.select(played.task.id, played.bids[0].id).await;
-        assert_eq!(again, Once::Fresh(Err(Refusal::State(TaskState::Accepted))));
+        assert_eq!(again, Err(Refusal::State(TaskState::Accepted)));
 
         assert!(!world.store.is_held(played.claimed.lease()).await.unwrap());
         let mut outcomes: Vec<_> = world.store.dispatches(played.task.id, 1).await.unwrap().into_iter()
@@ -135,10 +133,10 @@ on_both! {
         let played = world.played().await;
         let picks = (0..8).map(|i| {
             let (store, task, bid, now) = (world.store.clone(), played.task.id, played.bids[i % 2].id, world.now());
-            tokio::spawn(async move { store.select(task, bid, None, now, |_, _| String::new()).await.unwrap() })
+            tokio::spawn(async move { store.select(task, bid, now).await.unwrap() })
         });
         let answers = futures::future::join_all(picks).await;
-        let won = answers.iter().filter(|a| matches!(a, Ok(Once::Fresh(Ok(_))))).count();
+        let won = answers.iter().filter(|a| matches!(a, Ok(Ok(_)))).count();
         assert_eq!(won, 1);
     }
 }
@@ -147,10 +145,10 @@ on_both! {
     async fn only_what_is_there_and_presented_can_be_selected(world) {
         let played = world.played().await;
         let nobody = BidId::new(world.now(), &world.chance);
-        assert_eq!(world.select(played.task.id, nobody).await, Once::Fresh(Err(Refusal::NoSuchBid)));
+        assert_eq!(world.select(played.task.id, nobody).await, Err(Refusal::NoSuchBid));
         let (task, bid) = (played.task.id, played.bids[0].id);
         world.close(&played.claimed, Outcome::Late, world.now() + TimeDelta::days(7)).await;
-        assert_eq!(world.select(task, bid).await, Once::Fresh(Ok("accepted selected".to_owned())));
+        assert_eq!(world.select(task, bid).await, Ok("accepted selected".to_owned()));
         let cancel = world.store.cancel(task, Actor::Buyer, "", world.now()).await.unwrap();
         assert_eq!(cancel.unwrap_err(), Refusal::State(TaskState::Accepted));
     }
@@ -185,15 +183,19 @@ on_both! {
         let played = world.played().await;
         let task = played.task.id;
         let _ = world.select(task, played.bids[0].id).await;
-        let first = world.delivered(&played).await;
-        let next = Delivery { id: DeliveryId::new(world.now(), &world.chance), notes: Some("shorter".to_owned()), ..first.clone() };
-        let revise = async |delivery: &Delivery| world.store.request_revision(task, delivery, 1, world.now()).await.unwrap();
-        assert!(revise(&next).await.is_ok());
+        world.delivered(&played).await;
+        let revise = async || {
+            let id = DeliveryId::new(world.now(), &world.chance);
+            let wish = Revision { id, notes: "shorter".to_owned(), deadline_at: world.now() + TimeDelta::seconds(300) };
+            world.store.request_revision(task, wish, 1, world.now()).await.unwrap()
+        };
+        let (_, told) = revise().await.unwrap();
         let pending = world.store.latest_delivery(task).await.unwrap().unwrap();
         assert_eq!((pending.revision, pending.status, pending.notes.as_deref()), (1, DeliveryStatus::Pending, Some("shorter")));
-        assert_eq!(revise(&next).await.unwrap_err(), Refusal::NoDelivery);
+        assert_eq!(told, pending);
+        assert_eq!(revise().await.unwrap_err(), Refusal::NoDelivery);
         world.bring_in(&pending, played.bids[0].invitation).await;
-        assert_eq!(revise(&next).await.unwrap_err(), Refusal::NoRevisionsLeft(1));
+        assert_eq!(revise().await.unwrap_err(), Refusal::NoRevisionsLeft(1));
         assert_eq!(world.store.latest_delivery(task).await.unwrap().unwrap().answer, Some(answer()));
     }
 }

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use gavel_domain::event::Actor;
 use gavel_domain::invitation::Outcome;
 use gavel_domain::lifecycle::TaskState;
-use gavel_store::{Engine, Guarded};
+use gavel_store::Guarded;
 
 on_both! {
     async fn a_task_is_claimed_by_one(world) {
@@ -14,19 +14,6 @@ on_both! {
         assert!(world.try_claim().await.is_none());
         world.store.release(claimed.lease(), Some(world.now())).await.unwrap();
         assert!(world.try_claim().await.is_some());
-    }
-}
-
-on_both! {
-    async fn a_lapsed_lease_goes_to_another_and_the_first_cannot_write(world) {
-        world.task(world.account("buyer").await).await;
-        let slow = world.claim().await;
-        world.clock.advance(TimeDelta::seconds(31));
-        let fast = world.claim().await;
-        assert!(!world.store.is_held(slow.lease()).await.unwrap());
-        assert!(!world.store.renew(slow.lease(), world.now()).await.unwrap());
-        assert_eq!(world.store.start(slow, world.now()).await.unwrap(), Guarded::Lost);
-        done(world.store.start(fast, world.now()).await.unwrap());
     }
 }
 
@@ -55,22 +42,6 @@ on_both! {
         let after = world.store.dispatches(task.id, 1).await.unwrap();
         assert_eq!(after[0].invitation.ended.as_ref().unwrap().outcome, Outcome::Cancelled);
         assert!(world.store.gallery(task.id).await.unwrap().is_empty());
-    }
-}
-
-on_both! {
-    async fn a_restart_frees_leases_where_one_process_is_certain(world) {
-        world.task(world.account("buyer").await).await;
-        let before = world.claim().await;
-        let freed = world.store.reclaim_after_restart().await.unwrap();
-        match world.store.engine() {
-            Engine::Sqlite => {
-                assert_eq!(freed, 1);
-                assert!(world.try_claim().await.is_some());
-                assert_eq!(world.store.start(before, world.now()).await.unwrap(), Guarded::Lost);
-            }
-            Engine::Postgres => assert_eq!(freed, 0),
-        }
     }
 }
 

@@ -92,8 +92,8 @@ impl World {
             document: "{}".to_owned(),
         };
         done(self.store.score_bid(&asked.claimed, &bid, "atlas", &verdict, self.now()).await.unwrap());
-        let picked = self.store.select(asked.task.id, bid.id, None, self.now(), |_, _| String::new()).await;
-        assert!(picked.is_ok());
+        let picked = self.store.select(asked.task.id, bid.id, self.now()).await;
+        assert!(picked.unwrap().is_ok());
         let delivery = self.pending(&bid);
         done(self.store.hold_and_deliver(self.claim().await, &delivery, None, self.now()).await.unwrap());
         delivery

@@ -71,8 +71,8 @@ impl World {
     /// The task's bid is in and chosen; its final call is pending.
     async fn wins(&self, claimed: &Claimed, invited: &Invitation) -> (Claimed, Delivery) {
         let bid = self.scored(claimed, invited, 700_000).await;
-        let picked = self.store.select(bid.task, bid.id, None, self.now(), |_, _| String::new()).await;
-        assert!(picked.is_ok());
+        let picked = self.store.select(bid.task, bid.id, self.now()).await;
+        assert!(picked.unwrap().is_ok());
         let delivery = self.pending(&bid);
         done(self.store.hold_and_deliver(self.claim().await, &delivery, None, self.now()).await.unwrap());
         (self.claim().await, delivery)

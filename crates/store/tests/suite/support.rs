@@ -11,7 +11,7 @@ use gavel_domain::*;
 use gavel_store::invitations::Ended;
 use gavel_store::rounds::NewRound;
 use gavel_store::scores::{NewVerdict, PhaseEnd};
-use gavel_store::{Claimed, Guarded, Store};
+use gavel_store::{Claimed, Engine, Guarded, Store};
 use gavel_testkit::{ManualClock, SeededChance};
 use std::collections::BTreeSet;
 
@@ -20,6 +20,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) clock: ManualClock,
     pub(crate) chance: SeededChance,
+    url: String,
     _dir: Option<tempfile::TempDir>,
 }
 
@@ -47,12 +48,21 @@ pub(crate) async fn worlds(name: &str) -> Vec<World> {
 
 async fn world(url: &str, dir: Option<tempfile::TempDir>) -> World {
     let store = Store::open(url).await.unwrap();
-    World { store, clock: ManualClock::new(), chance: SeededChance::new(7), _dir: dir }
+    World { store, clock: ManualClock::new(), chance: SeededChance::new(7), url: url.to_owned(), _dir: dir }
 }
 
 impl World {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The stores that may be at work on this database at once: a second process on PostgreSQL, none on SQLite.
+    pub(crate) async fn stores(&self) -> Vec<Store> {
+        let mut stores = vec![self.store.clone()];
+        if self.store.engine() == Engine::Postgres {
+            stores.push(Store::open(&self.url).await.unwrap());
+        }
+        stores
     }
 
     pub(crate) async fn account(&self, name: &str) -> AccountId {
@@ -161,7 +171,7 @@ impl World {
 
     pub(crate) async fn task(&self, account: AccountId) -> Task {
         let task = self.new_task(account);
-        let _ = self.store.create_task(&task, None, 201, "").await.unwrap();
+        self.store.create_task(&task).await.unwrap();
         task
     }
 
