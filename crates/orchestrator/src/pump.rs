@@ -33,11 +33,12 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
             recovered_at = (!more).then(Instant::now);
         }
         match claim(&context).await {
-            Some(claimed) => {
-                let step = one_step(Arc::clone(&context), claimed, stop.clone(), slot);
+            Looked::Found(claimed) => {
+                let step = one_step(Arc::clone(&context), *claimed, stop.clone(), slot);
                 steps.spawn(step);
             }
-            None => rest(&context, &stop).await,
+            Looked::Unreadable => {} // it is under a lease now, and in nobody's way
+            Looked::Nothing => rest(&context, &stop).await,
         }
     }
     steps.close();
@@ -107,13 +108,24 @@ async fn next_slot(slots: &Slots, stop: &CancellationToken) -> Option<Slot> {
     }
 }
 
-async fn claim(context: &Context) -> Option<Claimed> {
+/// What a look for work came to.
+enum Looked {
+    Found(Box<Claimed>),
+    Unreadable,
+    Nothing,
+}
+
+async fn claim(context: &Context) -> Looked {
     let now = context.clock.now();
     match context.store.claim(&context.settings.owner, now, now + context.settings.lease).await {
-        Ok(claimed) => claimed,
+        Ok(Some(claimed)) => Looked::Found(Box::new(claimed)),
+        Ok(None) => Looked::Nothing,
         Err(error) => {
             tracing::error!(error = %Chain(&error), "no task could be claimed");
-            None
+            match error {
+                gavel_store::Error::Inconsistent { .. } => Looked::Unreadable,
+                _ => Looked::Nothing,
+            }
         }
     }
 }

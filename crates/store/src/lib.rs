@@ -1,8 +1,9 @@
 //! Everything Gavel remembers, in SQLite (the default) or PostgreSQL, behind one concrete [`Store`].
 //!
-//! One SQL text serves both engines wherever both can run it. Every public method is one transaction (or one
-//! read): it either happened whole, durably, or not at all. Changes of a task's state are guarded by the state
-//! and the fence that the caller read; a guard that does not hold is an answer ([`Guarded`]), not an error.
+//! One SQL text serves both engines wherever both can run it. Every public method of it is one transaction (or one
+//! read): it either happened whole, durably, or not at all. A [`Deed`] is such a transaction in its caller's hands.
+//! Changes of a task's state are guarded by the state and the fence that the caller read; a guard that does not hold is
+//! an answer ([`Guarded`]), not an error.
 
 mod db;
 mod error;
