@@ -213,6 +213,8 @@ async fn append(tx: &mut Tx, transfer: &Transfer, currency: &str) -> Result<()> 
             entry.amount.minor()
         )?;
     }
+    // The database sums the entries now, and takes no more of them.
+    sql!(tx, execute, "UPDATE transfers SET sealed = TRUE WHERE id = $1", transfer.id.uuid())?;
     Ok(())
 }
 

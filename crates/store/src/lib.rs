@@ -37,6 +37,24 @@ pub mod secrets;
 pub mod stats;
 pub mod tasks;
 
+#[cfg(test)]
+extern crate self as gavel_store; // the suite's helpers name this crate as its users do
+#[cfg(test)]
+mod guards; // what the database itself refuses
+#[cfg(test)]
+#[allow(clippy::unwrap_used, dead_code, reason = "a test may stop here, and needs not all of it")]
+#[path = "../tests/suite/lived.rs"]
+mod lived;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    dead_code,
+    unused_imports,
+    reason = "a test may stop here, and needs not all of it"
+)]
+#[path = "../tests/suite/support.rs"]
+mod support;
+
 pub use claim::{Claimed, Lease};
 pub use db::{Engine, Store};
 pub use error::{Error, Result};

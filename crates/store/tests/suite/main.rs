@@ -9,6 +9,7 @@ mod claims;
 mod delivery_log;
 mod exchanges;
 mod health;
+mod lived;
 mod places;
 mod rounds;
 mod secrets;
