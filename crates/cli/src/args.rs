@@ -42,6 +42,9 @@ pub enum Command {
     /// Check the ledger
     #[command(subcommand, after_help = EXIT_CODES)]
     Ledger(LedgerCommand),
+    /// Look for everything that cannot be, in a database that may be in use
+    #[command(after_help = EXIT_CODES)]
+    Doctor(DoctorArgs),
     /// Bring the database to this version
     #[command(after_help = EXIT_CODES)]
     Migrate(MigrateArgs),
@@ -286,6 +289,17 @@ pub enum LedgerCommand {
 /// `gavel ledger verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// `gavel doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,

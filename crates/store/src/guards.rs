@@ -159,7 +159,7 @@ impl World {
     }
 
     /// A task that went the whole way and is paid, and one whose only agent is at work.
-    async fn two_tasks(&self) {
+    pub(crate) async fn two_tasks(&self) {
         let played = self.played().await;
         let _ = self.select(played.task.id, played.bids[0].id).await;
         self.delivered(&played).await;

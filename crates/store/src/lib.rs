@@ -22,6 +22,7 @@ pub mod claim;
 pub mod deliveries;
 pub mod delivery_log;
 pub mod dispatches;
+pub mod doctor;
 pub mod events;
 pub mod gallery;
 pub mod health;

@@ -4,6 +4,7 @@ mod agents;
 mod check_config;
 mod conformance;
 mod demo;
+mod doctor;
 mod keys;
 mod ledger;
 mod migrate;
@@ -33,6 +34,7 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Keys(KeysCommand::Revoke(args)) => keys::revoke(&args).await,
         Command::Agents(AgentsCommand::Unhide(args)) => agents::unhide(&args).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
+        Command::Doctor(args) => doctor::doctor(&args).await,
         Command::Migrate(args) => migrate::migrate(&args).await,
         Command::CheckConfig(args) => check_config::check(&args),
     }

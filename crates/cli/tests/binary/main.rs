@@ -3,6 +3,7 @@
 
 mod conformance;
 mod demo;
+mod doctor;
 mod kill;
 mod run;
 mod serve;
