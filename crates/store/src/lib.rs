@@ -17,6 +17,7 @@ pub mod accounts;
 pub mod agents;
 pub mod answers;
 pub mod attempts;
+pub mod backup;
 pub mod choices;
 pub mod claim;
 pub mod deliveries;

@@ -55,7 +55,7 @@ pub(super) fn tell(examined: &Examination) {
     }
 }
 
-fn document(examined: &Examination) -> Value {
+pub(super) fn document(examined: &Examination) -> Value {
     let counts: serde_json::Map<_, _> =
         examined.counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
     json!({

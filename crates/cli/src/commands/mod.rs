@@ -1,6 +1,7 @@
 //! One file per command; what they share stands here.
 
 mod agents;
+mod backup;
 mod check_config;
 mod conformance;
 mod demo;
@@ -35,6 +36,7 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Agents(AgentsCommand::Unhide(args)) => agents::unhide(&args).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
         Command::Doctor(args) => doctor::doctor(&args).await,
+        Command::Backup(args) => backup::backup(&args).await,
         Command::Migrate(args) => migrate::migrate(&args).await,
         Command::CheckConfig(args) => check_config::check(&args),
     }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod agents;
+mod backup;
 mod choices;
 mod claims;
 mod delivery_log;
