@@ -36,6 +36,7 @@ pub struct Running {
     server: JoinHandle<bool>,
     pump: JoinHandle<()>,
     probes: JoinHandle<()>,
+    retention: JoinHandle<()>,
 }
 
 /// Starts everything; when this returns, the API answers and tasks are taken up.
@@ -78,10 +79,22 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         settings: loop_settings(config, address, &*chance),
     });
     let pump = tokio::spawn(gavel_orchestrator::run(Arc::clone(&context), stop.clone()));
-    let probes = tokio::spawn(gavel_orchestrator::probes::run(context, stop.clone()));
+    let probes = tokio::spawn(gavel_orchestrator::probes::run(Arc::clone(&context), stop.clone()));
+    let retention = tokio::spawn(gavel_orchestrator::retention::run(context, stop.clone()));
     let router = gavel_api::router(state);
     let server = tokio::spawn(gavel_api::serve(listener, router, stop.clone(), limits));
-    Ok(Running { base_url: base_url(address), store, vault, clock, chance, stop, server, pump, probes })
+    Ok(Running {
+        base_url: base_url(address),
+        store,
+        vault,
+        clock,
+        chance,
+        stop,
+        server,
+        pump,
+        probes,
+        retention,
+    })
 }
 
 impl Running {
@@ -100,6 +113,7 @@ impl Running {
             _ = &mut self.server => "the API server",
             _ = &mut self.pump => "the loop that works on tasks",
             _ = &mut self.probes => "the loop that probes agents",
+            _ = &mut self.retention => "the loop that removes what is too old",
         };
         anyhow!("{what} ended by itself; the log says why").into()
     }
@@ -117,6 +131,9 @@ impl Running {
         }
         if let Err(error) = (&mut self.probes).await {
             tracing::error!(%error, "the loop that probes agents failed");
+        }
+        if let Err(error) = (&mut self.retention).await {
+            tracing::error!(%error, "the loop that removes what is too old failed");
         }
         self.store.close().await;
     }
@@ -201,6 +218,7 @@ fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) ->
         rubrics: config.rubrics,
         user_agent: config.user_agent,
         health: config.health,
+        retention: config.retention,
         public_url: config.public_url.unwrap_or_else(|| base_url(address)),
     }
 }

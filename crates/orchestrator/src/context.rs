@@ -1,6 +1,7 @@
 //! Everything a step needs, built whole by the binary.
 
 use crate::probes::{self, Wanted};
+use crate::retention;
 use chrono::TimeDelta;
 use gavel_dispatcher::{Lanes, transport::Transport};
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
@@ -61,6 +62,8 @@ pub struct Settings {
     pub user_agent: String,
     /// How agents are probed.
     pub health: probes::Settings,
+    /// How long things are kept.
+    pub retention: retention::Settings,
     /// Where agents reach us, such as `https://gavel.example.com`: callbacks come there.
     pub public_url: String,
 }

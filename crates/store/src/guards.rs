@@ -68,6 +68,8 @@ macro_rules! bid_of_the_slow_one {
 }
 /// A hold of 100 for the second task, well chained; its entries and its seal are to follow.
 const HOLD: &str = transfer!("hold", "3", "100", "t.hash");
+/// The bodies of the completed task are removed.
+const MARK: &str = "UPDATE tasks SET bodies_removed_at = created_at WHERE state = 'completed'";
 const SEAL: &str = "UPDATE transfers SET sealed = TRUE WHERE seq = 3";
 
 /// A rule, and statements of one transaction that break it. The first task of the world is completed and paid, the
@@ -111,6 +113,13 @@ const BROKEN: &[(&str, &[&str])] = &[
     ("decisions are never deleted", &["DELETE FROM decisions"]),
     ("letters are never edited", &["UPDATE letters SET body = ''"]),
     ("letters are never deleted", &["DELETE FROM letters"]),
+    ("removed once, and after its end", &["UPDATE tasks SET bodies_removed_at = created_at WHERE state = 'prototyping'"]),
+    (
+        "removed once, and after its end",
+        &[MARK, "UPDATE tasks SET bodies_removed_at = NULL WHERE state = 'completed'"],
+    ),
+    ("decisions are never deleted", &[MARK, "DELETE FROM decisions"]),
+    ("letters are never deleted", &[MARK, "DELETE FROM letters"]),
     ("transfers are never edited", &["UPDATE transfers SET amount = amount + 1"]),
     ("transfers are never edited", &["UPDATE transfers SET hash = prev WHERE seq = 2"]),
     ("transfers are never edited", &["UPDATE transfers SET prev = hash WHERE seq = 2"]),
@@ -137,6 +146,7 @@ const SOUND: &[&[&str]] = &[
     &["UPDATE tasks SET event_seq = event_seq + 1, fence = fence + 1, budget = budget"],
     &["UPDATE invitations SET outcome = outcome, detail = detail WHERE outcome = 'valid'"],
     &[bid_of_the_slow_one!("2500")],
+    &[MARK, "DELETE FROM answers", "DELETE FROM verdicts"],
     &[HOLD, entry_for!("3", "1", "-100"), entry_for!("3", "2", "100"), SEAL],
 ];
 

@@ -33,6 +33,7 @@ pub mod ledger;
 pub mod meta;
 pub mod pull;
 pub mod results;
+pub mod retention;
 pub mod rounds;
 pub mod scores;
 pub mod secrets;

@@ -1,6 +1,6 @@
 //! From what is written to what is used.
 
-use super::file::{Activation, Health, LogFormat, MoneyMode, Network, Silence, Timers, Written};
+use super::file::{Activation, Health, LogFormat, MoneyMode, Network, Retention, Silence, Timers, Written};
 use super::known::Places;
 use super::{SettingsError, file};
 use crate::catalog;
@@ -13,7 +13,7 @@ use gavel_domain::health::Rules;
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::{BasisPoints, Currency, Money};
-use gavel_orchestrator::probes;
+use gavel_orchestrator::{probes, retention};
 use gavel_outbound::ExtraRoots;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -70,6 +70,8 @@ pub struct AppConfig {
     pub lease: TimeDelta,
     /// Steps side by side.
     pub tasks_at_once: usize,
+    /// How long things are kept.
+    pub retention: retention::Settings,
     /// Log lines as JSON.
     pub log_json: bool,
     /// What is logged, as directives.
@@ -126,6 +128,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         forced_seed: forced_seed(&written.triage.forced_seed, places)?,
         lease: TimeDelta::seconds(written.work.lease_seconds.get().into()),
         tasks_at_once: written.work.tasks_at_once.get().into(),
+        retention: kept(&written.retention),
         log_json: matches!(written.log.format, LogFormat::Json),
         log_level: log_level(written.log.level, places)?,
         currency,
@@ -335,6 +338,13 @@ fn health(health: &Health, fails_max: u32, places: &Places) -> Result<probes::Se
         limit: limit.to_std().unwrap_or(Duration::MAX), // it is above 0
         at_once: health.probes_at_once.get().into(),
     })
+}
+
+fn kept(retention: &Retention) -> retention::Settings {
+    retention::Settings {
+        bodies: (retention.bodies_days > 0).then(|| TimeDelta::days(retention.bodies_days.into())),
+        idempotency: TimeDelta::hours(retention.idempotency_hours.get().into()),
+    }
 }
 
 fn roots(path: &str) -> Result<ExtraRoots, SettingsError> {

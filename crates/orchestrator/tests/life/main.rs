@@ -4,6 +4,7 @@
 mod busy;
 mod door;
 mod health;
+mod retention;
 mod world;
 
 use gavel_domain::bid::BidStatus;

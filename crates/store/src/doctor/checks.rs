@@ -186,22 +186,23 @@ pub(super) const CHECKS: &[Check] = &[
         "bid_without_answer",
         "bid {id} ({what}) has no text",
         HALF,
-        "SELECT b.id AS id, b.status AS what FROM bids b
-         WHERE NOT EXISTS (SELECT 1 FROM answers w WHERE w.owner_id = b.id)"
+        "SELECT b.id AS id, b.status AS what FROM bids b JOIN tasks t ON t.id = b.task_id
+         WHERE t.bodies_removed_at IS NULL AND NOT EXISTS (SELECT 1 FROM answers w WHERE w.owner_id = b.id)"
     ),
     check!(
         "score_without_verdict",
         "bid {id} has a score ({what} of a million), but no judge's verdict",
         HALF,
-        "SELECT b.id AS id, CAST(b.score AS TEXT) AS what FROM bids b
-         WHERE b.score IS NOT NULL AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.bid_id = b.id)"
+        "SELECT b.id AS id, CAST(b.score AS TEXT) AS what FROM bids b JOIN tasks t ON t.id = b.task_id
+         WHERE t.bodies_removed_at IS NULL AND b.score IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.bid_id = b.id)"
     ),
     check!(
         "round_without_decision",
         "invitation {id} was made in round {what}, for which no decision is kept",
         HALF,
-        "SELECT i.id AS id, CAST(i.round AS TEXT) AS what FROM invitations i
-         WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.task_id = i.task_id AND d.round = i.round)"
+        "SELECT i.id AS id, CAST(i.round AS TEXT) AS what FROM invitations i JOIN tasks t ON t.id = i.task_id
+         WHERE t.bodies_removed_at IS NULL AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.task_id = i.task_id AND d.round = i.round)"
     ),
     // --- history
     check!(
@@ -340,9 +341,23 @@ pub(super) const CHECKS: &[Check] = &[
         "delivery_without_answer",
         "delivery {id} is {what}, but has no text",
         HALF,
-        "SELECT d.id AS id, d.status AS what FROM deliveries d
-         WHERE d.status IN ('ready', 'revision_requested', 'disputed', 'approved')
+        "SELECT d.id AS id, d.status AS what FROM deliveries d JOIN tasks t ON t.id = d.task_id
+         WHERE t.bodies_removed_at IS NULL AND d.status IN ('ready', 'revision_requested', 'disputed', 'approved')
              AND NOT EXISTS (SELECT 1 FROM answers w WHERE w.owner_id = d.id)"
+    ),
+    // --- what goes with time
+    check!(
+        "end_untold",
+        "task {id} is {what}, but when it ended is not written: its texts would be kept for ever",
+        HALF,
+        concat!("SELECT id AS id, state AS what FROM tasks WHERE (ended_at IS NULL) = (state IN ", ended!(), ")")
+    ),
+    check!(
+        "kept_after_removal",
+        "the texts of task {id} are said to be removed, but a bid of it ({what}) still has its own",
+        HALF,
+        "SELECT t.id AS id, b.status AS what FROM tasks t JOIN bids b ON b.task_id = t.id
+         JOIN answers w ON w.owner_id = b.id WHERE t.bodies_removed_at IS NOT NULL"
     ),
     // --- requests
     check!(

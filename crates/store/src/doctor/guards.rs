@@ -9,6 +9,7 @@ macro_rules! migrations {
         &[
             include_str!(concat!("../../../../migrations/", $engine, "/0001_marketplace.sql")),
             include_str!(concat!("../../../../migrations/", $engine, "/0004_guards.sql")),
+            include_str!(concat!("../../../../migrations/", $engine, "/0007_retention.sql")),
         ]
     };
 }

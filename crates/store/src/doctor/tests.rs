@@ -54,6 +54,9 @@ const PLANTED: &[(&str, &str)] = &[
     ("approved_astray", "UPDATE deliveries SET status = 'ready'"),
     ("pending_after_end", "UPDATE deliveries SET status = 'pending'"),
     ("delivery_without_answer", "DELETE FROM answers WHERE owner_id IN (SELECT id FROM deliveries)"),
+    ("end_untold", "UPDATE tasks SET ended_at = NULL"),
+    ("end_untold", "UPDATE tasks SET ended_at = created_at"),
+    ("kept_after_removal", "UPDATE tasks SET bodies_removed_at = created_at"),
     ("ledger", "UPDATE transfers SET key = 'another' WHERE seq = 1"),
 ];
 

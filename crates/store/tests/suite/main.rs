@@ -12,6 +12,7 @@ mod exchanges;
 mod health;
 mod lived;
 mod places;
+mod retention;
 mod rounds;
 mod secrets;
 mod support;
