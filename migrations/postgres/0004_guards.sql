@@ -58,6 +58,13 @@ CREATE TRIGGER exchanges_end_once BEFORE UPDATE OF outcome, ended_at ON exchange
 WHEN (OLD.ended_at IS NOT NULL AND (NEW.outcome, NEW.ended_at) IS DISTINCT FROM (OLD.outcome, OLD.ended_at))
 EXECUTE FUNCTION refuse('an exchange has one outcome, which stays');
 
+CREATE TRIGGER invitations_stay BEFORE DELETE ON invitations FOR EACH ROW
+EXECUTE FUNCTION refuse('invitations are never deleted');
+CREATE TRIGGER exchanges_stay BEFORE DELETE ON exchanges FOR EACH ROW
+EXECUTE FUNCTION refuse('exchanges are never deleted');
+CREATE TRIGGER deliveries_stay BEFORE DELETE ON deliveries FOR EACH ROW
+EXECUTE FUNCTION refuse('deliveries are never deleted');
+
 -- Bids
 CREATE FUNCTION bids_keep_to_the_budget() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,4 +1,5 @@
 -- What the code promises, the database refuses to break: whoever writes, by whatever way. Each message says the rule.
+-- SQLite's OR REPLACE deletes what is in the way without asking the triggers: it is refused where rows are final.
 
 -- The lifecycle's arrows; a test holds them equal to crates/domain/src/lifecycle.rs.
 CREATE TABLE transitions (
@@ -18,6 +19,9 @@ INSERT INTO transitions (from_state, to_state) VALUES
 CREATE TRIGGER tasks_begin_open BEFORE INSERT ON tasks
 WHEN NEW.state <> 'open'
 BEGIN SELECT RAISE(ABORT, 'a new task is open'); END;
+CREATE TRIGGER tasks_are_not_replaced BEFORE INSERT ON tasks
+WHEN EXISTS (SELECT 1 FROM tasks WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'tasks are never replaced'); END;
 CREATE TRIGGER tasks_follow_the_lifecycle BEFORE UPDATE OF state ON tasks
 WHEN NEW.state <> OLD.state
     AND NOT EXISTS (SELECT 1 FROM transitions WHERE from_state = OLD.state AND to_state = NEW.state)
@@ -34,6 +38,9 @@ BEGIN SELECT RAISE(ABORT, 'the terms of a task are never edited'); END;
 CREATE TRIGGER tasks_stay BEFORE DELETE ON tasks
 BEGIN SELECT RAISE(ABORT, 'tasks are never deleted'); END;
 
+CREATE TRIGGER task_events_are_not_replaced BEFORE INSERT ON task_events
+WHEN EXISTS (SELECT 1 FROM task_events WHERE task_id = NEW.task_id AND seq = NEW.seq)
+BEGIN SELECT RAISE(ABORT, 'events are never replaced'); END;
 CREATE TRIGGER task_events_are_final_update BEFORE UPDATE ON task_events
 BEGIN SELECT RAISE(ABORT, 'events are never edited'); END;
 CREATE TRIGGER task_events_are_final_delete BEFORE DELETE ON task_events
@@ -48,7 +55,25 @@ CREATE TRIGGER exchanges_end_once BEFORE UPDATE OF outcome, ended_at ON exchange
 WHEN OLD.ended_at IS NOT NULL AND (NEW.outcome, NEW.ended_at) IS NOT (OLD.outcome, OLD.ended_at)
 BEGIN SELECT RAISE(ABORT, 'an exchange has one outcome, which stays'); END;
 
+CREATE TRIGGER invitations_are_not_replaced BEFORE INSERT ON invitations
+WHEN EXISTS (SELECT 1 FROM invitations WHERE id = NEW.id)
+    OR EXISTS (SELECT 1 FROM invitations WHERE task_id = NEW.task_id AND round = NEW.round AND agent_id = NEW.agent_id)
+BEGIN SELECT RAISE(ABORT, 'invitations are never replaced'); END;
+CREATE TRIGGER invitations_stay BEFORE DELETE ON invitations
+BEGIN SELECT RAISE(ABORT, 'invitations are never deleted'); END;
+CREATE TRIGGER exchanges_stay BEFORE DELETE ON exchanges
+BEGIN SELECT RAISE(ABORT, 'exchanges are never deleted'); END;
+CREATE TRIGGER deliveries_stay BEFORE DELETE ON deliveries
+BEGIN SELECT RAISE(ABORT, 'deliveries are never deleted'); END;
+
 -- Bids
+CREATE TRIGGER bids_are_not_replaced BEFORE INSERT ON bids
+WHEN EXISTS (SELECT 1 FROM bids WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM bids WHERE invitation_id = NEW.invitation_id)
+BEGIN SELECT RAISE(ABORT, 'bids are never replaced'); END;
+CREATE TRIGGER bids_have_one_winner BEFORE UPDATE OF status ON bids
+WHEN NEW.status = 'selected'
+    AND EXISTS (SELECT 1 FROM bids WHERE task_id = NEW.task_id AND status = 'selected' AND id <> NEW.id)
+BEGIN SELECT RAISE(ABORT, 'a task has one winner'); END;
 CREATE TRIGGER bids_keep_to_the_budget BEFORE INSERT ON bids
 WHEN NEW.price > (SELECT budget FROM tasks WHERE id = NEW.task_id)
 BEGIN SELECT RAISE(ABORT, 'a bid is never above the budget of its task'); END;
@@ -60,6 +85,12 @@ CREATE TRIGGER bids_stay BEFORE DELETE ON bids
 BEGIN SELECT RAISE(ABORT, 'bids are never deleted'); END;
 
 -- The long bodies, written once
+CREATE TRIGGER answers_are_not_replaced BEFORE INSERT ON answers
+WHEN EXISTS (SELECT 1 FROM answers WHERE owner_id = NEW.owner_id)
+BEGIN SELECT RAISE(ABORT, 'answers are never replaced'); END;
+CREATE TRIGGER verdicts_are_not_replaced BEFORE INSERT ON verdicts
+WHEN EXISTS (SELECT 1 FROM verdicts WHERE bid_id = NEW.bid_id AND judge = NEW.judge)
+BEGIN SELECT RAISE(ABORT, 'verdicts are never replaced'); END;
 CREATE TRIGGER answers_are_final_update BEFORE UPDATE ON answers
 BEGIN SELECT RAISE(ABORT, 'answers are never edited'); END;
 CREATE TRIGGER answers_are_final_delete BEFORE DELETE ON answers
@@ -91,6 +122,11 @@ CREATE TRIGGER transfers_balance BEFORE UPDATE OF sealed ON transfers
 WHEN (SELECT COALESCE(SUM(e.amount), 1) FROM entries e WHERE e.transfer_id = NEW.id) <> 0
     OR (SELECT SUM(e.amount) FROM entries e WHERE e.transfer_id = NEW.id AND e.amount > 0) <> NEW.amount
 BEGIN SELECT RAISE(ABORT, 'the entries of a transfer sum to zero and move its amount'); END;
+CREATE TRIGGER transfers_are_not_replaced BEFORE INSERT ON transfers
+WHEN EXISTS (SELECT 1 FROM transfers WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM transfers WHERE seq = NEW.seq)
+    OR EXISTS (SELECT 1 FROM transfers WHERE key = NEW.key)
+    OR EXISTS (SELECT 1 FROM transfers WHERE task_id = NEW.task_id AND (kind = 'hold') = (NEW.kind = 'hold'))
+BEGIN SELECT RAISE(ABORT, 'held once and settled once: transfers are never replaced'); END;
 CREATE TRIGGER transfers_are_sealed_last BEFORE INSERT ON transfers
 WHEN NEW.sealed = 1
 BEGIN SELECT RAISE(ABORT, 'a transfer is sealed when its entries are there'); END;

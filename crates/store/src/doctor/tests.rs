@@ -127,6 +127,22 @@ on_both! {
 }
 
 on_both! {
+    async fn work_that_goes_on_beside_it_is_no_fault(world) {
+        let work = world.two_tasks();
+        let looks = async {
+            for _ in 0..1000 {
+                assert_eq!(world.examined().await.findings, vec![]);
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = looks => panic!("the work came to no end"),
+        }
+        assert_eq!(world.examined().await.counts[0], ("tasks", 2));
+    }
+}
+
+on_both! {
     async fn every_fault_is_found(world) {
         world.a_market().await;
         for (check, fault) in PLANTED {
