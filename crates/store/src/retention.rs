@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::answers;
-    use crate::support::{World, worlds};
+    use crate::support::{World, on_both, worlds};
     use chrono::TimeDelta;
     use gavel_domain::agent::Agent;
     use gavel_domain::event::Actor;
@@ -147,6 +147,31 @@ mod tests {
         world.clock.advance(TimeDelta::days(30));
         let ended_until = world.now() - TimeDelta::days(30);
         assert_eq!(world.store.remove_bodies(ended_until, 100, world.now()).await.unwrap(), 4);
+    }
+
+    /// Keys that were used an hour after each other, by their names.
+    async fn use_keys(world: &World, names: &[&str]) {
+        let account = world.account("buyer").await;
+        for name in names {
+            let mut tx = world.store.begin().await.unwrap();
+            let used = "INSERT INTO idempotency (account_id, key, fingerprint, status, body, created_at)
+                        VALUES ($1, $2, 'f', 201, '{}', $3)";
+            sql!(tx, execute, used, account.uuid(), *name, world.now()).unwrap();
+            tx.commit().await.unwrap();
+            world.clock.advance(TimeDelta::hours(1));
+        }
+    }
+
+    on_both! {
+        async fn idempotency_keys_are_forgotten_the_oldest_first(world) {
+            use_keys(&world, &["a", "b", "c", "d"]).await;
+            let used_until = world.now() - TimeDelta::hours(2);
+            let forget = async |most| world.store.forget_requests(used_until, most).await.unwrap();
+            assert_eq!([forget(1).await, forget(9).await, forget(9).await], [1, 2, 0]);
+            let mut c = world.store.read().await.unwrap();
+            let left = sql!(c, fetch_all as (String,), "SELECT key FROM idempotency").unwrap();
+            assert_eq!(left, [("d".to_owned(),)]);
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,6 @@ use gavel_domain::*;
 use gavel_store::delivery_log::LogFilter;
 use gavel_store::doctor::Terms;
 use gavel_store::invitations::Ended;
-use gavel_store::{IdempotencyKey, Once};
 
 const DAYS: TimeDelta = TimeDelta::days(30);
 
@@ -143,24 +142,5 @@ on_both! {
         let sweeps = (0..4).map(|_| async { world.sweep(5).await });
         let swept: u64 = futures::future::join_all(sweeps).await.into_iter().sum();
         assert_eq!(swept + world.sweep(20).await, 20);
-    }
-}
-
-on_both! {
-    async fn old_idempotency_keys_are_forgotten(world) {
-        let account = world.account("buyer").await;
-        let key = |name: &str| IdempotencyKey { account, key: name.to_owned(), fingerprint: "f".to_owned() };
-        for name in ["a", "b", "c"] {
-            let task = world.new_task(account);
-            assert_eq!(world.store.create_task(&task, Some(&key(name)), 201, "{}").await.unwrap(), Once::Fresh(()));
-            world.clock.advance(TimeDelta::hours(1));
-        }
-        let forget = async |most| world.store.forget_requests(world.now() - TimeDelta::hours(2), most).await.unwrap();
-        assert_eq!([forget(1).await, forget(9).await, forget(9).await], [1, 1, 0], "the oldest first");
-        assert_eq!(world.store.replay(&key("a")).await.unwrap(), None);
-        let kept = Once::Replayed { status: 201, body: "{}".to_owned() };
-        assert_eq!(world.store.replay(&key("c")).await.unwrap(), Some(kept));
-        let again = world.new_task(account);
-        assert_eq!(world.store.create_task(&again, Some(&key("a")), 201, "{}").await.unwrap(), Once::Fresh(()));
     }
 }
