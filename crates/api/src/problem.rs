@@ -4,7 +4,7 @@ use crate::reply::{Answer, Json, PROBLEM_JSON, written};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use gavel_contract::rest::{FieldError, ProblemBody};
-use gavel_domain::Chain;
+use gavel_domain::{Chain, Timestamp};
 use gavel_store::choices::Refusal;
 use http::{HeaderValue, StatusCode, header};
 use std::borrow::Cow;
@@ -59,6 +59,16 @@ impl Problem {
     /// 404, for what does not exist and for what is somebody else's alike.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", format!("There is no such {what}."))
+    }
+
+    /// 410: the texts of a task that ended long ago.
+    pub(crate) fn removed(at: Timestamp) -> Self {
+        let detail = format!(
+            "The texts of this task were removed on {}: this server keeps them for some time after a task has ended. \
+             The task, its bids' prices and scores, its events and its money are kept.",
+            at.date_naive()
+        );
+        Self::new(StatusCode::GONE, "removed_by_retention", "Its texts are no longer kept", detail)
     }
 
     /// 409.

@@ -70,6 +70,7 @@ pub(crate) fn bid(shown: &GalleryBid, settings: &ApiSettings) -> BidView {
         agent_slug: shown.agent_slug.clone(),
         agent_tier: tier(shown.agent_real_tasks, settings).to_owned(),
         agent_message: bid.answer.message.clone().unwrap_or_default(),
+        texts_removed_at: shown.removed_at,
     }
 }
 

@@ -343,6 +343,16 @@ impl World {
         done(store.delivery_ready(claimed, &delivery, &work, ended, until, now).await.unwrap());
     }
 
+    /// A delivered task is approved, and loses its texts long after.
+    pub(crate) async fn loses_its_texts(&self, task: &str) {
+        let approved =
+            self.post(self.buyer(), &format!("/api/v1/tasks/{task}/delivery/approve"), &json!({})).await;
+        assert_eq!(approved.status, 200, "{}", approved.body);
+        self.clock.advance(TimeDelta::days(30));
+        let now = self.clock.now();
+        assert_eq!(self.state.store.remove_bodies(now - TimeDelta::days(30), 1, now).await.unwrap(), 1);
+    }
+
     async fn claim(&self, task: &str) -> Claimed {
         let now = self.state.now();
         // Tasks that other tests of this world left open may be ready too.

@@ -38,6 +38,7 @@ pub struct Running {
     pump: JoinHandle<()>,
     probes: JoinHandle<()>,
     webhooks: JoinHandle<()>,
+    retention: JoinHandle<()>,
 }
 
 /// Starts everything; when this returns, the API answers and tasks are taken up.
@@ -81,7 +82,8 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
     });
     let pump = tokio::spawn(gavel_orchestrator::run(Arc::clone(&context), stop.clone()));
     let probes = tokio::spawn(gavel_orchestrator::probes::run(Arc::clone(&context), stop.clone()));
-    let webhooks = tokio::spawn(gavel_orchestrator::webhooks::run(context, stop.clone()));
+    let webhooks = tokio::spawn(gavel_orchestrator::webhooks::run(Arc::clone(&context), stop.clone()));
+    let retention = tokio::spawn(gavel_orchestrator::retention::run(context, stop.clone()));
     let router = gavel_api::router(state);
     let server = tokio::spawn(gavel_api::serve(listener, router, stop.clone(), limits));
     Ok(Running {
@@ -95,6 +97,7 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         pump,
         probes,
         webhooks,
+        retention,
     })
 }
 
@@ -115,6 +118,7 @@ impl Running {
             _ = &mut self.pump => "the loop that works on tasks",
             _ = &mut self.probes => "the loop that probes agents",
             _ = &mut self.webhooks => "the loop that tells buyers by webhook",
+            _ = &mut self.retention => "the loop that removes what is too old",
         };
         anyhow!("{what} ended by itself; the log says why").into()
     }
@@ -135,6 +139,9 @@ impl Running {
         }
         if let Err(error) = (&mut self.webhooks).await {
             tracing::error!(%error, "the loop that tells buyers by webhook failed");
+        }
+        if let Err(error) = (&mut self.retention).await {
+            tracing::error!(%error, "the loop that removes what is too old failed");
         }
         self.store.close().await;
     }
@@ -221,6 +228,7 @@ fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) ->
         user_agent: config.user_agent,
         health: config.health,
         webhooks: config.webhooks,
+        retention: config.retention,
         public_url: config.public_url.unwrap_or_else(|| base_url(address)),
     }
 }

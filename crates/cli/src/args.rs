@@ -45,6 +45,12 @@ pub enum Command {
     /// Check the ledger
     #[command(subcommand, after_help = EXIT_CODES)]
     Ledger(LedgerCommand),
+    /// Look for everything that cannot be, in a database that may be in use
+    #[command(after_help = EXIT_CODES)]
+    Doctor(DoctorArgs),
+    /// Copy a SQLite database that may be in use
+    #[command(after_help = EXIT_CODES)]
+    Backup(BackupArgs),
     /// Bring the database to this version
     #[command(after_help = EXIT_CODES)]
     Migrate(MigrateArgs),
@@ -325,6 +331,31 @@ pub enum LedgerCommand {
 /// `gavel ledger verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// `gavel doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// `gavel backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Where the copy goes; a file that is there already is not overwritten
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

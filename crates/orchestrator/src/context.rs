@@ -1,6 +1,7 @@
 //! Everything a step needs, built whole by the binary.
 
 use crate::probes::{self, Wanted};
+use crate::retention;
 use crate::webhooks;
 use chrono::TimeDelta;
 use gavel_dispatcher::{Lanes, transport::Transport};
@@ -67,6 +68,8 @@ pub struct Settings {
     pub health: probes::Settings,
     /// How buyers are told by webhook.
     pub webhooks: webhooks::Settings,
+    /// How long things are kept.
+    pub retention: retention::Settings,
     /// Where agents reach us, such as `https://gavel.example.com`: callbacks come there.
     pub public_url: String,
 }

@@ -9,6 +9,7 @@ mod error;
 mod journal;
 pub mod probes;
 pub mod pump;
+pub mod retention;
 mod slots;
 pub mod steps;
 pub mod webhooks;

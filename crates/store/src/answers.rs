@@ -3,9 +3,9 @@
 use crate::db::{Conn, row, sql};
 use crate::rows::{json, to_json, word};
 use crate::{Error, Result};
-use gavel_domain::Money;
 use gavel_domain::bid::Bid;
 use gavel_domain::invitation::{Answer, Artifact, TokenUsage};
+use gavel_domain::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -123,7 +123,20 @@ pub(crate) async fn insert_bid(c: &mut Conn, bid: &Bid) -> Result<()> {
     insert(c, bid.id.uuid(), &bid.answer).await
 }
 
-/// A bid whose body has gone is a broken database, not a missing page.
+/// What is shown in place of an answer that retention has removed.
+pub(crate) fn removed(at: Timestamp, price: Money) -> Answer {
+    let told = format!("Removed by retention on {}.", at.date_naive());
+    Answer {
+        full_text: told.clone(),
+        summary: told,
+        message: None,
+        artifacts: Vec::new(),
+        token_usage: None,
+        price,
+    }
+}
+
+/// A bid whose body has gone, and was not removed, is a broken database, not a missing page.
 pub(crate) fn missing(owner: Uuid) -> Error {
     Error::Inconsistent { table: T, column: "owner_id", problem: format!("no answer is stored for {owner}") }
 }

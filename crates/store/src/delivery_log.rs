@@ -4,7 +4,7 @@ use crate::attempts::AttemptRow;
 use crate::db::{Conn, row, sql};
 use crate::exchanges::{ExchangeRow, exchange_columns};
 use crate::rows::{json, number, word};
-use crate::{Error, Result, Store, answers, letters};
+use crate::{Error, Result, Store, answers, letters, retention};
 use gavel_domain::agent::ExecutionMode;
 use gavel_domain::exchange::{Exchange, ExchangeKey};
 use gavel_domain::invitation::{Answer, Attempt, Ending, Mode, Outcome};
@@ -90,6 +90,8 @@ pub struct SendDetail {
     pub fetches: Vec<Attempt>,
     /// The answer that the call brought.
     pub taken: Option<Taken>,
+    /// When the letter, the answer and error bodies were removed; `None` while they are kept.
+    pub removed_at: Option<Timestamp>,
 }
 
 /// What came by callback or from a worker: the one that was taken, or the last that was refused.
@@ -243,6 +245,7 @@ impl Store {
             result: delivered(&mut c, key).await?,
             fetches: if send.fetched { fetches(&mut c, key).await? } else { Vec::new() },
             taken: taken(&mut c, key).await?,
+            removed_at: retention::removed_at(&mut c, send.task).await?,
             send,
         }))
     }

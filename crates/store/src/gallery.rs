@@ -2,7 +2,7 @@
 
 use crate::db::{Conn, row, sql};
 use crate::rows::{number, word};
-use crate::{Result, Store, answers};
+use crate::{Result, Store, answers, retention};
 use gavel_domain::bid::Bid;
 use gavel_domain::{AgentId, BidId, InvitationId, Money, Ppm, TaskId, Timestamp};
 use uuid::Uuid;
@@ -59,6 +59,8 @@ pub struct GalleryBid {
     pub invited_at: Timestamp,
     /// The judge's document, as JSON text.
     pub verdict: Option<String>,
+    /// When its texts were removed; what stands in their place says so. `None` while they are kept.
+    pub removed_at: Option<Timestamp>,
 }
 
 impl Store {
@@ -133,7 +135,13 @@ async fn all_shown(c: &mut Conn, rows: Vec<BidRow>) -> Result<Vec<GalleryBid>> {
 
 async fn shown(c: &mut Conn, row: BidRow) -> Result<GalleryBid> {
     let price = Money::from_minor(row.price);
-    let answer = answers::load(c, row.id, price).await?.ok_or_else(|| answers::missing(row.id))?;
+    let (answer, removed_at) = match answers::load(c, row.id, price).await? {
+        Some(answer) => (answer, None),
+        None => match retention::removed_at(c, TaskId::from_uuid(row.task_id)).await? {
+            Some(at) => (answers::removed(at, price), Some(at)),
+            None => return Err(answers::missing(row.id)),
+        },
+    };
     Ok(GalleryBid {
         bid: Bid {
             id: BidId::from_uuid(row.id),
@@ -152,6 +160,7 @@ async fn shown(c: &mut Conn, row: BidRow) -> Result<GalleryBid> {
         agent_real_tasks: number(row.real_tasks, "agents", "real_tasks")?,
         invited_at: row.invited_at,
         verdict: row.verdict,
+        removed_at,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use crate::db::{Conn, Tx, row, sql};
 use crate::rows::word;
-use crate::{Error, Result, Store};
+use crate::{Error, Result, Store, doctor};
 use gavel_domain::ledger::{
     Entry, LedgerAccount, Order, Plan, Terms, Transfer, TransferKind, plan_hold, plan_refund, plan_release,
 };
@@ -99,22 +99,30 @@ impl Store {
         Ok(Money::from_minor(sum))
     }
 
-    /// Checks the whole ledger: the chain, every transfer's balance, and that tasks and money agree.
+    /// Checks the whole ledger, as it stands at one moment: the chain, every transfer's balance, and that tasks and money
+    /// agree.
     pub async fn verify_ledger(&self, currency: &str) -> Result<LedgerReport> {
         let mut c = self.read().await?;
-        let mut report = LedgerReport::default();
-        let (mut prev, mut after) = (Vec::from(GENESIS), 0);
-        loop {
-            let page = chained_after(&mut c, after).await?;
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            for row in page {
-                prev = check_link(&mut c, row, prev, currency, &mut report).await?;
-            }
-        }
-        report.problems.extend(orphans(&mut c).await?);
-        Ok(report)
+        doctor::snapshot(&mut c).await?;
+        let report = verify(&mut c, currency).await;
+        sql!(c, execute, "ROLLBACK")?;
+        report
     }
+}
+
+pub(crate) async fn verify(c: &mut Conn, currency: &str) -> Result<LedgerReport> {
+    let mut report = LedgerReport::default();
+    let (mut prev, mut after) = (Vec::from(GENESIS), 0);
+    loop {
+        let page = chained_after(c, after).await?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for row in page {
+            prev = check_link(c, row, prev, currency, &mut report).await?;
+        }
+    }
+    report.problems.extend(orphans(c).await?);
+    Ok(report)
 }
 
 /// The hash before the first transfer.
@@ -213,6 +221,8 @@ async fn append(tx: &mut Tx, transfer: &Transfer, currency: &str) -> Result<()> 
             entry.amount.minor()
         )?;
     }
+    // The database sums the entries now, and takes no more of them.
+    sql!(tx, execute, "UPDATE transfers SET sealed = TRUE WHERE id = $1", transfer.id.uuid())?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use gavel_agentfarm::Step;
 use gavel_domain::Timestamp;
 use gavel_domain::ledger::LedgerAccount;
+use gavel_store::doctor::Terms;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -171,11 +172,12 @@ fn word(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// The task's movements and every balance; the ledger must be sound at any moment it is looked at.
+/// The task's movements and every balance; the ledger, and all else, must be sound at any moment it is looked at.
 async fn ledger(world: &World, task: &str, names: &BTreeMap<String, String>) -> Result<Ledger> {
     let store = &world.gavel()?.store;
-    let report = store.verify_ledger("USD").await?;
-    ensure!(report.problems.is_empty(), "the ledger is not sound: {:?}", report.problems);
+    let terms = Terms { currency: "USD", fee: world.fee() };
+    let examined = store.examine(terms).await?;
+    ensure!(examined.findings.is_empty(), "the database is not sound: {:?}", examined.findings);
     let transfers = store.transfers_of(task.parse()?).await?;
     let transfers = transfers.iter().map(|t| t.kind.name().to_owned()).collect();
     let mut ledger = Ledger { transfers, ..Ledger::default() };

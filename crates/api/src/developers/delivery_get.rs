@@ -46,6 +46,7 @@ pub(crate) async fn get(
         result: detail.result.as_ref().map(result),
         fetches: detail.fetches.iter().map(|fetched| fetch(&detail.send, fetched)).collect(),
         taken,
+        texts_removed_at: detail.removed_at,
     }))
 }
 

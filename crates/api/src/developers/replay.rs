@@ -38,7 +38,8 @@ const SLACK: TimeDelta = TimeDelta::seconds(10);
     params(("agent_id" = String, Path, format = Uuid), ("attempt_id" = String, Path, format = Uuid), KeyHeader),
     request_body = ReplayRequest,
     responses((status = 200, body = ReplayResult), (status = 404, body = ProblemBody),
-        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
+        (status = 409, body = ProblemBody), (status = 410, body = ProblemBody), (status = 422, body = ProblemBody),
+        (status = 429, body = ProblemBody)))]
 pub(crate) async fn replay(
     State(state): State<AppState>,
     Extension(replays): Extension<Replays>,
@@ -390,6 +391,23 @@ mod tests {
             world.state.vault.callback_secret(key.invitation, key.mode, key.revision).expose()
         );
         assert!(!taken.text.contains(secret), "it is not shown to whoever reads this");
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_text_has_gone_with_time_cannot_be_sent_again() {
+        let world = world().await;
+        let asked = world.asked("one").await;
+        let cancel = format!("/api/v1/tasks/{}/cancel", asked.task);
+        assert_eq!(world.post(world.buyer(), &cancel, &json!({})).await.status, 200);
+        world.clock.advance(TimeDelta::days(30));
+        let now = world.state.now();
+        assert_eq!(world.state.store.remove_bodies(now, 1, now).await.unwrap(), 1);
+        let refused = replayed(&world, &asked).await;
+        assert_eq!((refused.status, refused.code()), (410, "removed_by_retention"), "{}", refused.text);
+        assert!(world.network.sent.lock().unwrap().is_empty());
+        let path = format!("/api/v1/developers/agents/{}/deliveries/{}", asked.agent, asked.attempt);
+        let shown = world.get(world.developer(), &path).await.body;
+        assert!(shown["texts_removed_at"].is_string() && shown["request"]["body"].is_null(), "{shown}");
     }
 
     #[tokio::test]

@@ -32,8 +32,12 @@ pub(super) async fn call(
         let why = "This call is still open, and its result would count: replay it once it has ended.";
         return Err(Problem::conflict("call_open", why));
     }
-    let letter = detail.letter.as_deref().ok_or_else(|| {
-        Problem::conflict("not_kept", "What was sent here was not kept; only newer calls can be replayed.")
+    let letter = detail.letter.as_deref().ok_or_else(|| match detail.removed_at {
+        Some(at) => Problem::removed(at),
+        None => Problem::conflict(
+            "not_kept",
+            "What was sent here was not kept; only newer calls can be replayed.",
+        ),
     })?;
     let limit = state.settings.timers.call_limit(detail.send.execution_mode, key.mode, &task.brief.category);
     let limit = limit.min(REPLAY_LIMIT);

@@ -9,7 +9,8 @@ use gavel_contract::rest::{ProblemBody, TaskDelivery};
 /// The latest delivery of a task
 #[utoipa::path(get, path = "/tasks/{task_id}/delivery", tag = "deliveries",
     params(("task_id" = String, Path, format = Uuid)),
-    responses((status = 200, body = TaskDelivery), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = TaskDelivery), (status = 404, body = ProblemBody),
+        (status = 410, body = ProblemBody, description = "Its texts were removed some time after the task had ended")))]
 pub(crate) async fn delivery(
     State(state): State<AppState>,
     caller: May<SeeTasks>,
@@ -17,6 +18,12 @@ pub(crate) async fn delivery(
 ) -> Result<Json<TaskDelivery>, Problem> {
     let task = seen(&state, &caller, id).await?;
     let delivery = state.store.latest_delivery(id).await?.ok_or_else(|| Problem::not_found("delivery"))?;
+    if task.state.is_final()
+        && delivery.answer.is_none()
+        && let Some(at) = state.store.bodies_removed_at(id).await?
+    {
+        return Err(Problem::removed(at));
+    }
     let settings = state.settings.as_ref();
     Ok(Json(TaskDelivery {
         delivery: render::delivery(&task, &delivery, settings),
@@ -44,6 +51,19 @@ mod tests {
         assert!(delivery["expires_at"].is_string());
         let stranger = world.key("task_poster", false, false).await;
         assert_eq!(world.get(&stranger, &path).await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn its_text_goes_with_time() {
+        let world = World::new().await;
+        let task = world.delivered().await;
+        world.loses_its_texts(&task).await;
+        let answer = world.get(world.buyer(), &format!("/api/v1/tasks/{task}/delivery")).await;
+        assert_eq!((answer.status, answer.code()), (410, "removed_by_retention"), "{}", answer.body);
+        assert_eq!(
+            world.get(world.buyer(), &format!("/api/v1/tasks/{task}")).await.body["status"],
+            "completed"
+        );
     }
 
     #[tokio::test]

@@ -11,7 +11,8 @@ use serde::Serialize;
 /// Every round's candidates with the reason each was asked or not
 #[utoipa::path(get, path = "/tasks/{task_id}/explain", tag = "tasks",
     params(("task_id" = String, Path, format = Uuid)),
-    responses((status = 200, body = ExplainResponse), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = ExplainResponse), (status = 404, body = ProblemBody),
+        (status = 410, body = ProblemBody, description = "The decisions were removed some time after the task had ended")))]
 pub(crate) async fn explain(
     State(state): State<AppState>,
     caller: May<SeeTasks>,
@@ -23,6 +24,12 @@ pub(crate) async fn explain(
         if let Some(document) = state.store.decision(id, round).await? {
             rounds.push(view(round, &document, auth::sees_all(&caller))?);
         }
+    }
+    if task.state.is_final()
+        && rounds.is_empty()
+        && let Some(at) = state.store.bodies_removed_at(id).await?
+    {
+        return Err(Problem::removed(at));
     }
     let status = task.state.name().to_owned();
     Ok(Json(ExplainResponse { task_id: id.to_string(), status, rounds }))
@@ -78,6 +85,17 @@ mod tests {
         assert!(round.get("record").is_none());
         let operator = world.get(world.admin(), &path).await;
         assert_eq!(operator.body["rounds"][0]["record"]["version"], 1);
+    }
+
+    #[tokio::test]
+    async fn decisions_go_with_time() {
+        let world = World::new().await;
+        let task = world.delivered().await;
+        world.loses_its_texts(&task).await;
+        for key in [world.buyer(), world.admin()] {
+            let answer = world.get(key, &format!("/api/v1/tasks/{task}/explain")).await;
+            assert_eq!((answer.status, answer.code()), (410, "removed_by_retention"), "{}", answer.body);
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! One file per command; what they share stands here.
 
 mod agents;
+mod backup;
 mod check_config;
 mod conformance;
 mod demo;
+mod doctor;
 mod keys;
 mod ledger;
 mod migrate;
@@ -36,6 +38,8 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Tasks(TasksCommand::Dead(args)) => tasks::dead(&args).await,
         Command::Tasks(TasksCommand::Retry(args)) => tasks::retry(&args).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
+        Command::Doctor(args) => doctor::doctor(&args).await,
+        Command::Backup(args) => backup::backup(&args).await,
         Command::Migrate(args) => migrate::migrate(&args).await,
         Command::CheckConfig(args) => check_config::check(&args),
     }

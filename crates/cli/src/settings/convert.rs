@@ -1,6 +1,8 @@
 //! From what is written to what is used.
 
-use super::file::{Activation, Health, LogFormat, MoneyMode, Network, Silence, Timers, Webhooks, Written};
+use super::file::{
+    Activation, Health, LogFormat, MoneyMode, Network, Retention, Silence, Timers, Webhooks, Written,
+};
 use super::known::Places;
 use super::{SettingsError, file};
 use crate::catalog;
@@ -14,7 +16,7 @@ use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::webhook;
 use gavel_domain::{BasisPoints, Currency, Money};
-use gavel_orchestrator::{probes, webhooks};
+use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -73,6 +75,8 @@ pub struct AppConfig {
     pub lease: TimeDelta,
     /// Steps side by side.
     pub tasks_at_once: usize,
+    /// How long things are kept.
+    pub retention: retention::Settings,
     /// Log lines as JSON.
     pub log_json: bool,
     /// What is logged, as directives.
@@ -130,6 +134,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         forced_seed: forced_seed(&written.triage.forced_seed, places)?,
         lease: TimeDelta::seconds(written.work.lease_seconds.get().into()),
         tasks_at_once: written.work.tasks_at_once.get().into(),
+        retention: kept(&written.retention),
         log_json: matches!(written.log.format, LogFormat::Json),
         log_level: log_level(written.log.level, places)?,
         currency,
@@ -351,6 +356,13 @@ fn told(webhooks: &Webhooks) -> webhooks::Settings {
             subscription: webhooks.subscription_max.get(),
         },
         ..webhooks::Settings::default()
+    }
+}
+
+fn kept(retention: &Retention) -> retention::Settings {
+    retention::Settings {
+        bodies: (retention.bodies_days > 0).then(|| TimeDelta::days(retention.bodies_days.into())),
+        idempotency: TimeDelta::hours(retention.idempotency_hours.get().into()),
     }
 }
 

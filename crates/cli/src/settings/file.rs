@@ -23,6 +23,7 @@ pub(super) struct Written {
     pub(super) triage: Triage,
     pub(super) judge: Judge,
     pub(super) work: Work,
+    pub(super) retention: Retention,
     pub(super) log: Log,
 }
 
@@ -182,6 +183,13 @@ pub(super) struct Judge {
 pub(super) struct Work {
     pub(super) lease_seconds: NonZeroU16,
     pub(super) tasks_at_once: NonZeroU16,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Retention {
+    pub(super) bodies_days: u16,
+    pub(super) idempotency_hours: NonZeroU16,
 }
 
 #[derive(Debug, Deserialize)]

@@ -174,6 +174,8 @@ fn each_setting_can_be_set_in_the_environment() {
     check("triage.busy_wait_seconds", "5", |c| c.busy_wait == TimeDelta::seconds(5));
     check("triage.forced_seed", "18446744073709551615", |c| c.forced_seed == Some(u64::MAX));
     check("triage.policy_file", policy, |c| c.triage.newcomer_boost == 5);
+    check("retention.bodies_days", "0", |c| c.retention.bodies.is_none());
+    check("retention.idempotency_hours", "24", |c| c.retention.idempotency == TimeDelta::hours(24));
     check("work.lease_seconds", "2", |c| c.lease == TimeDelta::seconds(2));
     check("work.tasks_at_once", "7", |c| c.tasks_at_once == 7);
     check("log.format", "json", |c| c.log_json);

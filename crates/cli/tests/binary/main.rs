@@ -1,8 +1,10 @@
 //! The binary as its users meet it: started as a process, spoken to over HTTP, killed without warning.
 #![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
+mod backup;
 mod conformance;
 mod demo;
+mod doctor;
 mod kill;
 mod run;
 mod serve;

@@ -42,6 +42,11 @@ async fn from_the_first_key_to_the_balances() {
 
     let ledger = place.json(&["ledger", "verify"]); // on the live database
     assert_eq!((&ledger["problems"], &ledger["transfers"]), (&json!([]), &json!(2)));
+    let doctor = place.json(&["doctor"]);
+    assert_eq!(
+        (&doctor["findings"], &doctor["sound"], &doctor["counts"]["bids"]),
+        (&json!([]), &json!(true), &json!(1))
+    );
     let amount = |kind: &str| {
         let balances = ledger["balances"].as_array().unwrap().iter();
         let of_kind = |b: &&Value| b["account"].as_str().unwrap().starts_with(kind);
@@ -160,7 +165,7 @@ fn a_wrong_or_lost_key_file_is_told() {
 #[test]
 fn commands_that_look_do_not_make_a_database() {
     let place = Place::new();
-    for command in [&["ledger", "verify"][..], &["keys", "list"]] {
+    for command in [&["ledger", "verify"][..], &["keys", "list"], &["doctor"]] {
         let (code, _, err) = place.ran(command);
         assert!(code == 2 && err.contains("there is no database gavel.db here"), "{command:?}: {code} {err}");
     }

@@ -117,6 +117,9 @@ pub struct DeliveryDetail {
     pub fetches: Vec<Fetch>,
     /// The answer that was taken; null where none was, or another send brought it.
     pub taken: Option<TakenAnswer>,
+    /// When all bodies of this task were removed, some time after it had ended: then every `body` is null, and so is
+    /// `taken`. Null while they are kept.
+    pub texts_removed_at: Option<DateTime<Utc>>,
 }
 
 /// A request without anybody's secret.

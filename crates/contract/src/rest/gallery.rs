@@ -94,6 +94,9 @@ pub struct BidView {
     pub agent_tier: String,
     /// A word to the buyer.
     pub agent_message: String,
+    /// When its texts, its files and the judge's word were removed, some time after the task had ended; the texts say so
+    /// themselves. Null while they are kept.
+    pub texts_removed_at: Option<DateTime<Utc>>,
 }
 
 /// A file that came with an answer. Its content is a stranger's: never run it.

@@ -6,6 +6,7 @@ mod door;
 mod health;
 mod recovery;
 mod webhooks;
+mod retention;
 mod world;
 
 use gavel_domain::bid::BidStatus;

@@ -1,114 +1,16 @@
 //! What the buyer decides, and the money that moves with it.
 
-use crate::support::{World, answer, done, on_both};
+use crate::support::{answer, done, on_both};
 use chrono::TimeDelta;
-use gavel_domain::bid::{Bid, BidStatus};
-use gavel_domain::delivery::{Delivery, DeliveryStatus};
+use gavel_domain::bid::BidStatus;
+use gavel_domain::delivery::DeliveryStatus;
 use gavel_domain::event::Actor;
-use gavel_domain::exchange::ExchangeKey;
-use gavel_domain::invitation::{Attempt, AttemptResult, Mode, Outcome};
-use gavel_domain::ledger::LedgerAccount;
+use gavel_domain::invitation::Outcome;
 use gavel_domain::lifecycle::TaskState;
-use gavel_domain::task::Task;
 use gavel_domain::*;
 use gavel_store::Guarded;
 use gavel_store::choices::{Refusal, Revision};
-use gavel_store::ledger::Settlement;
 use std::collections::BTreeSet;
-
-/// A task in prototyping with two scored bids and one agent still at work.
-struct Played {
-    task: Task,
-    claimed: gavel_store::Claimed,
-    bids: [Bid; 2],
-}
-
-impl World {
-    async fn played(&self) -> Played {
-        let developer = self.developer("dev").await;
-        let agents = [
-            self.agent(&developer, "one").await,
-            self.agent(&developer, "two").await,
-            self.agent(&developer, "slow").await,
-        ];
-        let task = self.task(self.account("buyer").await).await;
-        let (claimed, invited) = self.prototyping(&task, &agents.iter().collect::<Vec<_>>()).await;
-        let bids = [
-            self.scored(&claimed, &invited[0], 800_000).await,
-            self.scored(&claimed, &invited[1], 700_000).await,
-        ];
-        Played { task, claimed, bids }
-    }
-
-    async fn select(&self, task: TaskId, bid: BidId) -> Result<String, Refusal> {
-        let selected = self.store.select(task, bid, self.now()).await.unwrap();
-        selected.map(|(task, bid)| format!("{} {}", task.state, bid.bid.status.name()))
-    }
-
-    pub(crate) fn settlement(&self) -> Settlement {
-        let id = TransferId::new(self.now(), &self.chance);
-        Settlement { currency: "USD".to_owned(), fee: BasisPoints(1500), id }
-    }
-
-    /// Holds the price and brings the delivery in.
-    async fn delivered(&self, played: &Played) -> Delivery {
-        let delivery = self.pending(&played.bids[0]);
-        let held = self
-            .store
-            .hold_and_deliver(self.claim().await, &delivery, Some(&self.settlement()), self.now())
-            .await;
-        done(held.unwrap());
-        self.bring_in(&delivery, played.bids[0].invitation).await;
-        delivery
-    }
-
-    async fn bring_in(&self, delivery: &Delivery, invitation: InvitationId) {
-        let claimed = self.claim().await;
-        let attempt = Attempt {
-            id: AttemptId::new(self.now(), &self.chance),
-            invitation,
-            mode: Mode::Final,
-            revision: delivery.revision,
-            number: 1,
-            started_at: self.now(),
-            result: None,
-        };
-        let key = ExchangeKey { invitation, mode: Mode::Final, revision: delivery.revision };
-        let invited = self.store.dispatch(key).await.unwrap().unwrap().invitation;
-        let letter = (&invited, crate::support::LETTER);
-        assert!(done(
-            self.store
-                .begin_final_call(&claimed, delivery, letter, Some(&attempt), self.now())
-                .await
-                .unwrap()
-        ));
-        let result = AttemptResult {
-            ended_at: self.now(),
-            status: Some(200),
-            code: "ok".to_owned(),
-            warnings: vec![],
-            error_body: None,
-            trace: None,
-        };
-        let until = self.now() + TimeDelta::days(14);
-        let ready = self
-            .store
-            .delivery_ready(claimed, delivery, &answer(), (attempt.id, &result), until, self.now())
-            .await;
-        done(ready.unwrap());
-    }
-
-    pub(crate) async fn state(&self, task: TaskId) -> (TaskState, Option<String>) {
-        let task = self.store.task(task).await.unwrap().unwrap();
-        (task.state, task.reason)
-    }
-
-    async fn balances(&self) -> Vec<(String, i64)> {
-        let kind = |a: LedgerAccount| a.to_string().split(':').next().unwrap().to_owned();
-        let balances = self.store.balances().await.unwrap();
-        balances.into_iter().map(|b| (kind(b.account), b.amount.minor())).collect()
-    }
-}
 
 on_both! {
     async fn an_early_selection_ends_the_others_and_wins_once(world) {

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod agents;
+mod backup;
 mod choices;
 mod claims;
 mod delivery_log;
@@ -12,6 +13,8 @@ mod health;
 mod once;
 mod places;
 mod recovery;
+mod lived;
+mod retention;
 mod rounds;
 mod secrets;
 mod support;

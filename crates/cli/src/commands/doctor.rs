@@ -1,0 +1,76 @@
+//! `gavel doctor`: whether anything in the database is as it cannot be.
+
+use super::existing;
+use crate::args::DoctorArgs;
+use crate::settings::AppConfig;
+use crate::{Failure, output};
+use anyhow::anyhow;
+use gavel_store::Store;
+use gavel_store::doctor::{Examination, Finding, Terms, damaged};
+use serde_json::{Value, json};
+
+pub(super) async fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
+    let examined = match existing(&args.place).await {
+        Ok((config, store)) => {
+            let examined = examine(&store, &config).await;
+            store.close().await;
+            examined?
+        }
+        Err(Failure::Store(error)) => damaged(&error).ok_or(error)?, // it could not even be opened
+        Err(failure) => return Err(failure),
+    };
+    if args.json {
+        output::json(&document(&examined));
+    } else {
+        tell(&examined);
+    }
+    match examined.findings.len() {
+        0 => Ok(()),
+        1 => Err(anyhow!("1 thing is wrong").into()),
+        wrong => Err(anyhow!("{wrong} things are wrong").into()),
+    }
+}
+
+/// Everything that is wrong with a database, by the settings that are in force.
+pub(super) async fn examine(store: &Store, config: &AppConfig) -> Result<Examination, Failure> {
+    let terms = Terms { currency: config.currency.code(), fee: config.money.fee };
+    Ok(store.examine(terms).await?)
+}
+
+/// What to do stands once per kind: findings of one kind follow each other.
+pub(super) fn tell(examined: &Examination) {
+    for (n, finding) in examined.findings.iter().enumerate() {
+        output::line(&format!("{}: {}", finding.check, finding.sentence));
+        let next = examined.findings.get(n + 1);
+        if next.is_none_or(|next| next.check != finding.check) {
+            output::line(&format!("  What to do: {}", finding.remedy));
+        }
+    }
+    let counts: Vec<_> = examined.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let looked = format!("{} checks over {}", examined.checks, counts.join(", "));
+    match examined.findings.len() {
+        0 => output::line(&format!("Nothing is wrong: {looked}.")),
+        _ if counts.is_empty() => {} // a damaged file: nothing else was looked at
+        _ => output::line(&format!("Looked at: {looked}.")),
+    }
+}
+
+pub(super) fn document(examined: &Examination) -> Value {
+    let counts: serde_json::Map<_, _> =
+        examined.counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
+    json!({
+        "sound": examined.findings.is_empty(),
+        "checks": examined.checks,
+        "counts": counts,
+        "findings": examined.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+fn finding(found: &Finding) -> Value {
+    json!({
+        "check": found.check,
+        "id": found.id.map(|id| id.to_string()),
+        "sentence": found.sentence,
+        "remedy": found.remedy,
+    })
+}

@@ -1,0 +1,32 @@
+//! `gavel doctor`, as its users meet it. What it finds is tried where faults can be planted, in the store.
+
+use crate::support::Place;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// What SQLite reads and writes at a time.
+const PAGE: u64 = 4096;
+
+#[test]
+fn a_damaged_file_is_told_and_the_exit_code_says_so() {
+    let place = Place::new();
+    place.key("task_poster");
+    let (code, out, _) = place.ran(&["doctor"]);
+    assert!(code == 0 && out.starts_with("Nothing is wrong: ") && out.contains(" 0 tasks, "), "{code} {out}");
+
+    let file = File::options().write(true).open(place.path("gavel.db")).unwrap();
+    let pages = file.metadata().unwrap().len() / PAGE;
+    for page in [1, pages / 2, pages - 1] {
+        file.write_all_at(&[0xA5; PAGE as usize], page * PAGE).unwrap();
+        let (code, out, err) = place.ran(&["doctor"]);
+        assert!(
+            code == 1 && out.contains("damaged: ") && out.contains("restore the newest backup"),
+            "{code} {out}"
+        );
+        assert!(err.contains("wrong"), "{err}");
+    }
+    let (code, out, _) = place.ran(&["doctor", "--json"]);
+    assert_eq!(code, 1);
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&document["sound"], &document["findings"][0]["check"]), (&false.into(), &"damaged".into()));
+}

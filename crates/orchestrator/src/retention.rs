@@ -1,0 +1,72 @@
+//! What goes with time, beside the work on tasks: a little at a time, so that nobody waits for it. What is due stands in
+//! the database; every replica takes its part from there, and what one leaves undone another does.
+
+use crate::Context;
+use chrono::TimeDelta;
+use gavel_domain::Chain;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How long the loop sleeps when nothing is due: that much later than due does anything go.
+const POLL: Duration = Duration::from_secs(60);
+/// The shortest pause between two portions. A portion that took longer is followed by a pause as long as itself: this
+/// loop has the database for half of the time at most.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Tasks whose bodies go in one transaction. A task has some ten of them, of up to 4 MiB each.
+const TASKS_AT_ONCE: u32 = 8;
+/// Idempotency keys that are forgotten in one transaction.
+const KEYS_AT_ONCE: u32 = 200;
+
+/// How long things are kept; filled from configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The long bodies of a task, from its end on; `None`: for ever.
+    pub bodies: Option<TimeDelta>,
+    /// What was answered under an idempotency key.
+    pub idempotency: TimeDelta,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { bodies: Some(TimeDelta::days(30)), idempotency: TimeDelta::hours(48) }
+    }
+}
+
+/// Removes what is due, until `stop`.
+pub async fn run(context: Arc<Context>, stop: CancellationToken) {
+    loop {
+        let begun = Instant::now();
+        let pause = if sweep(&context).await { begun.elapsed().max(PAUSE) } else { POLL };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Removes a portion of what is due. `true`: there may be more.
+async fn sweep(context: &Context) -> bool {
+    let swept = async { Ok::<_, gavel_store::Error>(bodies(context).await? | requests(context).await?) };
+    swept.await.unwrap_or_else(|error| {
+        tracing::error!(error = %Chain(&error), "what is too old could not be removed; it is tried again");
+        false
+    })
+}
+
+async fn bodies(context: &Context) -> gavel_store::Result<bool> {
+    let Some(kept_for) = context.settings.retention.bodies else { return Ok(false) };
+    let now = context.clock.now();
+    let tasks = context.store.remove_bodies(now - kept_for, TASKS_AT_ONCE, now).await?;
+    if tasks > 0 {
+        tracing::info!(tasks, "texts of tasks that ended long ago are removed");
+    }
+    Ok(tasks == u64::from(TASKS_AT_ONCE))
+}
+
+async fn requests(context: &Context) -> gavel_store::Result<bool> {
+    let used_until = context.clock.now() - context.settings.retention.idempotency;
+    let keys = context.store.forget_requests(used_until, KEYS_AT_ONCE).await?;
+    Ok(keys == u64::from(KEYS_AT_ONCE))
+}
