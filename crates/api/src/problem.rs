@@ -67,10 +67,14 @@ impl Problem {
 
     /// 429: the same request may be sent again once so much time has passed.
     pub(crate) fn too_many(code: &'static str, detail: impl Into<String>, retry_after: TimeDelta) -> Self {
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, code, "Too many requests", detail);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, "Too many requests", detail).come_again(retry_after)
+    }
+
+    /// When the same request may be sent again.
+    pub(crate) fn come_again(self, after: TimeDelta) -> Self {
         // A part of a second counts as a whole one: whoever comes back then is not too early.
-        let seconds = u64::try_from(retry_after.num_milliseconds()).unwrap_or(0).div_ceil(1000);
-        Problem { retry_after: Some(seconds.max(1)), ..problem }
+        let seconds = u64::try_from(after.num_milliseconds()).unwrap_or(0).div_ceil(1000);
+        Problem { retry_after: Some(seconds.max(1)), ..self }
     }
 
     /// 422 with everything that is wrong. One problem with a code of its own gives it to the whole.

@@ -2,33 +2,44 @@
 //! claim is lost (the buyer chose, the task was cancelled, another replica took over) is dropped where it stands,
 //! and with it every request it had open.
 
+use crate::calls::Calls;
 use crate::slots::{Slot, Slots};
 use crate::{Context, error::StepError, steps};
 use chrono::TimeDelta;
-use gavel_domain::Chain;
+use gavel_domain::{Chain, backoff};
 use gavel_store::{Claimed, Engine, Lease};
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long the loop sleeps at most: other replicas give no hints, and hints may be lost.
+/// How long the loop sleeps at most: hints may be lost, those of other replicas all the more.
 const POLL: Duration = Duration::from_secs(1);
 /// How long a task rests after a step that failed.
 const REST_AFTER_ERROR: TimeDelta = TimeDelta::seconds(2);
 
-/// Runs until `stop`. Steps that are under way then are dropped, and their tasks let go: whoever comes next, this
-/// process again or another, finds everything that was recorded and goes on from there.
+/// Runs until `stop`. Then nothing more is claimed; calls to agents that are under way may end for a while. All other
+/// steps are dropped, and their tasks let go: whoever comes next, this process again or another, finds everything that
+/// was recorded and goes on from there.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
-    let slots = Slots::new(context.settings.tasks_at_once);
+    let slots = Slots::new(context.settings.tasks_at_once, stop.clone());
     let steps = TaskTracker::new();
+    let mut failures = 0;
     reclaim(&context).await;
     while let Some(slot) = next_slot(&slots, &stop).await {
         match claim(&context).await {
-            Some(claimed) => {
-                let step = one_step(Arc::clone(&context), claimed, stop.clone(), slot);
-                steps.spawn(step);
+            Ok(Some(claimed)) => {
+                failures = 0;
+                steps.spawn(one_step(Arc::clone(&context), claimed, slot));
             }
-            None => rest(&context, &stop).await,
+            Ok(None) => {
+                failures = 0;
+                rest(&context, &stop).await;
+            }
+            Err(error) => {
+                failures += 1;
+                context.tell("no task could be claimed", &error);
+                stop.run_until_cancelled(sleep(backoff::pause(failures, &*context.chance))).await;
+            }
         }
     }
     steps.close();
@@ -53,15 +64,9 @@ async fn next_slot(slots: &Slots, stop: &CancellationToken) -> Option<Slot> {
     }
 }
 
-async fn claim(context: &Context) -> Option<Claimed> {
+async fn claim(context: &Context) -> gavel_store::Result<Option<Claimed>> {
     let now = context.clock.now();
-    match context.store.claim(&context.settings.owner, now, now + context.settings.lease).await {
-        Ok(claimed) => claimed,
-        Err(error) => {
-            tracing::error!(error = %Chain(&error), "no task could be claimed");
-            None
-        }
-    }
+    context.store.claim(&context.settings.owner, now, now + context.settings.lease).await
 }
 
 /// Sleeps until something may be ready: a hint, the next parked task's time, or the poll.
@@ -76,14 +81,14 @@ async fn rest(context: &Context, stop: &CancellationToken) {
     }
 }
 
-async fn one_step(context: Arc<Context>, claimed: Claimed, stop: CancellationToken, mut slot: Slot) {
-    let lease = claimed.lease();
+async fn one_step(context: Arc<Context>, claimed: Claimed, mut slot: Slot) {
+    let (lease, calls) = (claimed.lease(), slot.calls().clone());
     let again_at = tokio::select! {
         biased;
         taken = steps::take(&context, claimed, &mut slot) => match taken {
             Ok(()) => return,
             Err(error) => {
-                tracing::error!(task.id = %lease.task(), error = %Chain(&error), "a step failed and will be tried again");
+                context.tell_of_step(lease.task(), &error);
                 context.clock.now() + REST_AFTER_ERROR
             }
         },
@@ -91,10 +96,22 @@ async fn one_step(context: Arc<Context>, claimed: Claimed, stop: CancellationTok
             tracing::debug!(task.id = %lease.task(), "the claim is gone; the step is dropped");
             return;
         }
-        () = stop.cancelled() => context.clock.now(),
+        () = calls.let_go(context.settings.drain) => context.clock.now(),
     };
-    if let Err(error) = context.store.release(lease, Some(again_at)).await {
+    let released = tokio::select! {
+        released = context.patiently(|| context.store.release(lease, Some(again_at))) => released,
+        () = patience_ends(&context, &calls) => context.store.release(lease, Some(again_at)).await,
+    };
+    if let Err(error) = released {
         tracing::error!(task.id = %lease.task(), error = %Chain(&error), "a task could not be let go; its lease will end");
+    }
+}
+
+/// A lease that has ended need not be let go, and a process that leaves waits for nobody.
+async fn patience_ends(context: &Context, calls: &Calls) {
+    tokio::select! {
+        () = calls.leaving() => {}
+        () = sleep(context.settings.lease.to_std().unwrap_or_default()) => {}
     }
 }
 
@@ -102,7 +119,7 @@ async fn one_step(context: Arc<Context>, claimed: Claimed, stop: CancellationTok
 async fn lost(context: &Context, lease: Lease) {
     let mut watch = context.store.hints().watch_decisions(lease.task());
     let renewal = (context.settings.lease / 3).to_std().unwrap_or(POLL);
-    // Alone on a SQLite file every change comes with a hint; other replicas give none.
+    // Alone on a SQLite file every change comes with a hint; those of other replicas may be lost.
     let look = match context.store.engine() {
         Engine::Sqlite => renewal,
         Engine::Postgres => renewal.min(POLL),

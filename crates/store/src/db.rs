@@ -1,22 +1,20 @@
 //! Connections to either engine, and the macro that runs one SQL text on both.
 
-use crate::{Error, Hints, Result};
+use crate::{Error, Hints, Opening, Result, postgres, pulse::Pulse, schema};
 use sqlx::{
     Database, Postgres, Sqlite, Transaction,
     migrate::Migrator,
     pool::{PoolConnection, PoolOptions},
-    postgres::{PgConnectOptions, PgPool},
+    postgres::PgPool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous},
 };
-use std::{fs::File, ops, str::FromStr, sync::Arc, time::Duration};
+use std::{fs::File, ops, sync::Arc, time::Duration};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// Readers of a SQLite file; writers are always one.
 const SQLITE_READERS: u32 = 4;
-/// Connections to PostgreSQL per process.
-const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a caller waits for a connection before it is told that we are busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -25,6 +23,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Store {
     pools: Pools,
     hints: Arc<Hints>,
+    pulse: Arc<Pulse>,
     /// Held for the life of the process: a second process on the same file is refused.
     _lock: Option<Arc<File>>,
 }
@@ -47,17 +46,23 @@ pub enum Engine {
 impl Store {
     /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://...` and migrates it to the newest version.
     pub async fn open(url: &str) -> Result<Store> {
-        let store = Self::connect(url).await?;
-        store.migrate().await?;
+        Self::open_as(url, &Opening::default()).await
+    }
+
+    /// The same in a way of one's own.
+    pub async fn open_as(url: &str, opening: &Opening) -> Result<Store> {
+        let store = Self::connect(url, opening).await?;
+        schema::bring_up(&store, opening).await?;
         Ok(store)
     }
 
     /// Opens a database on which a server may be at work, for a look or a single write: SQLite's own locks keep the
     /// two apart. It is migrated only when nobody else has it open.
-    pub async fn open_beside(url: &str) -> Result<Store> {
-        match Self::open(url).await {
+    pub async fn open_beside(url: &str, opening: &Opening) -> Result<Store> {
+        match Self::open_as(url, opening).await {
             Err(Error::InUse { file }) => {
-                let store = Store { pools: sqlite(url).await?, hints: Arc::default(), _lock: None };
+                let (pools, hints, pulse) = (sqlite(url).await?, Arc::default(), Arc::default());
+                let store = Store { pools, hints, pulse, _lock: None };
                 store.check_version(&file).await?;
                 Ok(store)
             }
@@ -71,16 +76,17 @@ impl Store {
         (!std::path::Path::new(file).exists()).then_some(file)
     }
 
-    async fn connect(url: &str) -> Result<Store> {
+    async fn connect(url: &str, opening: &Opening) -> Result<Store> {
+        let pulse = Arc::default();
         let (pools, lock) = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            (postgres(url).await?, None)
+            (Pools::Postgres(postgres::pool(url, opening, &pulse).await?), None)
         } else if url.starts_with("sqlite:") {
             let lock = (!in_memory(url)).then(|| lock_file(path_of(url))).transpose()?;
             (sqlite(url).await?, lock)
         } else {
             return Err(Error::Url { url: url.split('@').next_back().unwrap_or(url).to_owned() });
         };
-        Ok(Store { pools, hints: Arc::default(), _lock: lock.map(Arc::new) })
+        Ok(Store { pools, hints: Arc::default(), pulse, _lock: lock.map(Arc::new) })
     }
 
     /// Whether a database that another process works on has the version of this one.
@@ -92,12 +98,34 @@ impl Store {
         if found == known { Ok(()) } else { Err(Error::OtherVersion { file: file.to_owned() }) }
     }
 
-    async fn migrate(&self) -> Result<()> {
+    pub(crate) async fn migrate(&self) -> Result<()> {
         match &self.pools {
             Pools::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await?,
-            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?, // takes an advisory lock: replicas may race
+            Pools::Postgres(pool) => postgres::migrate(&POSTGRES_MIGRATIONS, pool).await?,
         }
         Ok(())
+    }
+
+    /// The migrations of this version, oldest first.
+    pub(crate) fn known_migrations(&self) -> Vec<schema::Applied> {
+        let known = match self.pools {
+            Pools::Sqlite { .. } => &SQLITE_MIGRATIONS,
+            Pools::Postgres(_) => &POSTGRES_MIGRATIONS,
+        };
+        known.iter().map(|migration| (migration.version, migration.checksum.to_vec())).collect()
+    }
+
+    /// The pool of a PostgreSQL.
+    pub(crate) fn postgres(&self) -> Option<&PgPool> {
+        match &self.pools {
+            Pools::Sqlite { .. } => None,
+            Pools::Postgres(pool) => Some(pool),
+        }
+    }
+
+    /// What the last look at the database told.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Which database this is.
@@ -144,12 +172,6 @@ impl Store {
             Pools::Postgres(pool) => pool.close().await,
         }
     }
-}
-
-async fn postgres(url: &str) -> Result<Pools> {
-    let options = PgConnectOptions::from_str(url)?;
-    let pool = PoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
-    Ok(Pools::Postgres(pool.connect_with(options).await?))
 }
 
 /// Begins a write. A full disk makes SQLite roll back by itself; the driver then believes for ever that a transaction
@@ -208,7 +230,7 @@ fn lock_file(path: &str) -> Result<File> {
 }
 
 /// Opens a file for writing; a new one can be read by its owner only.
-fn private_file(path: &str) -> Result<File> {
+pub(crate) fn private_file(path: &str) -> Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]

@@ -47,6 +47,9 @@ pub enum Error {
         /// What was given.
         url: String,
     },
+    /// The database is not as we need it.
+    #[error(transparent)]
+    Refused(#[from] crate::opening::Refused),
     /// A migration failed.
     #[error("the database could not be migrated")]
     Migrate(#[source] sqlx::migrate::MigrateError),
@@ -84,7 +87,9 @@ fn passes(cause: &dyn sqlx::error::DatabaseError) -> bool {
     let code = cause.code().unwrap_or_default();
     // PostgreSQL: connection, rollback for another's sake, resources, operator intervention. SQLite: the low byte of an extended code is its class:
     // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
-    let postgres = code.len() == 5 && ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
+    // And a lock that was not to be had in time, and a transaction that was ended because we were slow.
+    let of_its_class = ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
+    let postgres = code.len() == 5 && (of_its_class || ["55P03", "25P03"].contains(&code.as_ref()));
     let sqlite = code.len() < 5
         && code.parse::<u32>().is_ok_and(|code| [5, 6, 7, 8, 10, 13, 14].contains(&(code & 0xff)));
     postgres || sqlite

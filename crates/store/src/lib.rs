@@ -7,6 +7,12 @@
 mod db;
 mod error;
 mod hints;
+mod news; // hints as they travel
+mod opening;
+mod postgres;
+mod pulse;
+mod relay; // hints between processes
+mod schema;
 mod rows;
 mod exchanges;
 mod letters;
@@ -42,6 +48,8 @@ pub use db::{Engine, Store};
 pub use error::{Error, Result};
 pub use hints::{Hints, InvitationWatch, Watch};
 pub use idempotency::{IdempotencyKey, Once};
+pub use opening::{Migrate, Opening, Refused};
+pub use pulse::{OFFSET_MAX, Pulse};
 
 /// The answer of a write that is guarded by what the caller read before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

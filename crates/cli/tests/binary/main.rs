@@ -4,6 +4,7 @@
 mod conformance;
 mod demo;
 mod kill;
+mod replicas;
 mod run;
 mod serve;
 mod support;

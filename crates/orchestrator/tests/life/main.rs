@@ -4,6 +4,8 @@
 mod busy;
 mod door;
 mod health;
+mod leaving;
+mod replicas;
 mod world;
 
 use gavel_domain::bid::BidStatus;
