@@ -14,6 +14,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long the loop sleeps at most: hints may be lost, those of other replicas all the more.
 const POLL: Duration = Duration::from_secs(1);
+/// How long after an outage those who held tasks have before others take them up: longer than anybody pauses.
+const HOLDERS_FIRST: Duration = backoff::LONGEST;
 /// How long a task rests after a step that failed.
 const REST_AFTER_ERROR: TimeDelta = TimeDelta::seconds(2);
 
@@ -23,22 +25,23 @@ const REST_AFTER_ERROR: TimeDelta = TimeDelta::seconds(2);
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let slots = Slots::new(context.settings.tasks_at_once, stop.clone());
     let steps = TaskTracker::new();
-    let mut failures = 0;
+    let (mut failures, mut away_since) = (0, None);
     reclaim(&context).await;
     while let Some(slot) = next_slot(&slots, &stop).await {
         match claim(&context).await {
             Ok(Some(claimed)) => {
-                failures = 0;
+                (failures, away_since) = (0, None);
                 steps.spawn(one_step(Arc::clone(&context), claimed, slot));
             }
             Ok(None) => {
-                failures = 0;
+                (failures, away_since) = (0, None);
                 rest(&context, &stop).await;
             }
             Err(error) => {
                 failures += 1;
                 context.tell("no task could be claimed", &error);
-                stop.run_until_cancelled(sleep(backoff::pause(failures, &*context.chance))).await;
+                let away_since = *away_since.get_or_insert_with(Instant::now);
+                stop.run_until_cancelled(sit_out(&context, failures, away_since)).await;
             }
         }
     }
@@ -61,6 +64,17 @@ async fn next_slot(slots: &Slots, stop: &CancellationToken) -> Option<Slot> {
         biased;
         () = stop.cancelled() => None,
         slot = slots.next() => Some(slot),
+    }
+}
+
+/// A pause after a failure. After an outage that leases may not have outlived, those who held them go first: they are
+/// still at work, and what they wait to store would otherwise be asked for again.
+async fn sit_out(context: &Context, failures: u32, away_since: Instant) {
+    sleep(backoff::pause(failures, &*context.chance)).await;
+    let outlived = context.settings.lease.to_std().unwrap_or_default() * 2 / 3; // renewed in its first third at the latest
+    if context.store.engine() == Engine::Postgres && away_since.elapsed() >= outlived {
+        let _ = context.patiently(|| context.store.is_writable()).await; // what else is wrong the claim will tell
+        sleep(HOLDERS_FIRST).await;
     }
 }
 
@@ -131,14 +145,17 @@ async fn lost(context: &Context, lease: Lease) {
             () = tokio::time::sleep_until(renew_at.min(Instant::now() + look)) => {}
         }
         let held = if Instant::now() >= renew_at {
-            renew_at += renewal;
+            renew_at = Instant::now() + renewal;
             context.store.renew(lease, context.clock.now() + context.settings.lease).await
         } else {
             context.store.is_held(lease).await
         };
-        // When the database cannot be asked, go on: every write is guarded anyway.
-        if let Ok(false) = held {
-            return;
+        match held {
+            Ok(false) => return,
+            Ok(true) => {}
+            // When the database cannot be asked, go on: every write is guarded anyway. But as soon as it can, the lease
+            // is to be held again: it may have ended meanwhile.
+            Err(_) => renew_at = Instant::now() + renewal.min(POLL),
         }
     }
 }

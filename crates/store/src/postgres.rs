@@ -32,6 +32,7 @@ pub(crate) async fn pool(url: &str, opening: &Opening, pulse: &Arc<Pulse>) -> Re
     let pool = PoolOptions::new()
         .max_connections(opening.connections)
         .acquire_timeout(opening.acquire)
+        .acquire_slow_threshold(opening.acquire) // who waited in vain says so; no line for all who waited
         .before_acquire(move |_, about| {
             let is_of_this_schema = pulse.knows_the_schema(about.age);
             Box::pin(async move { Ok(is_of_this_schema) })

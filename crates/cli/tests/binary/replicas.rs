@@ -89,7 +89,8 @@ async fn replicas_are_replaced_one_by_one_and_nobody_notices() {
     register(&replicas[0].client(&developers), &farm).await.unwrap();
 
     let (mut tasks, mut refused) = (Vec::new(), Vec::new());
-    for round in 0..3 {
+    let rounds = if std::env::var_os("GAVEL_ENDURANCE").is_some() { 15 } else { 3 };
+    for round in 0..rounds {
         // Under load: tasks come in while a replica leaves, and calls of earlier ones are under way.
         tasks.extend(posts(&replicas, &buyers, &mut refused).await);
         let leaver = replicas.remove(0);
@@ -144,7 +145,8 @@ async fn a_database_that_is_away_is_told_at_once_and_survived() {
     let farm = Farm::start(vec![scripted("only", bid(0), bid(0))]).await.unwrap();
     register(&replica.client(&developers), &farm).await.unwrap();
     let buyer = replica.client(&buyers);
-    for _ in 0..2 {
+    let cycles = if std::env::var_os("GAVEL_ENDURANCE").is_some() { 50 } else { 2 };
+    for _ in 0..cycles {
         server.stop();
         until("it is not ready", async || (status(&replica, "/readyz").await == 503).then_some(())).await;
         tokio::time::sleep(Duration::from_millis(2_500)).await;

@@ -80,6 +80,31 @@ async fn a_database_that_goes_away_costs_no_answer_and_no_second_send() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_outage_that_outlasts_leases_takes_no_task_from_those_at_work() {
+    let Some(server) = server_of_ones_own() else { return };
+    let url = server.create_database("outlasts");
+    let beside = Store::open(&url).await.unwrap();
+    let world = World::over(Store::open(&url).await.unwrap(), WINDOW).await.with_settings(|settings| {
+        settings.lease = chrono::TimeDelta::seconds(3);
+        settings.timers.phase = chrono::TimeDelta::seconds(60);
+        settings.timers.prototype_call = chrono::TimeDelta::seconds(60);
+    });
+    world.agent("slow", Script::slow(Duration::from_secs(12), &text(100))).await;
+    let loop_ = world.run();
+    let task = world.post().await;
+    world.transport.until_called("slow").await;
+    let idle = world.run_beside(beside);
+    server.stop();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    server.start_again();
+    world.until(task, TaskState::Review).await;
+    assert_eq!(world.outcomes(task).await, [("slow", Outcome::Valid)]);
+    assert_eq!(world.transport.sends_to("slow"), 1);
+    loop_.stop().await;
+    idle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn work_goes_on_soon_after_the_database_is_back() {
     let Some(server) = server_of_ones_own() else { return };
     let world = World::over(Store::open(&server.create_database("back")).await.unwrap(), WINDOW).await;

@@ -148,6 +148,26 @@ impl World {
         Running { stop, task }
     }
 
+    /// Another process's loop on the same database, which calls the same agents.
+    pub(crate) fn run_beside(&self, store: Store) -> Running {
+        let Context { clock, chance, vault, settings, .. } = &*self.context;
+        let context = Arc::new(Context {
+            store,
+            clock: Arc::clone(clock),
+            chance: Arc::clone(chance),
+            vault: Arc::clone(vault),
+            transport: Arc::clone(&self.transport) as Arc<dyn Transport>,
+            lanes: Default::default(),
+            judges: Arc::new(tokio::sync::Semaphore::new(2)),
+            wanted: Arc::default(),
+            outage: Arc::default(),
+            settings: Settings { owner: "beside".to_owned(), ..settings.clone() },
+        });
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(gavel_orchestrator::run(context, stop.clone()));
+        Running { stop, task }
+    }
+
     /// Registers an agent. Its luck in the draw depends on its name alone.
     pub(crate) async fn agent(&self, slug: &'static str, script: Script) {
         self.agent_that_takes(8, slug, script).await;
