@@ -100,16 +100,11 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
 
     let ties = shared::start(&store, &time, &chance, context.settings.owner.clone(), &stops.ties);
     let mut parts = Loops::default();
-    let leaving = || stops.leaving.clone();
-    if roles.has(Role::Work) {
-        parts.add("the loop that works on tasks", gavel_orchestrator::run(Arc::clone(&context), leaving()));
-    }
-    if roles.has(Role::Probe) {
-        parts.add(
-            "the loop that probes agents",
-            gavel_orchestrator::probes::run(Arc::clone(&context), leaving()),
-        );
-    }
+    let (context, leaving) = (|| Arc::clone(&context), || stops.leaving.clone());
+    let work = gavel_orchestrator::run(context(), leaving());
+    parts.add_when(roles.has(Role::Work), "the loop that works on tasks", work);
+    let probes = gavel_orchestrator::probes::run(context(), leaving());
+    parts.add_when(roles.has(Role::Probe), "the loop that probes agents", probes);
     // Whoever watches over us is answered by every process.
     let router =
         if roles.has(Role::Api) { gavel_api::router(state) } else { gavel_api::health_router(state) };

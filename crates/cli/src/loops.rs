@@ -7,6 +7,18 @@ use tokio::task::{JoinError, JoinSet};
 pub(crate) struct Loops(JoinSet<(&'static str, Result<(), JoinError>)>);
 
 impl Loops {
+    /// Starts one more where it is wanted; one that is not wanted is never begun.
+    pub(crate) fn add_when(
+        &mut self,
+        wanted: bool,
+        name: &'static str,
+        run: impl Future<Output = ()> + Send + 'static,
+    ) {
+        if wanted {
+            self.add(name, run);
+        }
+    }
+
     /// Starts one more.
     pub(crate) fn add(&mut self, name: &'static str, run: impl Future<Output = ()> + Send + 'static) {
         let running = tokio::spawn(run); // a task of its own: a panic is told with its name

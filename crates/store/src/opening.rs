@@ -9,6 +9,8 @@ pub struct Opening {
     pub connections: u32,
     /// How long a caller waits for a connection before it is told that we are busy.
     pub acquire: Duration,
+    /// How long PostgreSQL may work on one statement; `None`: as long as it takes.
+    pub statement: Option<Duration>,
     /// What is done about an older database.
     pub migrate: Migrate,
 }
@@ -24,7 +26,15 @@ pub enum Migrate {
 
 impl Default for Opening {
     fn default() -> Self {
-        Opening { connections: 16, acquire: Duration::from_secs(5), migrate: Migrate::Auto }
+        let five = Duration::from_secs(5); // no statement of a server needs a tenth of it
+        Opening { connections: 16, acquire: five, statement: Some(five), migrate: Migrate::Auto }
+    }
+}
+
+impl Opening {
+    /// For a command that one person waits for, and that may look at everything there is.
+    pub fn unhurried(self) -> Self {
+        Opening { statement: None, ..self }
     }
 }
 

@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep};
 /// What every session keeps to; the same words in `database.url` win.
 const SESSION: &[(&str, &str)] = &[
     ("application_name", "gavel"),
-    ("options[statement_timeout]", "5s"), // none of ours needs a tenth of it: the caller hears 503 instead of nothing
     ("options[lock_timeout]", "2s"),
     ("options[idle_in_transaction_session_timeout]", "10s"), // a process that froze must not hold others' rows
     ("options[synchronous_commit]", "on"),                   // what was answered survives
@@ -37,21 +36,21 @@ pub(crate) async fn pool(url: &str, opening: &Opening, pulse: &Arc<Pulse>) -> Re
             let is_of_this_schema = pulse.knows_the_schema(about.age);
             Box::pin(async move { Ok(is_of_this_schema) })
         })
-        .connect_with(options(url)?)
+        .connect_with(options(url, opening)?)
         .await?;
     let (found,): (String,) = sqlx::query_as("SHOW synchronous_commit").fetch_one(&pool).await?;
     if found == "off" { Err(Refused::NotDurable { found }.into()) } else { Ok(pool) }
 }
 
-fn options(url: &str) -> Result<PgConnectOptions> {
-    Ok(PgConnectOptions::from_str(&with_session(url))?)
-}
-
 /// Ours stand first: of two, the later wins.
-fn with_session(url: &str) -> String {
-    let ours: Vec<String> = SESSION.iter().map(|(name, value)| format!("{name}={value}")).collect();
+fn options(url: &str, opening: &Opening) -> Result<PgConnectOptions> {
+    let statement = opening.statement.map_or(0, |limit| limit.as_millis());
+    let mut ours = format!("options[statement_timeout]={statement}");
+    for (name, value) in SESSION {
+        ours = format!("{ours}&{name}={value}");
+    }
     let (front, theirs) = url.split_once('?').unwrap_or((url, ""));
-    format!("{front}?{}&{theirs}", ours.join("&"))
+    Ok(PgConnectOptions::from_str(&format!("{front}?{ours}&{theirs}"))?)
 }
 
 /// One connection beside the pool, for what must not wait behind everybody's work; opened when it is used.
@@ -94,18 +93,18 @@ mod tests {
 
     #[test]
     fn what_the_url_says_wins() {
-        let options = |url| options(url).unwrap();
+        let options = |url| options(url, &Opening::default()).unwrap();
         let plain = options("postgres://g@h/n");
         assert_eq!(plain.get_application_name(), Some("gavel"));
         let said = plain.get_options().unwrap();
-        for setting in ["statement_timeout=5s", "lock_timeout=2s", "synchronous_commit=on"] {
+        for setting in ["statement_timeout=5000", "lock_timeout=2s", "synchronous_commit=on"] {
             assert!(said.contains(setting), "{said}");
         }
         let changed = options("postgres://g@h/n?application_name=mine&options[statement_timeout]=9s");
         assert_eq!(changed.get_application_name(), Some("mine"));
         let said = changed.get_options().unwrap();
         assert!(
-            said.find("statement_timeout=5s") < said.find("statement_timeout=9s"),
+            said.find("statement_timeout=5000") < said.find("statement_timeout=9s"),
             "the later wins: {said}"
         );
     }

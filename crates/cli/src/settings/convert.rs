@@ -174,6 +174,7 @@ fn opening(database: &file::Database) -> Opening {
             file::Migrate::Auto => Migrate::Auto,
             file::Migrate::Never => Migrate::Never,
         },
+        ..Opening::default()
     }
 }
 

@@ -8,7 +8,10 @@ use gavel_testkit::SeededChance;
 use sqlx::Connection;
 use std::time::{Duration, Instant};
 
-const NEVER: Opening = Opening { migrate: Migrate::Never, connections: 4, acquire: Duration::from_secs(5) };
+/// A database is taken as it is, or not at all.
+fn never() -> Opening {
+    Opening { migrate: Migrate::Never, ..Opening::default() }
+}
 
 on_both! {
     async fn a_newer_schema_is_worked_on_when_it_serves_us(world) {
@@ -29,9 +32,9 @@ on_both! {
 on_both! {
     async fn an_older_database_waits_for_the_migration_where_that_is_wished(world) {
         let world = world.closed().await;
-        drop(Store::open_as(&world.url, &NEVER).await.unwrap());
+        drop(Store::open_as(&world.url, &never()).await.unwrap());
         world.forget_the_newest_migration().await;
-        let refused = Store::open_as(&world.url, &NEVER).await.err().unwrap();
+        let refused = Store::open_as(&world.url, &never()).await.err().unwrap();
         assert!(matches!(refused, Error::Refused(Refused::Older { .. })), "{refused}");
         assert!(refused.to_string().contains("gavel migrate"), "{refused}");
     }
