@@ -46,3 +46,7 @@ judge:
 # What strangers can cost the client: 20,000 hostile exchanges, 60,000 agents on one host, 100 endless streams at once
 endurance:
     GAVEL_ENDURANCE=1 cargo test --release -p gavel-outbound --test resources -- --nocapture --test-threads=1
+
+# What replicas bear: a PostgreSQL that goes away 50 times, 15 replicas replaced under load
+replicas:
+    GAVEL_ENDURANCE=1 cargo test -p gavel --test binary replicas -- --nocapture --test-threads=1

@@ -8,6 +8,7 @@ mod shed;
 mod state;
 
 mod auth;
+mod away;
 mod credentials;
 mod bodies;
 mod extract;
@@ -29,7 +30,7 @@ mod webhooks;
 #[cfg(test)]
 mod testing;
 
-pub use router::{openapi, router};
+pub use router::{health_router, openapi, router};
 pub use serve::{ServeLimits, listen, serve};
 pub use shed::RequestLimits;
 pub use state::{ApiSettings, AppState};

@@ -2,8 +2,8 @@
 
 use crate::shed::{Lane, Lanes, pass};
 use crate::{
-    AppState, RequestLimits, categories, developers, door, health, problem::Problem, reply, spans, tasks,
-    webhooks,
+    AppState, RequestLimits, away, categories, developers, door, health, problem::Problem, reply, spans,
+    tasks, webhooks,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -133,6 +133,7 @@ pub fn router(state: AppState) -> Router {
     let (older, _) = for_developers(&lanes).split_for_parts();
     let router = router
         .nest(OLDER_PREFIX, older)
+        .layer(from_fn_with_state(state.clone(), away::turn_away))
         .route(OPENAPI, documentation)
         .merge(SwaggerUi::new(DOCS).config(utoipa_swagger_ui::Config::from(OPENAPI)))
         .fallback(async || Problem::not_found("address"))
@@ -140,6 +141,17 @@ pub fn router(state: AppState) -> Router {
         .layer(Extension(developers::replay_limits::Replays::default()))
         .layer(Extension(door::Failures::default()))
         .with_state(state);
+    within_all_layers(router)
+}
+
+/// What a process answers that does not serve the API: how it is.
+pub fn health_router(state: AppState) -> Router {
+    let lanes = Lanes::new(&state.settings.limits);
+    let (router, _) = within(&lanes.health, health_routes()).split_for_parts();
+    within_all_layers(router.fallback(async || Problem::not_found("address")).with_state(state))
+}
+
+fn within_all_layers(router: Router) -> Router {
     let fixed = |name: HeaderName, value| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };

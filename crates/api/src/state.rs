@@ -28,7 +28,9 @@ pub struct AppState {
     pub clock: Arc<dyn Clock>,
     /// Where ids and secrets come from.
     pub chance: Arc<dyn Chance>,
-    /// Cancelled at shutdown: streams end.
+    /// Cancelled when the process is asked to end: it says that it is not ready, and still answers.
+    pub leaving: CancellationToken,
+    /// Cancelled when it takes no more connections: streams end.
     pub stop: CancellationToken,
 }
 

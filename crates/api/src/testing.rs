@@ -113,6 +113,7 @@ impl World {
             transport: Arc::clone(&network) as Arc<dyn Transport>,
             clock: Arc::new(clock.steady()),
             chance: Arc::new(SeededChance::new(3)),
+            leaving: CancellationToken::new(),
             stop: CancellationToken::new(),
         };
         change(&mut state);

@@ -3,11 +3,13 @@
 
 use crate::Failure;
 use crate::access::{KeyWish, create_key};
+use crate::loops::Loops;
+use crate::roles::Role;
 use crate::settings::AppConfig;
+use crate::shared::{self, Time};
 use anyhow::{Context as _, anyhow};
 use gavel_api::{ApiSettings, AppState};
 use gavel_dispatcher::{Lanes, transport::Transport};
-use gavel_domain::clock::SteadyClock;
 use gavel_domain::recovery::Recovery;
 use gavel_domain::{Chance, Clock};
 use gavel_orchestrator::{Context, Settings};
@@ -17,6 +19,7 @@ use gavel_vault::{OsChance, Secret, Vault};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -33,12 +36,25 @@ pub struct Running {
     pub clock: Arc<dyn Clock>,
     /// Its chance.
     pub chance: Arc<dyn Chance>,
-    stop: CancellationToken,
+    /// How long the API goes on taking connections at the end.
+    leave: Duration,
+    stops: Stops,
     server: JoinHandle<bool>,
-    pump: JoinHandle<()>,
-    probes: JoinHandle<()>,
-    webhooks: JoinHandle<()>,
-    retention: JoinHandle<()>,
+    /// What works, by the roles of this process.
+    parts: Loops,
+    /// What goes on beside that where others share the database.
+    ties: Loops,
+}
+
+/// The end comes in this order.
+#[derive(Default)]
+struct Stops {
+    /// Nothing new is begun, and we say that we are not ready.
+    leaving: CancellationToken,
+    /// No connection is taken any more.
+    serving: CancellationToken,
+    /// All work is done: the last hints are told.
+    ties: CancellationToken,
 }
 
 /// Starts everything; when this returns, the API answers and tasks are taken up.
@@ -46,10 +62,10 @@ pub struct Running {
 /// # Errors
 /// What cannot be opened or bound, as a sentence.
 pub async fn start(config: AppConfig) -> Result<Running, Failure> {
-    let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) =
-        (Arc::new(SteadyClock::of_the_machine()), Arc::new(OsChance));
+    let chance: Arc<dyn Chance> = Arc::new(OsChance);
     let (store, vault) = open(&config, &*chance).await?;
-    let vault = Arc::new(vault);
+    let (time, vault) = (Time::of(&store).await?, Arc::new(vault));
+    let clock = Arc::clone(&time.clock);
     let surroundings = Surroundings { roots: config.roots.clone(), ..Surroundings::default() };
     let outbound: Arc<dyn Transport> = Arc::new(
         Outbound::within(surroundings, config.guard.clone(), Limits::default())
@@ -59,7 +75,7 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         .with_context(|| format!("{} cannot be listened on; choose another with --listen", config.listen))?;
     let address = listener.local_addr().context("the listening address cannot be read")?;
 
-    let (stop, limits) = (CancellationToken::new(), config.serve);
+    let (stops, roles, limits, leave) = (Stops::default(), config.roles, config.serve, config.leave);
     let state = AppState {
         store: store.clone(),
         settings: Arc::new(api_settings(&config, address)),
@@ -67,7 +83,8 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         transport: Arc::clone(&outbound),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
-        stop: stop.clone(),
+        leaving: stops.leaving.clone(),
+        stop: stops.serving.clone(),
     };
     let context = Arc::new(Context {
         store: store.clone(),
@@ -78,26 +95,36 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         lanes: Lanes::new(config.caps),
         judges: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get))),
         wanted: Arc::default(),
+        outage: Arc::default(),
         settings: loop_settings(config, address, &*chance),
     });
-    let pump = tokio::spawn(gavel_orchestrator::run(Arc::clone(&context), stop.clone()));
-    let probes = tokio::spawn(gavel_orchestrator::probes::run(Arc::clone(&context), stop.clone()));
-    let webhooks = tokio::spawn(gavel_orchestrator::webhooks::run(Arc::clone(&context), stop.clone()));
-    let retention = tokio::spawn(gavel_orchestrator::retention::run(context, stop.clone()));
-    let router = gavel_api::router(state);
-    let server = tokio::spawn(gavel_api::serve(listener, router, stop.clone(), limits));
+
+    let ties = shared::start(&store, &time, &chance, context.settings.owner.clone(), &stops.ties);
+    let mut parts = Loops::default();
+    let (context, leaving) = (|| Arc::clone(&context), || stops.leaving.clone());
+    let work = gavel_orchestrator::run(context(), leaving());
+    parts.add_when(roles.has(Role::Work), "the loop that works on tasks", work);
+    let probes = gavel_orchestrator::probes::run(context(), leaving());
+    parts.add_when(roles.has(Role::Probe), "the loop that probes agents", probes);
+    let webhooks = gavel_orchestrator::webhooks::run(context(), leaving());
+    parts.add_when(roles.has(Role::Hooks), "the loop that tells buyers by webhook", webhooks);
+    let retention = gavel_orchestrator::retention::run(context(), leaving());
+    parts.add_when(roles.has(Role::Work), "the loop that removes what is too old", retention);
+    // Whoever watches over us is answered by every process.
+    let router =
+        if roles.has(Role::Api) { gavel_api::router(state) } else { gavel_api::health_router(state) };
+    let server = tokio::spawn(gavel_api::serve(listener, router, stops.serving.clone(), limits));
     Ok(Running {
         base_url: base_url(address),
         store,
         vault,
         clock,
         chance,
-        stop,
+        leave,
+        stops,
         server,
-        pump,
-        probes,
-        webhooks,
-        retention,
+        parts,
+        ties,
     })
 }
 
@@ -115,41 +142,36 @@ impl Running {
     pub async fn failed(&mut self) -> Failure {
         let what = tokio::select! {
             _ = &mut self.server => "the API server",
-            _ = &mut self.pump => "the loop that works on tasks",
-            _ = &mut self.probes => "the loop that probes agents",
-            _ = &mut self.webhooks => "the loop that tells buyers by webhook",
-            _ = &mut self.retention => "the loop that removes what is too old",
+            name = self.parts.one_ended() => name,
+            name = self.ties.one_ended() => name,
         };
         anyhow!("{what} ended by itself; the log says why").into()
     }
 
-    /// Stops: no new request is taken, running ones may end, steps are let go where they stand, the database closes.
+    /// Stops: nothing new is begun and we are not ready any more, but connections are taken for a little while, until
+    /// that was noticed; requests and calls under way may end; what is left is let go; the database closes.
     pub async fn stop(mut self) {
-        self.stop.cancel();
+        self.stops.leaving.cancel();
+        tokio::time::sleep(self.leave).await;
+        self.stops.serving.cancel();
         match (&mut self.server).await {
             Ok(true) => {}
             Ok(false) => tracing::warn!("some requests did not end in time and were cut"),
             Err(error) => tracing::error!(%error, "the API server failed"),
         }
-        if let Err(error) = (&mut self.pump).await {
-            tracing::error!(%error, "the loop failed");
-        }
-        if let Err(error) = (&mut self.probes).await {
-            tracing::error!(%error, "the loop that probes agents failed");
-        }
-        if let Err(error) = (&mut self.webhooks).await {
-            tracing::error!(%error, "the loop that tells buyers by webhook failed");
-        }
-        if let Err(error) = (&mut self.retention).await {
-            tracing::error!(%error, "the loop that removes what is too old failed");
-        }
+        self.parts.all_ended().await;
+        self.stops.ties.cancel();
+        self.ties.all_ended().await;
         self.store.close().await;
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop.cancel();
+        let Stops { leaving, serving, ties } = &self.stops;
+        for stop in [leaving, serving, ties] {
+            stop.cancel();
+        }
     }
 }
 
@@ -158,7 +180,7 @@ impl Drop for Running {
 /// # Errors
 /// What cannot be opened; [`Failure::WrongKeyFile`] when the key is not the database's.
 pub async fn open(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
-    matched(config, Store::open(&config.database_url).await?, chance).await
+    matched(config, Store::open_as(&config.database_url, &config.opening).await?, chance).await
 }
 
 /// The same beside a server that may be at work, for a single look or write.
@@ -166,7 +188,7 @@ pub async fn open(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vau
 /// # Errors
 /// As [`open`].
 pub async fn open_beside(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
-    matched(config, Store::open_beside(&config.database_url).await?, chance).await
+    matched(config, Store::open_beside(&config.database_url, &config.opening).await?, chance).await
 }
 
 async fn matched(config: &AppConfig, store: Store, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
@@ -215,6 +237,7 @@ fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) ->
     Settings {
         owner: format!("gavel-{:016x}", u64::from_be_bytes(name)),
         lease: config.lease,
+        drain: config.drain,
         tasks_at_once: config.tasks_at_once,
         recovery: Recovery::default(),
         timers: config.timers,

@@ -1,5 +1,6 @@
 //! The command line: what can be asked, in the order a newcomer asks it.
 
+use crate::roles::Roles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gavel_domain::account::Scope;
 use gavel_domain::{KeyId, TaskId};
@@ -192,6 +193,9 @@ pub struct ServeArgs {
     /// Where to listen, instead of server.listen
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
+    /// Which parts run in this process, instead of server.roles: all, or some of api, work, probe
+    #[arg(long, value_name = "ROLE,...")]
+    pub roles: Option<Roles>,
 }
 
 /// `gavel keys ...`.

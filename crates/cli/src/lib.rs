@@ -13,11 +13,14 @@ mod commands; // one file per command
 mod contenders; // the agents named on the command line
 pub mod developer; // a developer at the command line: registers agents
 mod exit; // how a command ends, and its exit code
+mod loops; // loops beside each other
 mod no_bid; // why an agent brought no bid, from the log its developer sees
 pub mod output; // the one place that prints
 pub mod progress; // every agent's progress on stderr
 pub mod report; // the ranking, the delivery and the balances in words
+pub mod roles; // which parts run in this process
 pub mod settings; // defaults, file and environment, checked whole
+mod shared; // what goes on beside the work where others share the database
 mod task_file; // a task in YAML
 
 pub use commands::execute;

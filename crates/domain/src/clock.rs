@@ -1,7 +1,7 @@
 //! Time is read in one place and handed on as an argument, so that every decision can be repeated.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// An absolute time in UTC, whole microseconds (what PostgreSQL keeps).
@@ -11,6 +11,12 @@ pub type Timestamp = DateTime<Utc>;
 pub trait Clock: Send + Sync {
     /// The present time, cut to whole microseconds.
     fn now(&self) -> Timestamp;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
 }
 
 /// The machine's clock, whatever it is set to.
@@ -100,6 +106,73 @@ impl Last {
     }
 }
 
+/// A clock that goes by another one, which is looked at every so often: between two looks a stopwatch tells the time,
+/// so that this machine's own clock decides nothing. Under a [`SteadyClock`] it never goes back either.
+pub struct FollowedClock {
+    stopwatch: Box<dyn Stopwatch>,
+    look: Mutex<(Timestamp, Duration)>,
+}
+
+/// A look that took longer says too little about when the other clock showed what it showed.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
+impl FollowedClock {
+    /// Goes on from what the other clock showed, which was some time between `asked` and `answered`.
+    pub fn new(stopwatch: Box<dyn Stopwatch>, look: Look) -> Self {
+        Self { stopwatch, look: Mutex::new(look.middle()) }
+    }
+
+    /// What the stopwatch says now.
+    pub fn elapsed(&self) -> Duration {
+        self.stopwatch.elapsed()
+    }
+
+    /// Goes on from a further look. One that took long is left out: the stopwatch is better.
+    pub fn follow(&self, look: Look) {
+        if look.took() <= LOOK_MAX {
+            *self.look.lock().unwrap_or_else(PoisonError::into_inner) = look.middle();
+        }
+    }
+}
+
+impl Clock for FollowedClock {
+    fn now(&self) -> Timestamp {
+        let (shown, then) = *self.look.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = TimeDelta::from_std(self.elapsed().saturating_sub(then)).unwrap_or(TimeDelta::zero());
+        whole_micros(shown + passed)
+    }
+}
+
+/// A look at another clock: what it showed, and between which times of our stopwatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// What it showed.
+    pub shown: Timestamp,
+    /// When we asked.
+    pub asked: Duration,
+    /// When we were answered.
+    pub answered: Duration,
+}
+
+impl Look {
+    /// How long the look took.
+    pub fn took(&self) -> Duration {
+        self.answered.saturating_sub(self.asked)
+    }
+
+    /// How far a clock that shows `wall` right after the look is ahead of the other; `None` when the look took too long
+    /// to tell.
+    pub fn ahead(&self, wall: Timestamp) -> Option<TimeDelta> {
+        let since = TimeDelta::from_std(self.took() / 2).unwrap_or(TimeDelta::zero());
+        (self.took() <= LOOK_MAX).then(|| wall - (self.shown + since))
+    }
+
+    /// The likeliest moment at which it was shown.
+    fn middle(self) -> (Timestamp, Duration) {
+        (self.shown, self.asked + self.took() / 2)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +198,36 @@ mod tests {
         check(25_000, 24_900, 24_900);
         check(26_000, 25_900 + 3_600_000, 25_900 + 3_600_000); // set forward: that is what time it is
         check(27_000, 26_900 + 3_600_000, 26_900 + 3_600_000);
+    }
+
+    #[test]
+    fn another_clock_is_followed_from_look_to_look() {
+        struct Given(Arc<Mutex<u64>>);
+        impl Stopwatch for Given {
+            fn elapsed(&self) -> Duration {
+                Duration::from_millis(*self.0.lock().unwrap())
+            }
+        }
+        let look = |shown, asked, answered| {
+            let millis = Duration::from_millis;
+            Look { shown: at(shown), asked: millis(asked), answered: millis(answered) }
+        };
+        let elapsed = Arc::new(Mutex::new(100));
+        let clock = FollowedClock::new(Box::new(Given(Arc::clone(&elapsed))), look(5_000, 0, 100));
+        let check = |now: u64, expected: i64| {
+            *elapsed.lock().unwrap() = now;
+            assert_eq!(clock.now(), at(expected), "at {now}");
+        };
+        check(100, 5_050); // it was shown half-way
+        check(2_100, 7_050);
+        clock.follow(look(7_200, 2_100, 2_100));
+        check(2_200, 7_300);
+        clock.follow(look(99_000, 2_200, 3_300));
+        check(3_300, 8_400); // that look took too long
+
+        assert_eq!(look(5_000, 0, 100).ahead(at(5_000)), Some(TimeDelta::milliseconds(-50)));
+        assert_eq!(look(5_000, 0, 100).ahead(at(65_050)), Some(TimeDelta::seconds(60)));
+        assert_eq!(look(5_000, 0, 1_100).ahead(at(65_000)), None);
     }
 
     #[test]

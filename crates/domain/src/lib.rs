@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod agent;
+pub mod backoff;
 pub mod bid;
 pub mod catalog;
 pub mod chain;

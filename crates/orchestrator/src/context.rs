@@ -1,5 +1,6 @@
 //! Everything a step needs, built whole by the binary.
 
+use crate::patience::Outage;
 use crate::probes::{self, Wanted};
 use crate::retention;
 use crate::webhooks;
@@ -11,6 +12,7 @@ use gavel_domain::{Chance, Clock, Currency, TransferId};
 use gavel_store::{Store, ledger::Settlement};
 use gavel_vault::Vault;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Everything a step needs.
@@ -31,6 +33,8 @@ pub struct Context {
     pub judges: Arc<Semaphore>,
     /// Whose health must be looked at beside a dispatch.
     pub wanted: Arc<Wanted>,
+    /// A database that is away, as far as it was told.
+    pub outage: Arc<Outage>,
     /// How things are to be done.
     pub settings: Settings,
 }
@@ -42,6 +46,8 @@ pub struct Settings {
     pub owner: String,
     /// How long a claim holds without a renewal.
     pub lease: TimeDelta,
+    /// How long calls under way may go on when this process leaves.
+    pub drain: Duration,
     /// Steps that may run side by side.
     pub tasks_at_once: usize,
     /// How a task is tried again whose step failed.

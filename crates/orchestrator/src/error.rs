@@ -32,3 +32,10 @@ pub(crate) enum StepError {
     #[error("{0}")]
     Missing(String),
 }
+
+impl StepError {
+    /// Whether it is only that the database is busy or away.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, StepError::Store(gavel_store::Error::Busy(_)))
+    }
+}

@@ -4,9 +4,11 @@
 //! path serves normal running, a restart and another replica.
 
 mod call;
+mod calls;
 pub mod context;
 mod error;
 mod journal;
+pub mod patience;
 pub mod probes;
 pub mod pump;
 pub mod retention;

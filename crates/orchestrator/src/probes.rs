@@ -7,7 +7,7 @@ use futures::FutureExt;
 use gavel_dispatcher::probe::probe;
 use gavel_domain::agent::ExecutionMode;
 use gavel_domain::health::{Change, FRESH_FOR, Finding, Rules, of_worker};
-use gavel_domain::{AgentId, Chain, Timestamp};
+use gavel_domain::{AgentId, Timestamp};
 use gavel_store::health::{DueProbe, ProbeTimes};
 use gavel_store::{Guarded, Result};
 use std::collections::{HashMap, VecDeque};
@@ -109,7 +109,7 @@ async fn free_places(places: &Arc<Semaphore>, stop: &CancellationToken) -> Optio
 async fn claim(context: &Context, most: usize) -> Vec<DueProbe> {
     let mut claimed = Vec::new();
     if let Err(error) = claim_into(&mut claimed, context, most).await {
-        tracing::error!(error = %Chain(&error), "agents could not be claimed for their health probes");
+        context.tell("agents could not be claimed for their health probes", &error);
     }
     claimed // also after an error: what is claimed is probed
 }
@@ -176,7 +176,7 @@ async fn record(context: &Context, due: &DueProbe, finding: Finding) {
             tracing::debug!(agent.id = %due.agent, "a newer probe was claimed; this one is dropped")
         }
         Err(error) => {
-            tracing::error!(agent.id = %due.agent, error = %Chain(&error), "a health probe could not be recorded; it is made again");
+            context.tell("a health probe could not be recorded; it is made again", &error);
         }
     }
 }

@@ -3,42 +3,55 @@
 //! and with it every request it had open. A step that fails, or panics, is counted on its task, and so is one that was
 //! lost with its process: both are tried again after a pause (`gavel_domain::recovery`), and hold up no other task.
 
+use crate::calls::Calls;
 use crate::slots::{Slot, Slots};
 use crate::{Context, error::StepError, steps};
 use chrono::TimeDelta;
 use futures::FutureExt;
 use gavel_domain::recovery::Next;
-use gavel_domain::{Chain, Timestamp};
+use gavel_domain::{Chain, Timestamp, backoff};
 use gavel_store::recovery::{After, Counted};
-use gavel_store::{Claimed, Engine, Lease};
+use gavel_store::{Claimed, Engine, Error, Lease};
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long the loop sleeps at most: other replicas give no hints, and hints may be lost.
+/// How long the loop sleeps at most: hints may be lost, those of other replicas all the more.
 const POLL: Duration = Duration::from_secs(1);
 /// Tasks that are taken back in one transaction: after a crash there may be thousands, and others want to write, too.
 const RECOVERED_AT_ONCE: u32 = 500;
+/// How long after an outage those who held tasks have before others take them up: longer than anybody pauses.
+const HOLDERS_FIRST: Duration = backoff::LONGEST;
 
-/// Runs until `stop`. Steps that are under way then are dropped, and their tasks let go: whoever comes next, this
-/// process again or another, finds everything that was recorded and goes on from there.
+/// Runs until `stop`. Then nothing more is claimed; calls to agents that are under way may end for a while. All other
+/// steps are dropped, and their tasks let go: whoever comes next, this process again or another, finds everything that
+/// was recorded and goes on from there.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
-    let slots = Slots::new(context.settings.tasks_at_once);
+    let slots = Slots::new(context.settings.tasks_at_once, stop.clone());
     let steps = TaskTracker::new();
+    let (mut failures, mut away_since, mut recovered_at) = (0, None, None);
     end_leases(&context).await;
-    let mut recovered_at = None;
     while let Some(slot) = next_slot(&slots, &stop).await {
         if recovered_at.is_none_or(|at: Instant| at.elapsed() >= POLL) {
             let more = recover(&context).await;
             recovered_at = (!more).then(Instant::now);
         }
         match claim(&context).await {
-            Looked::Found(claimed) => {
-                let step = one_step(Arc::clone(&context), *claimed, stop.clone(), slot);
-                steps.spawn(step);
+            Ok(found) => {
+                (failures, away_since) = (0, None);
+                match found {
+                    Some(claimed) => drop(steps.spawn(one_step(Arc::clone(&context), claimed, slot))),
+                    None => rest(&context, &stop).await,
+                }
             }
-            Looked::Unreadable => {} // it is under a lease now, and in nobody's way
-            Looked::Nothing => rest(&context, &stop).await,
+            // It is under a lease now, and in nobody's way.
+            Err(error @ Error::Inconsistent { .. }) => context.tell("a task could not be read", &error),
+            Err(error) => {
+                failures += 1;
+                context.tell("no task could be claimed", &error);
+                let away_since = *away_since.get_or_insert_with(Instant::now);
+                stop.run_until_cancelled(sit_out(&context, failures, away_since)).await;
+            }
         }
     }
     steps.close();
@@ -108,26 +121,20 @@ async fn next_slot(slots: &Slots, stop: &CancellationToken) -> Option<Slot> {
     }
 }
 
-/// What a look for work came to.
-enum Looked {
-    Found(Box<Claimed>),
-    Unreadable,
-    Nothing,
+/// A pause after a failure. After an outage that leases may not have outlived, those who held them go first: they are
+/// still at work, and what they wait to store would otherwise be asked for again.
+async fn sit_out(context: &Context, failures: u32, away_since: Instant) {
+    sleep(backoff::pause(failures, &*context.chance)).await;
+    let outlived = context.settings.lease.to_std().unwrap_or_default() * 2 / 3; // renewed in its first third at the latest
+    if context.store.engine() == Engine::Postgres && away_since.elapsed() >= outlived {
+        let _ = context.patiently(|| context.store.is_writable()).await; // what else is wrong the claim will tell
+        sleep(HOLDERS_FIRST).await;
+    }
 }
 
-async fn claim(context: &Context) -> Looked {
+async fn claim(context: &Context) -> gavel_store::Result<Option<Claimed>> {
     let now = context.clock.now();
-    match context.store.claim(&context.settings.owner, now, now + context.settings.lease).await {
-        Ok(Some(claimed)) => Looked::Found(Box::new(claimed)),
-        Ok(None) => Looked::Nothing,
-        Err(error) => {
-            tracing::error!(error = %Chain(&error), "no task could be claimed");
-            match error {
-                gavel_store::Error::Inconsistent { .. } => Looked::Unreadable,
-                _ => Looked::Nothing,
-            }
-        }
-    }
+    context.store.claim(&context.settings.owner, now, now + context.settings.lease).await
 }
 
 /// Sleeps until something may be ready: a hint, the next parked task's time, or the poll.
@@ -142,27 +149,52 @@ async fn rest(context: &Context, stop: &CancellationToken) {
     }
 }
 
-async fn one_step(context: Arc<Context>, claimed: Claimed, stop: CancellationToken, mut slot: Slot) {
-    let (lease, failures) = (claimed.lease(), claimed.failures());
-    let ended = tokio::select! {
+async fn one_step(context: Arc<Context>, claimed: Claimed, mut slot: Slot) {
+    let (lease, failures, calls) = (claimed.lease(), claimed.failures(), slot.calls().clone());
+    let unfinished = tokio::select! {
         biased;
         taken = unharmed(take(&context, claimed, &mut slot)) => match taken {
             Ok(()) => return,
-            Err(Fault::Surroundings(error)) => {
-                tracing::error!(task.id = %lease.task(), error, "a step is put off");
-                let again_at = context.clock.now() + pause(&context, failures.saturating_add(1));
-                context.store.let_go(lease, again_at).await
-            }
-            Err(Fault::Step(error)) => failed(&context, lease, &error).await,
+            Err(fault) => Some(fault),
         },
         () = lost(&context, lease) => {
             tracing::debug!(task.id = %lease.task(), "the claim is gone; the step is dropped");
             return;
         }
-        () = stop.cancelled() => context.store.let_go(lease, context.clock.now()).await,
+        () = calls.let_go(context.settings.drain) => None,
     };
-    if let Err(error) = ended {
+    let leave = || leave(&context, (lease, failures), unfinished.as_ref());
+    let left = tokio::select! {
+        left = context.patiently(leave) => left,
+        () = patience_ends(&context, &calls) => leave().await,
+    };
+    if let Err(error) = left {
         tracing::error!(task.id = %lease.task(), error = %Chain(&error), "a task could not be let go; its lease will end");
+    }
+}
+
+/// Lets a task go whose step did not come to its end.
+async fn leave(
+    context: &Context,
+    (lease, failures): (Lease, u32),
+    fault: Option<&Fault>,
+) -> gavel_store::Result<()> {
+    let now = context.clock.now();
+    match fault {
+        None => context.store.let_go(lease, now).await,
+        Some(Fault::Surroundings(error)) => {
+            context.tell_of_step(lease.task(), error);
+            context.store.let_go(lease, now + pause(context, failures.saturating_add(1))).await
+        }
+        Some(Fault::Step(error)) => failed(context, lease, error).await,
+    }
+}
+
+/// A lease that has ended need not be let go, and a process that leaves waits for nobody.
+async fn patience_ends(context: &Context, calls: &Calls) {
+    tokio::select! {
+        () = calls.leaving() => {}
+        () = sleep(context.settings.lease.to_std().unwrap_or_default()) => {}
     }
 }
 
@@ -186,9 +218,7 @@ enum Fault {
 async fn unharmed(step: impl Future<Output = Step>) -> Result<(), Fault> {
     match AssertUnwindSafe(step).catch_unwind().await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(StepError::Store(error @ gavel_store::Error::Busy(_)))) => {
-            Err(Fault::Surroundings(Chain(&error).to_string()))
-        }
+        Ok(Err(error)) if error.passes() => Err(Fault::Surroundings(Chain(&error).to_string())),
         Ok(Err(error)) => Err(Fault::Step(Chain(&error).to_string())),
         Err(panic) => Err(Fault::Step(format!("a panic: {}", words(&*panic)))),
     }
@@ -214,7 +244,7 @@ pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
 async fn lost(context: &Context, lease: Lease) {
     let mut watch = context.store.hints().watch_decisions(lease.task());
     let renewal = (context.settings.lease / 3).to_std().unwrap_or(POLL);
-    // Alone on a SQLite file every change comes with a hint; other replicas give none.
+    // Alone on a SQLite file every change comes with a hint; those of other replicas may be lost.
     let look = match context.store.engine() {
         Engine::Sqlite => renewal,
         Engine::Postgres => renewal.min(POLL),
@@ -226,14 +256,17 @@ async fn lost(context: &Context, lease: Lease) {
             () = tokio::time::sleep_until(renew_at.min(Instant::now() + look)) => {}
         }
         let held = if Instant::now() >= renew_at {
-            renew_at += renewal;
+            renew_at = Instant::now() + renewal;
             context.store.renew(lease, context.clock.now() + context.settings.lease).await
         } else {
             context.store.is_held(lease).await
         };
-        // When the database cannot be asked, go on: every write is guarded anyway.
-        if let Ok(false) = held {
-            return;
+        match held {
+            Ok(false) => return,
+            Ok(true) => {}
+            // When the database cannot be asked, go on: every write is guarded anyway. But as soon as it can, the lease
+            // is to be held again: it may have ended meanwhile.
+            Err(_) => renew_at = Instant::now() + renewal.min(POLL),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! How many steps work side by side. A step that only waits gives its slot to others meanwhile, or a few agents that
 //! let us wait would hold up everybody's tasks.
 
+use crate::calls::Calls;
 use futures::FutureExt;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 /// Steps that may wait outside, for every one that works: each holds its task in memory and renews a lease. Further
 /// ones wait in their slots.
@@ -15,6 +17,7 @@ const WAITING_PER_SLOT: usize = 8;
 pub(crate) struct Slots {
     working: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    leaving: CancellationToken,
 }
 
 /// One step's slot, or its room outside.
@@ -22,17 +25,21 @@ pub(crate) struct Slot {
     slots: Slots,
     working: Option<OwnedSemaphorePermit>,
     waiting: Option<OwnedSemaphorePermit>,
+    calls: Calls,
 }
 
 impl Slots {
-    pub(crate) fn new(working: usize) -> Self {
+    /// As many as may work side by side, until this process leaves.
+    pub(crate) fn new(working: usize, leaving: CancellationToken) -> Self {
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        Slots { working: semaphore(working), waiting: semaphore(working.saturating_mul(WAITING_PER_SLOT)) }
+        let waiting = semaphore(working.saturating_mul(WAITING_PER_SLOT));
+        Slots { working: semaphore(working), waiting, leaving }
     }
 
     /// Waits for a free slot.
     pub(crate) async fn next(&self) -> Slot {
-        Slot { slots: self.clone(), working: self.permit().await, waiting: None }
+        let (working, calls) = (self.permit().await, Calls::new(self.leaving.clone()));
+        Slot { slots: self.clone(), working, waiting: None, calls }
     }
 
     async fn permit(&self) -> Option<OwnedSemaphorePermit> {
@@ -41,6 +48,11 @@ impl Slots {
 }
 
 impl Slot {
+    /// The calls that its step has under way.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
     /// Gives the slot up; `false`: there is no room outside, the step still has it. Whoever is outside may wait for
     /// anything. Whoever holds what others wait for must not wait for a slot, or they would wait for each other.
     pub(crate) fn step_outside(&mut self) -> bool {
@@ -82,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_lets_others_work_and_comes_back() {
-        let slots = Slots::new(1);
+        let slots = Slots::new(1, CancellationToken::new());
         let mut first = slots.next().await;
         assert!(slots.next().now_or_never().is_none());
         assert_eq!(first.leave_while(async { 7 }).await, 7, "what is there already is no wait");
@@ -102,7 +114,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_outside_stays_there_until_it_comes_back() {
-        let slots = Slots::new(1);
+        let slots = Slots::new(1, CancellationToken::new());
         let mut slot = slots.next().await;
         assert!(slot.step_outside() && slot.step_outside());
         let other = slots.next().now_or_never().expect("the slot is free");
@@ -115,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_wait_outside_are_bounded() {
-        let slots = Slots::new(1);
+        let slots = Slots::new(1, CancellationToken::new());
         let mut outside = Vec::new();
         for _ in 0..WAITING_PER_SLOT {
             let mut slot = slots.next().await;

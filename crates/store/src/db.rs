@@ -1,27 +1,24 @@
 //! Connections to either engine, and the macro that runs one SQL text on both.
 
 use crate::sqlite::{self, Lite};
-use crate::{Error, Hints, Result};
+use crate::{Error, Hints, Opening, Result, postgres, pulse::Pulse, schema};
 use sqlx::{
     Postgres, Transaction,
     migrate::Migrator,
-    pool::{PoolConnection, PoolOptions},
-    postgres::{PgConnectOptions, PgConnection, PgPool},
+    pool::PoolConnection,
+    postgres::{PgConnection, PgPool},
 };
-use std::{ops, str::FromStr, sync::Arc, time::Duration};
+use std::{ops, sync::Arc};
 
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
-
-/// Connections to PostgreSQL per process.
-const POSTGRES_CONNECTIONS: u32 = 16;
-/// How long a caller waits for a connection before it is told that we are busy.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Everything Gavel remembers. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     database: Database,
     hints: Arc<Hints>,
+    pulse: Arc<Pulse>,
 }
 
 #[derive(Clone)]
@@ -42,23 +39,23 @@ pub enum Engine {
 impl Store {
     /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://...` and migrates it to the newest version.
     pub async fn open(url: &str) -> Result<Store> {
-        if url.starts_with("sqlite:") {
-            return Ok(Self::of(Database::Sqlite(Lite::open(url)?)));
-        }
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(Error::Url { url: url.split('@').next_back().unwrap_or(url).to_owned() });
-        }
-        let pool = postgres(url).await?;
-        POSTGRES_MIGRATIONS.run(&pool).await?; // takes an advisory lock: replicas may race
-        Ok(Self::of(Database::Postgres(pool)))
+        Self::open_as(url, &Opening::default()).await
+    }
+
+    /// The same in a way of one's own.
+    pub async fn open_as(url: &str, opening: &Opening) -> Result<Store> {
+        let store = Self::connect(url, opening).await?;
+        schema::bring_up(&store, opening).await?;
+        Ok(store)
     }
 
     /// Opens a database on which a server may be at work, for a look or a single write: SQLite's own locks keep the
     /// two apart. It is migrated only when nobody else has it open.
-    pub async fn open_beside(url: &str) -> Result<Store> {
-        match Self::open(url).await {
+    pub async fn open_beside(url: &str, opening: &Opening) -> Result<Store> {
+        match Self::open_as(url, opening).await {
             Err(Error::InUse { file }) => {
-                let store = Self::of(Database::Sqlite(Lite::open_beside(url)?));
+                let database = Database::Sqlite(Lite::open_beside(url)?);
+                let store = Store { database, hints: Arc::default(), pulse: Arc::default() };
                 store.check_version(&file).await?;
                 Ok(store)
             }
@@ -66,8 +63,16 @@ impl Store {
         }
     }
 
-    fn of(database: Database) -> Store {
-        Store { database, hints: Arc::default() }
+    async fn connect(url: &str, opening: &Opening) -> Result<Store> {
+        let pulse = Arc::default();
+        let database = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Database::Postgres(postgres::pool(url, opening, &pulse).await?)
+        } else if url.starts_with("sqlite:") {
+            Database::Sqlite(Lite::open(url)?)
+        } else {
+            return Err(Error::Url { url: url.split('@').next_back().unwrap_or(url).to_owned() });
+        };
+        Ok(Store { database, hints: Arc::default(), pulse })
     }
 
     /// The file of a SQLite URL when it is not there.
@@ -82,7 +87,37 @@ impl Store {
         let mut c = self.read().await?;
         let (found,) =
             sql!(c, fetch_one as (i64,), "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")?;
-        if found == sqlite::newest() { Ok(()) } else { Err(Error::OtherVersion { file: file.to_owned() }) }
+        let known = SQLITE_MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        if found == known { Ok(()) } else { Err(Error::OtherVersion { file: file.to_owned() }) }
+    }
+
+    pub(crate) async fn migrate(&self) -> Result<()> {
+        match &self.database {
+            Database::Sqlite(lite) => lite.migrate(&SQLITE_MIGRATIONS).await,
+            Database::Postgres(pool) => postgres::migrate(&POSTGRES_MIGRATIONS, pool).await,
+        }
+    }
+
+    /// The migrations of this version, oldest first.
+    pub(crate) fn known_migrations(&self) -> Vec<schema::Applied> {
+        let known = match self.database {
+            Database::Sqlite(_) => &SQLITE_MIGRATIONS,
+            Database::Postgres(_) => &POSTGRES_MIGRATIONS,
+        };
+        known.iter().map(|migration| (migration.version, migration.checksum.to_vec())).collect()
+    }
+
+    /// The pool of a PostgreSQL.
+    pub(crate) fn postgres(&self) -> Option<&PgPool> {
+        match &self.database {
+            Database::Sqlite(_) => None,
+            Database::Postgres(pool) => Some(pool),
+        }
+    }
+
+    /// What the last look at the database told.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Which database this is.
@@ -134,12 +169,6 @@ impl Store {
             Database::Postgres(pool) => pool.close().await,
         }
     }
-}
-
-async fn postgres(url: &str) -> Result<PgPool> {
-    let options = PgConnectOptions::from_str(url)?;
-    let pool = PoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
-    Ok(pool.connect_with(options).await?)
 }
 
 /// A connection or an open transaction; every query takes `&mut Conn`.

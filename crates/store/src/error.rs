@@ -48,17 +48,12 @@ pub enum Error {
         /// What was given.
         url: String,
     },
+    /// The database is not as we need it.
+    #[error(transparent)]
+    Refused(#[from] crate::opening::Refused),
     /// A migration failed.
     #[error("the database could not be migrated")]
     Migrate(#[source] sqlx::migrate::MigrateError),
-    /// The steps that brought a database to its version are not those that we know.
-    #[error("migration {version} {problem}; use the gavel that made the database, or a newer one")]
-    Migration {
-        /// Which one.
-        version: i64,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
     /// The SQLite that was linked can lose what it has committed.
     #[error("SQLite {found} can lose what it has committed; build with 3.51.3 or a newer one")]
     Engine {
@@ -128,7 +123,9 @@ impl From<sqlx::Error> for Error {
 /// resources, operator intervention.
 fn passes(cause: &dyn sqlx::error::DatabaseError) -> bool {
     let code = cause.code().unwrap_or_default();
-    code.len() == 5 && ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
+    // And a lock that was not to be had in time, and a transaction that was ended because we were slow.
+    let of_its_class = ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
+    code.len() == 5 && (of_its_class || ["55P03", "25P03"].contains(&code.as_ref()))
 }
 
 impl From<sqlx::migrate::MigrateError> for Error {

@@ -1,18 +1,29 @@
 //! "Look again": wake-ups after a commit. A hint carries no data and may be lost; every listener reads the
 //! database and polls as the fallback.
 
+use crate::news::{Hint, News, Touched};
 use gavel_domain::{AgentId, TaskId};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, broadcast};
 
-/// Wake-ups for the loop (something is ready), for watchers (something happened to a task), for steps under way (somebody
-/// decided on their task) and for whoever tells buyers by webhook.
+/// Wake-ups for the loop (something is ready), for watchers (something happened to a task) and for steps under way
+/// (somebody decided on their task). `None` wakes them all. Whoever tells buyers by webhook is woken by each of them.
 #[derive(Debug)]
 pub struct Hints {
     ready: Notify,
     news: Notify,
-    told: broadcast::Sender<TaskId>,
-    decided: broadcast::Sender<TaskId>,
-    invited: broadcast::Sender<AgentId>,
+    told: broadcast::Sender<Option<TaskId>>,
+    decided: broadcast::Sender<Option<TaskId>>,
+    invited: broadcast::Sender<Option<AgentId>>,
+    outbox: Outbox,
+}
+
+/// What other processes have not been told yet.
+#[derive(Debug, Default)]
+struct Outbox {
+    /// `None` while nobody carries it there.
+    news: Mutex<Option<News>>,
+    bell: Notify,
 }
 
 /// How many hints a slow watcher may fall behind before it is told to look at everything.
@@ -20,13 +31,13 @@ const BACKLOG: usize = 1024;
 
 impl Default for Hints {
     fn default() -> Self {
-        let channel = || broadcast::Sender::new(BACKLOG);
         Self {
             ready: Notify::new(),
             news: Notify::new(),
-            told: channel(),
-            decided: channel(),
+            told: broadcast::Sender::new(BACKLOG),
+            decided: broadcast::Sender::new(BACKLOG),
             invited: broadcast::Sender::new(BACKLOG),
+            outbox: Outbox::default(),
         }
     }
 }
@@ -34,8 +45,7 @@ impl Default for Hints {
 impl Hints {
     /// An event was written: the watchers of the task look again.
     pub(crate) fn told(&self, task: TaskId) {
-        let _ = self.told.send(task); // nobody listening is fine
-        self.news();
+        self.give(Hint::Task(task, Touched::Told));
     }
 
     /// There may be something to tell a buyer by webhook.
@@ -45,19 +55,68 @@ impl Hints {
 
     /// The task may be ready for its next step: the loop looks again too.
     pub(crate) fn changed(&self, task: TaskId) {
-        self.told(task);
-        self.ready.notify_one();
+        self.give(Hint::Task(task, Touched::Changed));
     }
 
     /// Somebody outside the loop changed the task: a step that works on it looks again too.
     pub(crate) fn decided(&self, task: TaskId) {
-        let _ = self.decided.send(task); // no step under way is fine
-        self.changed(task);
+        self.give(Hint::Task(task, Touched::Decided));
     }
 
     /// An agent was asked for something: its worker may fetch it.
     pub(crate) fn invited(&self, agent: AgentId) {
-        let _ = self.invited.send(agent); // no worker waiting is fine
+        self.give(Hint::Invited(agent));
+    }
+
+    fn give(&self, hint: Hint) {
+        self.wake(hint);
+        if let Some(news) = self.outbox.news().as_mut() {
+            news.add(hint);
+            self.outbox.bell.notify_one();
+        }
+    }
+
+    /// Wakes those who wait in this process; nobody waiting is fine.
+    pub(crate) fn wake(&self, hint: Hint) {
+        let (told, decided, invited) = match hint {
+            Hint::Task(task, touched) => {
+                (Some(Some(task)), (touched >= Touched::Decided).then_some(Some(task)), None)
+            }
+            Hint::Invited(agent) => (None, None, Some(Some(agent))),
+            Hint::Everything => (Some(None), Some(None), Some(None)),
+        };
+        decided.map(|task| self.decided.send(task));
+        told.map(|task| {
+            self.news();
+            self.told.send(task)
+        });
+        invited.map(|agent| self.invited.send(agent));
+        if !matches!(hint, Hint::Task(_, Touched::Told) | Hint::Invited(_)) {
+            self.ready.notify_one();
+        }
+    }
+
+    /// From now on what others should hear is kept until it is taken.
+    pub(crate) fn carried(&self) {
+        self.outbox.news().get_or_insert_default();
+    }
+
+    /// Waits until there is something that others should hear.
+    pub(crate) async fn waiting(&self) {
+        self.outbox.bell.notified().await;
+    }
+
+    /// What others should hear.
+    pub(crate) fn take(&self) -> News {
+        self.outbox.news().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// What could not be told is told later.
+    pub(crate) fn keep(&self, untold: &News) {
+        if let Some(news) = self.outbox.news().as_mut() {
+            untold.hints().for_each(|hint| news.add(hint));
+            self.outbox.bell.notify_one();
+        }
     }
 
     /// Waits until something may be ready. A hint given just before is not lost.
@@ -86,24 +145,24 @@ impl Hints {
     }
 }
 
+impl Outbox {
+    /// A panic while it is held leaves it whole: every change is one call.
+    fn news(&self) -> MutexGuard<'_, Option<News>> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A listener for one task.
 #[derive(Debug)]
 pub struct Watch {
     task: TaskId,
-    hints: broadcast::Receiver<TaskId>,
+    hints: broadcast::Receiver<Option<TaskId>>,
 }
 
 impl Watch {
     /// Waits until something may have happened to the task.
     pub async fn changed(&mut self) {
-        loop {
-            match self.hints.recv().await {
-                Ok(task) if task == self.task => return,
-                Ok(_) => {}
-                Err(broadcast::error::RecvError::Lagged(_)) => return,
-                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-            }
-        }
+        woken(&mut self.hints, |task| *task == self.task).await;
     }
 }
 
@@ -111,19 +170,24 @@ impl Watch {
 #[derive(Debug)]
 pub struct InvitationWatch {
     agents: Vec<AgentId>,
-    hints: broadcast::Receiver<AgentId>,
+    hints: broadcast::Receiver<Option<AgentId>>,
 }
 
 impl InvitationWatch {
     /// Waits until one of the agents may have been invited.
     pub async fn changed(&mut self) {
-        loop {
-            match self.hints.recv().await {
-                Ok(agent) if self.agents.contains(&agent) => return,
-                Ok(_) => {}
-                Err(broadcast::error::RecvError::Lagged(_)) => return,
-                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-            }
+        woken(&mut self.hints, |agent| self.agents.contains(agent)).await;
+    }
+}
+
+/// Waits for a hint about one's own, about everything, or for having missed some.
+async fn woken<T: Clone>(hints: &mut broadcast::Receiver<Option<T>>, is_mine: impl Fn(&T) -> bool) {
+    loop {
+        match hints.recv().await {
+            Ok(about) if about.as_ref().is_none_or(&is_mine) => return,
+            Ok(_) => {}
+            Err(broadcast::error::RecvError::Lagged(_)) => return,
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
         }
     }
 }

@@ -8,6 +8,12 @@
 mod db;
 mod error;
 mod hints;
+mod news; // hints as they travel
+mod opening;
+mod postgres;
+mod pulse;
+mod relay; // hints between processes
+mod schema;
 mod rows;
 mod sqlite;
 mod exchanges;
@@ -69,6 +75,8 @@ pub use deed::Deed;
 pub use error::{Cause, Error, Result};
 pub use hints::{Hints, InvitationWatch, Watch};
 pub use idempotency::{Held, IdempotencyKey, Kept, KeptBody, Once};
+pub use opening::{Migrate, Opening, Refused};
+pub use pulse::{OFFSET_MAX, Pulse};
 
 /// The answer of a write that is guarded by what the caller read before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

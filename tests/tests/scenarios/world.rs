@@ -249,6 +249,7 @@ fn config(folder: &Path, wanted: &Settings) -> Result<AppConfig> {
     config.guard.allow = "127.0.0.0/8".parse()?;
     config.forced_seed = Some(SEED);
     config.health.limit = LONG_PROBE;
+    (config.leave, config.drain) = (Duration::ZERO, Duration::ZERO); // a restart cuts what is under way
     config.money.mode = match wanted.money {
         Some(Money::Off) => policy::MoneyMode::Off,
         Some(Money::Ledger) | None => policy::MoneyMode::Ledger,

@@ -56,6 +56,7 @@ impl World {
         config.database_url = database_url.to_owned();
         config.key_file = Some(key_file.to_owned());
         config.guard.allow = "127.0.0.0/8".parse().unwrap();
+        config.leave = Duration::ZERO;
         let gavel = app::start(config).await.unwrap();
         let mut world = World {
             parrots: Parrots::start().await,

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 const WAIT_MAX: u64 = 30;
 /// The most briefs at once: as many as an agent is sent calls by default.
 const MOST_MAX: u64 = 8;
-/// How often it is looked without a hint: other replicas give none, and a place may have become free.
+/// How often it is looked without a hint: one may be lost, and a place may have become free.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Lease what your agents are asked for; waits until there is something

@@ -12,7 +12,7 @@ use gavel_store::{Store, Watch};
 use http::HeaderMap;
 use std::{convert::Infallible, time::Duration};
 
-/// A hint may be lost (another replica wrote); we look anyway.
+/// A hint may be lost; we look anyway.
 const POLL: Duration = Duration::from_secs(1);
 /// Proxies close what is silent for longer.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -72,12 +72,12 @@ fn told(feed: Feed) -> impl Stream<Item = Result<Sent, Infallible>> {
 
 impl Feed {
     /// The next events; `None` after the last one a task can have, or when the database failed (the client
-    /// comes back with the last id it saw).
+    /// comes back with the last id it saw). While it is away the stream stays open.
     async fn next_batch(&mut self) -> Option<Vec<Event>> {
         while !self.over && self.may_go_on().await {
             match self.store.events_after(self.task, self.after, BATCH).await {
                 Ok(batch) if batch.is_empty() => {
-                    if self.has_ended().await? {
+                    if self.has_ended().await {
                         return None;
                     }
                     let _ = tokio::time::timeout(POLL, self.watch.changed()).await; // either way: look again
@@ -87,6 +87,8 @@ impl Feed {
                     self.over = batch.iter().any(|event| event.to.is_some_and(TaskState::is_final));
                     return Some(batch);
                 }
+                // Who is turned away with an error may not come back: better that it waits.
+                Err(gavel_store::Error::Busy(_)) => tokio::time::sleep(POLL).await,
                 Err(cause) => {
                     tracing::warn!(%cause, task = %self.task, "a stream of events ended early");
                     return None;
@@ -101,14 +103,13 @@ impl Feed {
         self.store.is_live(self.key).await.unwrap_or(true)
     }
 
-    /// Whether the client has seen the end before: a final task tells nothing more.
-    async fn has_ended(&self) -> Option<bool> {
-        let task = self.store.task(self.task).await.ok().flatten()?;
-        if !task.state.is_final() {
-            return Some(false);
-        }
+    /// Whether the client has seen the end before: a final task tells nothing more. What cannot be read now is read
+    /// again.
+    async fn has_ended(&self) -> bool {
+        let Ok(Some(task)) = self.store.task(self.task).await else { return false };
         // The task may have ended between the two reads: then its last event is still to be told.
-        Some(self.store.events_after(self.task, self.after, 1).await.ok()?.is_empty())
+        let rest = async || self.store.events_after(self.task, self.after, 1).await;
+        task.state.is_final() && rest().await.is_ok_and(|rest| rest.is_empty())
     }
 }
 

@@ -62,7 +62,7 @@ async fn existing(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
         let sentence = format!("there is no database {file} here; name it with --database");
         return Err(Failure::Usage(sentence));
     }
-    let store = Store::open_beside(&config.database_url).await?;
+    let store = Store::open_beside(&config.database_url, &config.opening.unhurried()).await?;
     Ok((config, store))
 }
 

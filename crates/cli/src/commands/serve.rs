@@ -9,10 +9,17 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
+    if let Some(roles) = args.roles {
+        roles
+            .check(&config.database_url)
+            .map_err(|problem| Failure::Usage(format!("--roles {roles}: {problem}")))?;
+        config.roles = roles;
+    }
     log(&config.log_level, config.log_json);
 
+    let roles = config.roles;
     let mut running = app::start(config).await?;
-    tracing::info!("gavel is listening on {}", running.base_url);
+    tracing::info!("gavel ({roles}) is listening on {}", running.base_url);
 
     let ended = tokio::select! {
         () = asked_to_end() => Ok(()),

@@ -6,6 +6,7 @@ use super::file::{
 use super::known::Places;
 use super::{SettingsError, file};
 use crate::catalog;
+use crate::roles::Roles;
 use ::config::{Config, File, FileFormat};
 use chrono::TimeDelta;
 use gavel_api::{RequestLimits, ServeLimits};
@@ -18,6 +19,7 @@ use gavel_domain::webhook;
 use gavel_domain::{BasisPoints, Currency, Money};
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
+use gavel_store::{Migrate, Opening};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
@@ -29,6 +31,10 @@ use std::time::Duration;
 pub struct AppConfig {
     /// Where the API listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Which parts run in this process.
+    pub roles: Roles,
+    /// How long the API goes on taking connections once the process was asked to end.
+    pub leave: Duration,
     /// What connections may cost.
     pub serve: ServeLimits,
     /// How many requests are carried at once.
@@ -37,6 +43,8 @@ pub struct AppConfig {
     pub public_url: Option<String>,
     /// The database's URL.
     pub database_url: String,
+    /// How it is opened.
+    pub opening: Opening,
     /// The file whose key seals secrets; in memory alone when absent (a database in memory has no use for a file).
     pub key_file: Option<PathBuf>,
     /// How long requests carry the signatures of an agent's old and new secret.
@@ -73,6 +81,8 @@ pub struct AppConfig {
     pub forced_seed: Option<u64>,
     /// How long a claim holds without renewal.
     pub lease: TimeDelta,
+    /// How long calls under way may go on once the process was asked to end.
+    pub drain: Duration,
     /// Steps side by side.
     pub tasks_at_once: usize,
     /// How long things are kept.
@@ -84,10 +94,13 @@ pub struct AppConfig {
 }
 
 impl AppConfig {
-    /// Keeps everything in memory: no database file, no key file.
+    /// Keeps everything in memory: no database file, no key file. Nobody goes on when this process ends, so it ends
+    /// without waiting.
     pub fn in_memory(&mut self) {
         self.database_url = "sqlite::memory:".to_owned();
         self.key_file = None;
+        self.roles = Roles::ALL;
+        (self.leave, self.drain) = (Duration::ZERO, Duration::ZERO);
     }
 }
 
@@ -109,6 +122,9 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
     let requests = request_limits(&written.server);
     Ok(AppConfig {
         listen: written.server.listen,
+        roles: roles(&written.server.roles, &written.database.url, places)?,
+        leave: Duration::from_secs(written.server.leave_seconds.into()),
+        opening: opening(&written.database),
         serve: serve_limits(&written.server, &requests),
         requests,
         public_url: public_url(written.server.public_url, places)?,
@@ -133,6 +149,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         busy_wait: TimeDelta::seconds(written.triage.busy_wait_seconds.into()),
         forced_seed: forced_seed(&written.triage.forced_seed, places)?,
         lease: TimeDelta::seconds(written.work.lease_seconds.get().into()),
+        drain: Duration::from_secs(written.work.drain_seconds.into()),
         tasks_at_once: written.work.tasks_at_once.get().into(),
         retention: kept(&written.retention),
         log_json: matches!(written.log.format, LogFormat::Json),
@@ -149,6 +166,24 @@ fn activation(activation: Activation, places: &Places) -> Result<(), SettingsErr
             let problem = "the benchmark does not exist yet; use \"immediate\"";
             Err(places.value("agents.activation", problem))
         }
+    }
+}
+
+fn roles(text: &str, database_url: &str, places: &Places) -> Result<Roles, SettingsError> {
+    let roles: Roles = text.parse().map_err(|e| places.value("server.roles", e))?;
+    roles.check(database_url).map_err(|e| places.pair("server.roles", "database.url", &e))?;
+    Ok(roles)
+}
+
+fn opening(database: &file::Database) -> Opening {
+    Opening {
+        connections: database.connections_max.get().into(),
+        acquire: span(database.acquire_seconds),
+        migrate: match database.migrate {
+            file::Migrate::Auto => Migrate::Auto,
+            file::Migrate::Never => Migrate::Never,
+        },
+        ..Opening::default()
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) struct Written {
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) listen: SocketAddr,
+    pub(super) roles: String,
     pub(super) public_url: String,
     pub(super) connections_max: NonZeroU32,
     pub(super) connections_per_address_max: NonZeroU32,
@@ -39,6 +40,7 @@ pub(super) struct Server {
     pub(super) idle_seconds: NonZeroU16,
     pub(super) stall_seconds: NonZeroU16,
     pub(super) lifetime_seconds: NonZeroU32,
+    pub(super) leave_seconds: u16,
     pub(super) drain_seconds: NonZeroU16,
     pub(super) requests_max: NonZeroU32,
     pub(super) callbacks_max: NonZeroU32,
@@ -50,6 +52,16 @@ pub(super) struct Server {
 #[serde(deny_unknown_fields)]
 pub(super) struct Database {
     pub(super) url: String,
+    pub(super) migrate: Migrate,
+    pub(super) connections_max: NonZeroU16,
+    pub(super) acquire_seconds: NonZeroU16,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Migrate {
+    Auto,
+    Never,
 }
 
 #[derive(Debug, Deserialize)]
@@ -182,6 +194,7 @@ pub(super) struct Judge {
 #[serde(deny_unknown_fields)]
 pub(super) struct Work {
     pub(super) lease_seconds: NonZeroU16,
+    pub(super) drain_seconds: u16,
     pub(super) tasks_at_once: NonZeroU16,
 }
 

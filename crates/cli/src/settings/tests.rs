@@ -51,6 +51,7 @@ fn the_shipped_parameters_are_the_crates_own() {
     assert_eq!(defaults().unwrap().triage, gavel_triage::Policy::default());
     assert_eq!(defaults().unwrap().rubrics, gavel_judge::Rubrics::default());
     assert_eq!(defaults().unwrap().serve, gavel_api::ServeLimits::default());
+    assert_eq!(defaults().unwrap().opening, gavel_store::Opening::default());
     assert_eq!(defaults().unwrap().requests, gavel_api::RequestLimits::default());
 }
 
@@ -102,6 +103,8 @@ fn each_setting_can_be_set_in_the_environment() {
         assert!(untested.remove(key) || key.contains("_by_category"), "{key} is no key of the defaults");
     };
     check("server.listen", "0.0.0.0:9", |c| c.listen.port() == 9);
+    check("server.roles", "all", |c| c.roles == crate::roles::Roles::ALL);
+    check("server.leave_seconds", "0", |c| c.leave.is_zero());
     check("server.public_url", "https://g.example/", |c| {
         c.public_url.as_deref() == Some("https://g.example")
     });
@@ -120,6 +123,9 @@ fn each_setting_can_be_set_in_the_environment() {
     check("server.long_polls_max", "9", |c| c.requests.long_polls == 9);
     check("server.streams_max", "9", |c| c.requests.streams == 9);
     check("database.url", "postgres://u:p@h/n", |c| c.database_url == "postgres://u:p@h/n");
+    check("database.migrate", "never", |c| c.opening.migrate == gavel_store::Migrate::Never);
+    check("database.connections_max", "9", |c| c.opening.connections == 9);
+    check("database.acquire_seconds", "9", |c| c.opening.acquire.as_secs() == 9);
     check("platform.currency", "AUD", |c| c.currency.suffix() == "aud");
     check("platform.user_agent", "Gavel/2", |c| c.user_agent == "Gavel/2");
     check("budget.min", "4.50", |c| c.money.budget_min == Money::from_minor(450));
@@ -177,6 +183,7 @@ fn each_setting_can_be_set_in_the_environment() {
     check("retention.bodies_days", "0", |c| c.retention.bodies.is_none());
     check("retention.idempotency_hours", "24", |c| c.retention.idempotency == TimeDelta::hours(24));
     check("work.lease_seconds", "2", |c| c.lease == TimeDelta::seconds(2));
+    check("work.drain_seconds", "0", |c| c.drain.is_zero());
     check("work.tasks_at_once", "7", |c| c.tasks_at_once == 7);
     check("log.format", "json", |c| c.log_json);
     check("log.level", "warn,gavel=debug", |c| c.log_level == "warn,gavel=debug");
@@ -262,6 +269,12 @@ fn mistakes_name_the_setting_and_the_place() {
     check("[budget]\nmin = 0", &["budget.min", "above 0"]);
     check("[platform]\ncurrency = \"usd\"", &["platform.currency", "three capital letters"]);
     check("[platform]\nuser_agent = \"a\\nb\"", &["platform.user_agent"]);
+    check("[server]\nroles = \"api, wrok\"", &["server.roles", "wrok", "some of api, work, probe"]);
+    check(
+        "[server]\nroles = \"api\"",
+        &["server.roles", "database.url", "on SQLite all parts run in one process"],
+    );
+    check("[database]\nmigrate = \"later\"", &["database.migrate", "later"]);
     check("[database]\nurl = \"mysql://x\"", &["database.url", "sqlite:FILE"]);
     check("[triage]\nforced_seed = -1", &["triage.forced_seed"]);
     check("[log]\nlevel = \"gavel=loud\"", &["log.level"]);

@@ -6,6 +6,7 @@ mod conformance;
 mod demo;
 mod doctor;
 mod kill;
+mod replicas;
 mod run;
 mod serve;
 mod support;

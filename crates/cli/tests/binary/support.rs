@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// How long anything is waited for; far above what a loaded machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A folder with a database, its key file, and the settings of a test.
 pub(crate) struct Place {
     dir: tempfile::TempDir,
+    environment: Vec<(&'static str, String)>,
 }
 
 /// A process that is killed when the test ends, however it ends.
@@ -28,7 +31,18 @@ pub(crate) struct Server {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
+    /// The same with another database.
+    pub(crate) fn on(database_url: &str) -> Self {
+        Self::new().with("GAVEL__DATABASE__URL", database_url)
+    }
+
+    /// The same with one more setting.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -43,6 +57,8 @@ impl Place {
         }
         command.args(args).current_dir(self.dir.path());
         command.env("GAVEL__NETWORK__ALLOW", "127.0.0.0/8").env("GAVEL__MONEY__MODE", "ledger");
+        command.env("GAVEL__SERVER__LEAVE_SECONDS", "0"); // no balancer is to notice anything
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -66,7 +82,12 @@ impl Place {
     }
 
     pub(crate) fn serve(&self) -> Server {
-        let mut command = self.gavel(&["serve", "--listen", "127.0.0.1:0"]);
+        self.serve_as(&[])
+    }
+
+    /// `gavel serve` with further arguments.
+    pub(crate) fn serve_as(&self, args: &[&str]) -> Server {
+        let mut command = self.gavel(&[&["serve", "--listen", "127.0.0.1:0"], args].concat());
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut process = Process(child);
         let base_url = first_url(process.0.stderr.take().unwrap(), "listening on ");
@@ -149,6 +170,17 @@ pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T
     found.await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
 }
 
+/// The status with which an address of a server answers; `None`: it takes no connection.
+pub(crate) async fn status_of(base_url: &str, path: &str) -> Option<u16> {
+    let host = base_url.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(host).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
 pub(crate) fn brief() -> Value {
     json!({
         "category": "content-writing", "task_type": "blog-post", "budget_usd": 25, "agents": 8,
@@ -175,7 +207,9 @@ pub(crate) async fn register(client: &Client, farm: &Farm) -> Result<(), CallErr
     client.post("/developers/register", &json!({ "name": "Ada" })).await?;
     for agent in farm.agents() {
         let slug = &agent.spec().slug;
-        let body = json!({ "name": slug, "slug": slug, "capabilities": ["content-writing"], "endpoint_url": agent.url() });
+        let mut body = json!({ "name": slug, "slug": slug, "capabilities": ["content-writing"] });
+        body["endpoint_url"] = json!(agent.url());
+        body["max_concurrency"] = json!(64); // no test is about agents that are busy
         client.post("/developers/agents", &body).await?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! but that is awaited the task is parked, and any arrival makes it ready.
 
 use crate::call::Letter;
+use crate::calls::Calls;
 use crate::journal::StepJournal;
 use crate::steps::score::{self, Yardstick};
 use crate::{Context, error::StepError, pump::Step, slots::Slot};
@@ -21,16 +22,16 @@ use gavel_store::{Claimed, Guarded};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How often the step looks for results that came to another replica.
+/// How often the step looks for results that came to another replica and whose hint was lost.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
     let task = claimed.task().clone();
     let mut news = context.store.hints().watch_decisions(task.id);
     let mut phase = Phase::gather(context, &claimed, &task).await?;
-    let calls = phase.calls(context, &claimed).await?;
+    let calls = phase.calls(context, &claimed, slot.calls()).await?;
     let mut under_way = calls.len();
-    let mut settled = StepJournal::dispatcher(context, &claimed).fan_out(calls);
+    let mut settled = StepJournal::dispatcher(context, &claimed, slot.calls()).fan_out(calls);
 
     while !phase.is_over(context) {
         if under_way == 0 {
@@ -49,7 +50,9 @@ pub(crate) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot) ->
         match slot.leave_while(news).await {
             Some(settled) => {
                 under_way -= 1;
+                let was_sent = settled.last_send.is_some();
                 phase.record(context, &claimed, settled).await?;
+                slot.calls().end(usize::from(was_sent));
             }
             None => phase.catch_up(context, &claimed).await?,
         }
@@ -97,22 +100,24 @@ impl<'a> Phase<'a> {
     /// Has what came in judged, ends what is overdue, and reads where the phase stands.
     async fn catch_up(&mut self, context: &Context, claimed: &Claimed) -> Step {
         self.judge(context, claimed).await?;
-        let round = context.store.progress(self.task.id, self.task.round).await?;
-        let dispatches = context.store.dispatches(self.task.id, self.task.round).await?;
+        let (store, task, round) = (&context.store, self.task.id, self.task.round);
+        let stands = context.patiently(|| store.progress(task, round)).await?;
+        let dispatches = context.patiently(|| store.dispatches(task, round)).await?;
         let open = dispatches.into_iter().filter(|dispatch| dispatch.invitation.ended.is_none());
         self.open = open.map(|dispatch| (dispatch.invitation.id, dispatch)).collect();
-        self.seen = round.event_seq;
+        self.seen = stands.event_seq;
         self.progress = PhaseProgress {
             open: self.open.len(),
-            bids: round.scores.len(),
-            best: round.scores.iter().flatten().max().copied(),
+            bids: stands.scores.len(),
+            best: stands.scores.iter().flatten().max().copied(),
         };
         self.end_overdue(context, claimed).await
     }
 
     /// Judges the bids that the API stored.
     async fn judge(&mut self, context: &Context, claimed: &Claimed) -> Step {
-        for shown in context.store.unscored_bids(self.task.id, self.task.round).await? {
+        let unscored = context.patiently(|| context.store.unscored_bids(self.task.id, self.task.round));
+        for shown in unscored.await? {
             if !self.unjudged.contains(&shown.bid.id) {
                 self.score(context, claimed, (&shown.bid, &shown.agent_slug)).await?;
             }
@@ -154,6 +159,7 @@ impl<'a> Phase<'a> {
         &mut self,
         context: &Context,
         claimed: &Claimed,
+        under_way: &Calls,
     ) -> Result<Vec<(Call, Option<Begun>)>, StepError> {
         let letter = Letter::prototype(context, self.task);
         let now = context.clock.now();
@@ -175,6 +181,7 @@ impl<'a> Phase<'a> {
             }
             calls.push((id, call));
         }
+        under_way.begin(attempts.len());
         let begun = match attempts.is_empty() && waiting.is_empty() {
             true => Vec::new(),
             false => match context.store.begin_attempts(claimed.lease(), &attempts, &waiting).await? {
@@ -182,6 +189,7 @@ impl<'a> Phase<'a> {
                 Guarded::Lost => return Ok(Vec::new()), // the loop notices and drops this step
             },
         };
+        under_way.end(attempts.len() - begun.len());
         let mut begun: BTreeMap<InvitationId, Begun> = attempts
             .iter()
             .filter(|attempt| begun.contains(&attempt.id))
@@ -204,7 +212,7 @@ impl<'a> Phase<'a> {
         self.open.values().any(Dispatch::awaits_the_door)
     }
 
-    /// How long until the step looks again by itself: hints may be lost, and other replicas give none.
+    /// How long until the step looks again by itself: hints may be lost.
     fn next_look(&self, context: &Context) -> Duration {
         let left = self.time_left(context);
         if self.awaits_the_door() { left.min(LOOK) } else { left }
@@ -224,7 +232,7 @@ impl<'a> Phase<'a> {
         match settled.said {
             Said::Acknowledged { .. } => {
                 if let Some((attempt, result)) = &settled.last_send {
-                    context.store.acknowledge(settled.key, *attempt, result).await?;
+                    context.patiently(|| context.store.acknowledge(settled.key, *attempt, result)).await?;
                 }
                 self.catch_up(context, claimed).await
             }
@@ -253,7 +261,7 @@ impl<'a> Phase<'a> {
     async fn end(&mut self, context: &Context, claimed: &Claimed, ended: &Ended) -> Step {
         self.open.remove(&ended.invitation);
         self.progress.open = self.open.len();
-        if let Guarded::Lost = context.store.end_invitation(claimed, ended).await? {
+        if let Guarded::Lost = context.patiently(|| context.store.end_invitation(claimed, ended)).await? {
             return Ok(()); // it has its outcome already, or the loop notices that the claim is gone
         }
         if let Some(bid) = &ended.bid {

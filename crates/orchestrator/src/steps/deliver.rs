@@ -78,7 +78,7 @@ async fn call(
         Beginning::ToBeFetched { deadline_at } => wait_for_result(context, claimed, deadline_at).await,
         Beginning::Sent { deadline_at, dispatch, begun } => {
             let call = letter.call(context, &dispatch, (deadline_at, true))?;
-            let exchange = StepJournal::dispatcher(context, &claimed);
+            let exchange = StepJournal::dispatcher(context, &claimed, slot.calls());
             let settled = slot.leave_while(exchange.exchange(&call, Some(begun))).await;
             record(context, claimed, &Delivery { deadline_at, ..delivery }, settled).await
         }
@@ -128,9 +128,12 @@ impl Begin<'_> {
             if self.wish(&dispatch) != planned {
                 continue;
             }
+            let is_sent = usize::from(place.is_some());
+            slot.calls().begin(is_sent); // until the end of this step
             if let Some(beginning) = self.now(&dispatch, place).await? {
                 return Ok(beginning);
             }
+            slot.calls().end(is_sent);
             if !slot.step_outside() {
                 return Ok(Beginning::Later);
             }
@@ -213,6 +216,7 @@ async fn winner(
 }
 
 async fn record(context: &Context, claimed: Claimed, delivery: &Delivery, settled: Settled) -> Step {
+    context.patiently(|| context.store.is_writable()).await?;
     let ended = match settled.said {
         Said::Ended(ended) => *ended,
         Said::Acknowledged { .. } => {

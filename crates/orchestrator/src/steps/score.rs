@@ -34,7 +34,9 @@ pub(crate) async fn bid(
     let document =
         serde_json::to_string(&verdict).map_err(|source| StepError::Document { what: "verdict", source })?;
     let stored = NewVerdict { judge: verdict.judge, composite, document };
-    match context.store.score_bid(claimed, bid, agent_slug, &stored, context.clock.now()).await? {
+    let now = context.clock.now();
+    let storing = || context.store.score_bid(claimed, bid, agent_slug, &stored, now);
+    match context.patiently(storing).await? {
         Guarded::Done(()) => Ok(Some(composite)),
         Guarded::Lost => Ok(None),
     }

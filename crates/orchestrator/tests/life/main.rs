@@ -7,6 +7,8 @@ mod health;
 mod recovery;
 mod webhooks;
 mod retention;
+mod leaving;
+mod replicas;
 mod world;
 
 use gavel_domain::bid::BidStatus;

@@ -3,6 +3,7 @@
 use crate::health::HealthScripts;
 use async_trait::async_trait;
 use gavel_dispatcher::transport::{FailureKind, Method, Reply, Request, SendFailure, Transport};
+use gavel_dispatcher::{Caps, Lanes};
 use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode, Visibility};
 use gavel_domain::delivery::DeliveryStatus;
@@ -36,7 +37,7 @@ pub(crate) struct World {
     pub(crate) transport: Arc<Scripts>,
     buyer: AccountId,
     developer: Developer,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 /// A running loop.
@@ -78,6 +79,11 @@ impl World {
     pub(crate) async fn with_windows(window: Duration) -> World {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", dir.path().join("gavel.db").display())).await.unwrap();
+        World { _dir: Some(dir), ..Self::over(store, window).await }
+    }
+
+    /// A world over an empty database.
+    pub(crate) async fn over(store: Store, window: Duration) -> World {
         let transport = Arc::new(Scripts::default());
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(1));
         let now = clock::SystemClock.now();
@@ -105,14 +111,21 @@ impl World {
             lanes: Default::default(),
             judges: Arc::new(tokio::sync::Semaphore::new(2)),
             wanted: Arc::default(),
+            outage: Arc::default(),
             settings: settings(window),
         });
-        World { context, transport, buyer, developer, _dir: dir }
+        World { context, transport, buyer, developer, _dir: None }
     }
 
     /// The same world with other settings, before anything runs.
     pub(crate) fn with_settings(mut self, change: impl FnOnce(&mut Settings)) -> World {
         change(&mut Arc::get_mut(&mut self.context).unwrap().settings);
+        self
+    }
+
+    /// The same world with other caps, before anything runs.
+    pub(crate) fn with_caps(mut self, caps: Caps) -> World {
+        Arc::get_mut(&mut self.context).unwrap().lanes = Lanes::new(caps);
         self
     }
 
@@ -139,6 +152,26 @@ impl World {
     pub(crate) fn run(&self) -> Running {
         let stop = CancellationToken::new();
         let task = tokio::spawn(gavel_orchestrator::run(Arc::clone(&self.context), stop.clone()));
+        Running { stop, task }
+    }
+
+    /// Another process's loop on the same database, which calls the same agents.
+    pub(crate) fn run_beside(&self, store: Store) -> Running {
+        let Context { clock, chance, vault, settings, .. } = &*self.context;
+        let context = Arc::new(Context {
+            store,
+            clock: Arc::clone(clock),
+            chance: Arc::clone(chance),
+            vault: Arc::clone(vault),
+            transport: Arc::clone(&self.transport) as Arc<dyn Transport>,
+            lanes: Default::default(),
+            judges: Arc::new(tokio::sync::Semaphore::new(2)),
+            wanted: Arc::default(),
+            outage: Arc::default(),
+            settings: Settings { owner: "beside".to_owned(), ..settings.clone() },
+        });
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(gavel_orchestrator::run(context, stop.clone()));
         Running { stop, task }
     }
 
@@ -349,6 +382,7 @@ fn settings(window: Duration) -> Settings {
     Settings {
         owner: "test".to_owned(),
         lease: chrono::TimeDelta::seconds(30),
+        drain: Duration::ZERO,
         tasks_at_once: 8,
         recovery: Recovery::default(),
         timers: Timers {

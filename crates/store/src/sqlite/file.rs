@@ -45,7 +45,7 @@ pub(super) fn lock(path: &str) -> Result<File> {
 }
 
 /// Opens a file for writing; a new one can be read by its owner only.
-fn private(path: &str) -> Result<File> {
+pub(crate) fn private(path: &str) -> Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]

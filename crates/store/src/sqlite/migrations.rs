@@ -1,47 +1,27 @@
-//! Brings a file to the newest version: each step is one transaction, and is remembered with a hash of its text.
+//! Brings a database to the newest version: each step is one transaction, and is remembered with a hash of its text.
 
-use crate::{Error, Result};
+use crate::Result;
 use rusqlite::{Connection, TransactionBehavior, params};
 use sqlx::migrate::{Migration, Migrator};
-
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// Where it is remembered; the name and the shape are those that PostgreSQL's half uses.
 const MEMORY: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL,
      installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, checksum BLOB NOT NULL,
      execution_time BIGINT NOT NULL)";
 
-/// The newest version there is.
-pub(crate) fn newest() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
-}
-
-/// Takes every step that was not taken yet.
-pub(super) fn run(connection: &mut Connection) -> Result<()> {
+/// Takes every step that was not taken yet. Whether those that were are ours was looked at before.
+pub(super) fn run(connection: &mut Connection, migrator: &Migrator) -> Result<()> {
     connection.execute(MEMORY, [])?;
-    let mut taken = taken(connection)?;
-    for migration in MIGRATIONS.iter() {
-        match taken.iter().position(|(version, _)| *version == migration.version) {
-            Some(at) if taken.swap_remove(at).1 == *migration.checksum => {}
-            Some(_) => {
-                return Err(Error::Migration { version: migration.version, problem: "was another one here" });
-            }
-            None => take(connection, migration)?,
-        }
+    let taken = taken(connection)?;
+    for migration in migrator.iter().filter(|migration| !taken.contains(&migration.version)) {
+        take(connection, migration)?;
     }
-    match taken.first() {
-        None => Ok(()),
-        Some((version, _)) => Err(Error::Migration {
-            version: *version,
-            problem: "is not known to this gavel, which is older than the database",
-        }),
-    }
+    Ok(())
 }
 
-fn taken(connection: &Connection) -> Result<Vec<(i64, Vec<u8>)>> {
-    let mut statement =
-        connection.prepare("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+fn taken(connection: &Connection) -> Result<Vec<i64>> {
+    let mut statement = connection.prepare("SELECT version FROM _sqlx_migrations")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

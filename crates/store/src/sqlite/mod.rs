@@ -11,8 +11,7 @@ mod settings;
 mod values;
 mod writer;
 
-pub(crate) use file::path_of;
-pub(crate) use migrations::newest;
+pub(crate) use file::{path_of, private};
 pub(crate) use values::Bind;
 pub(crate) use writer::Turn;
 
@@ -20,6 +19,7 @@ use crate::{Error, Result};
 use readers::{Reader, Readers};
 use rows::FromLite;
 use rusqlite::Connection;
+use sqlx::migrate::Migrator;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -77,20 +77,17 @@ impl Link {
 }
 
 impl Lite {
-    /// Opens a file for this process alone and brings it to the newest version, or a database in memory.
+    /// Opens a file for this process alone, or a database in memory.
     pub(crate) fn open(url: &str) -> Result<Lite> {
         settings::check_engine()?;
         if file::in_memory(url) {
-            let mut connection = Connection::open_in_memory()?;
+            let connection = Connection::open_in_memory()?;
             settings::of_writer(&connection)?;
-            migrations::run(&mut connection)?;
             return Ok(Self::of(connection, None, None));
         }
         let path = path_of(url);
         let lock = file::lock(path)?;
-        let mut connection = settings::writer(path)?;
-        migrations::run(&mut connection)?;
-        let lite = Self::of(connection, Some(Readers::new(path)), Some(lock));
+        let lite = Self::of(settings::writer(path)?, Some(Readers::new(path)), Some(lock));
         lite.fold_beside(path);
         Ok(lite)
     }
@@ -131,6 +128,8 @@ impl Lite {
     }
 
     pub(crate) async fn read(&self) -> Result<Link> {
+        // A read never waits, so whoever reads on and on would never let others work.
+        tokio::task::coop::consume_budget().await;
         Ok(match &self.0.readers {
             Some(readers) => Link::Reader(readers.take()?),
             None => Link::Look(self.0.writer.look().await?),
@@ -145,6 +144,11 @@ impl Lite {
     pub(crate) fn counts(&self) -> (u64, u64) {
         let counts = self.0.writer.counts();
         (counts.commits.load(Ordering::Relaxed), counts.writes.load(Ordering::Relaxed))
+    }
+
+    /// Takes every step to the newest version that was not taken yet.
+    pub(crate) async fn migrate(&self, migrator: &'static Migrator) -> Result<()> {
+        self.0.writer.alone(|connection| migrations::run(connection, migrator)).await
     }
 
     /// Folds the log into the file.

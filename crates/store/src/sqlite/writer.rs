@@ -85,12 +85,20 @@ impl Writer {
 
     /// Waits until nobody writes, then puts the whole write-ahead log into the file and lets the log start anew.
     pub(crate) async fn fold(&self) -> Result<()> {
+        self.alone(|connection| Ok(settings::fold(connection)?)).await
+    }
+
+    /// Waits until nobody writes and every batch is on the disk, then has the connection for itself.
+    pub(crate) async fn alone(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
         let mut desk = Arc::clone(&self.desk).lock_owned().await;
-        let folding = move || {
+        let working = move || {
             desk.end_batch();
-            settings::fold(&desk.connection)
+            work(&mut desk.connection)
         };
-        Ok(tokio::task::spawn_blocking(folding).await.unwrap_or(Ok(()))?)
+        tokio::task::spawn_blocking(working).await.unwrap_or_else(|_panicked| Err(Error::turn_is_over()))
     }
 }
 

@@ -53,7 +53,7 @@ async fn a_second_process_on_one_sqlite_file_is_refused() {
     let second = gavel_store::Store::open(&url).await;
     assert!(matches!(second, Err(gavel_store::Error::InUse { .. })));
 
-    let beside = gavel_store::Store::open_beside(&url).await.unwrap();
+    let beside = gavel_store::Store::open_beside(&url, &gavel_store::Opening::default()).await.unwrap();
     beside.remember_once("a", "written beside the server").await.unwrap();
     assert_eq!(first.remember_once("a", "later").await.unwrap(), "written beside the server");
     drop(first);

@@ -12,15 +12,17 @@ use gavel_store::invitations::Ended;
 use gavel_store::rounds::NewRound;
 use gavel_store::scores::{NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Engine, Guarded, Store};
+use gavel_testkit::postgres::Server;
 use gavel_testkit::{ManualClock, SeededChance};
+use sqlx::Connection;
 use std::collections::BTreeSet;
 
 /// One engine's store with a clock and chance of its own.
 pub(crate) struct World {
     pub(crate) store: Store,
+    pub(crate) url: String,
     pub(crate) clock: ManualClock,
     pub(crate) chance: SeededChance,
-    url: String,
     _dir: Option<tempfile::TempDir>,
 }
 
@@ -48,10 +50,103 @@ pub(crate) async fn worlds(name: &str) -> Vec<World> {
 
 async fn world(url: &str, dir: Option<tempfile::TempDir>) -> World {
     let store = Store::open(url).await.unwrap();
-    World { store, clock: ManualClock::new(), chance: SeededChance::new(7), url: url.to_owned(), _dir: dir }
+    World { store, url: url.to_owned(), clock: ManualClock::new(), chance: SeededChance::new(7), _dir: dir }
+}
+
+pub(crate) async fn on_postgres(server: &Server, name: &str) -> World {
+    world(&server.create_database(name), None).await
+}
+
+/// A database that nobody has open.
+pub(crate) struct Closed {
+    pub(crate) url: String,
+    engine: Engine,
+    _dir: Option<tempfile::TempDir>,
+}
+
+impl Closed {
+    pub(crate) async fn execute(&self, text: &'static str) {
+        execute(self.engine, &self.url, text).await;
+    }
+
+    /// As if the newest migration had never been; the version that is left.
+    pub(crate) async fn forget_the_newest_migration(&self) -> i64 {
+        let newest =
+            "DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)";
+        self.execute(newest).await;
+        let left = "SELECT MAX(version) FROM _sqlx_migrations";
+        match self.engine {
+            Engine::Sqlite => ask(&self.url, left),
+            Engine::Postgres => 0, // nobody asks
+        }
+    }
+}
+
+/// Changes a database behind everybody's back.
+async fn execute(engine: Engine, url: &str, text: &'static str) {
+    match engine {
+        Engine::Sqlite => {
+            file_of(url).execute_batch(text).unwrap();
+        }
+        Engine::Postgres => {
+            let mut c = sqlx::PgConnection::connect(url).await.unwrap();
+            sqlx::query(text).execute(&mut c).await.unwrap();
+            c.close().await.unwrap();
+        }
+    }
+}
+
+/// One value from a SQLite file.
+pub(crate) fn ask<T: rusqlite::types::FromSql>(url: &str, question: &'static str) -> T {
+    file_of(url).query_row(question, [], |row| row.get(0)).unwrap()
+}
+
+/// A SQLite file, behind everybody's back.
+pub(crate) fn file_of(url: &str) -> rusqlite::Connection {
+    rusqlite::Connection::open(url.trim_start_matches("sqlite:")).unwrap()
 }
 
 impl World {
+    /// The makings of tasks for a store that is open already.
+    pub(crate) fn over(store: Store, url: &str) -> World {
+        World {
+            store,
+            url: url.to_owned(),
+            clock: ManualClock::new(),
+            chance: SeededChance::new(7),
+            _dir: None,
+        }
+    }
+
+    /// What a PostgreSQL says of itself: one number.
+    pub(crate) async fn number(&self, question: &'static str) -> i64 {
+        let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        let (answer,) = sqlx::query_as(question).fetch_one(&mut c).await.unwrap();
+        c.close().await.unwrap();
+        answer
+    }
+
+    /// Changes the database behind the store's back.
+    pub(crate) async fn execute(&self, text: &'static str) {
+        execute(self.store.engine(), &self.url, text).await;
+    }
+
+    /// A connection that holds what a statement locks.
+    pub(crate) async fn holding(&self, text: &'static str) -> sqlx::PgConnection {
+        let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        sqlx::raw_sql("BEGIN").execute(&mut c).await.unwrap();
+        sqlx::query(text).execute(&mut c).await.unwrap();
+        c
+    }
+
+    /// The database as it is when nobody has it open: what stays is its place, and what is done behind its back.
+    pub(crate) async fn closed(self) -> Closed {
+        self.store.close().await;
+        let World { store, url, _dir, .. } = self;
+        let engine = store.engine();
+        Closed { url, engine, _dir }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
