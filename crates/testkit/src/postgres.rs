@@ -1,11 +1,11 @@
 //! A throw-away PostgreSQL for one test process: installed binaries, a unix socket, gone with the process.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 /// The shell holds the server and reads its stdin, a pipe of ours: when this process ends, in whatever way, the pipe
 /// closes, the server is stopped and its files are removed. PostgreSQL refuses to run as root, so root steps down.
@@ -20,39 +20,94 @@ if [ -n "$step_down" ]; then chown postgres "$dir"; fi
 cd "$dir"
 $step_down "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null 2>"$dir/log" \
     || { cat "$dir/log"; exit 1; }
-$step_down "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off -c full_page_writes=off \
-    -c synchronous_commit=off -c max_connections=200 >>"$dir/log" 2>&1 </dev/null &
-server=$!
-tries=0
-until $step_down "$bin/pg_isready" -q -h "$dir" -U postgres; do
-    tries=$((tries + 1))
-    if [ $tries -gt 400 ] || ! kill -0 $server 2>/dev/null; then cat "$dir/log"; exit 1; fi
-    sleep 0.05
+start() {
+    $step_down "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off -c full_page_writes=off \
+        -c max_connections=200 >>"$dir/log" 2>&1 </dev/null &
+    server=$!
+    tries=0
+    until $step_down "$bin/pg_isready" -q -h "$dir" -U postgres; do
+        tries=$((tries + 1))
+        if [ $tries -gt 400 ] || ! kill -0 $server 2>/dev/null; then cat "$dir/log"; exit 1; fi
+        sleep 0.05
+    done
+    echo "ready $dir"
+}
+start
+while read -r word; do
+    case $word in
+    start) start ;;
+    stop)
+        kill -INT $server
+        wait $server || true
+        server=
+        echo "stopped"
+        ;;
+    esac
 done
-echo "ready $dir"
 exec >/dev/null 2>&1
-cat >/dev/null || true
-kill -QUIT $server
-wait $server || true
+if [ -n "$server" ]; then
+    kill -QUIT $server
+    wait $server || true
+fi
 "#;
 
-/// A running server; all tests of the process share it, each with a database of its own.
+/// A running server.
 #[derive(Debug)]
 pub struct Server {
     bin: PathBuf,
     socket_dir: String,
-    /// Closing this pipe ends the server.
-    _lifeline: ChildStdin,
+    keeper: Mutex<Keeper>,
 }
 
-/// The server of this process, started at the first call. `None`, with a word on stdout, where PostgreSQL is not
+/// The shell that holds it.
+#[derive(Debug)]
+struct Keeper {
+    /// Closing this pipe ends the server.
+    says: ChildStdin,
+    hears: BufReader<ChildStdout>,
+}
+
+/// The server that all tests of this process share, each with a database of its own; started at the first call. `None`, with a word on stdout, where PostgreSQL is not
 /// installed; with `GAVEL_POSTGRES_REQUIRED=1` that is a failure.
 pub fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     SERVER.get_or_init(start).as_ref()
 }
 
+/// A server that a test may stop and start again; gone when it is dropped.
+pub fn server_of_ones_own() -> Option<Server> {
+    start()
+}
+
 impl Server {
+    /// Stops it, as an operator would: what is under way is cut.
+    ///
+    /// # Panics
+    /// When the shell that holds it is gone.
+    pub fn stop(&self) {
+        self.tell("stop", "stopped");
+    }
+
+    /// Starts it again, with everything that was in it.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_again(&self) {
+        self.tell("start", "ready");
+    }
+
+    fn tell(&self, word: &str, answer: &str) {
+        let mut keeper = self.keeper.lock().expect("no panic while held");
+        writeln!(keeper.says, "{word}").expect("the keeper reads");
+        let mut said = String::new();
+        while keeper.hears.read_line(&mut said).is_ok_and(|n| n > 0) {
+            if said.lines().last().is_some_and(|line| line.starts_with(answer)) {
+                return;
+            }
+        }
+        panic!("PostgreSQL was told to {word}:\n{said}");
+    }
+
     /// The directory of its socket.
     pub fn socket_dir(&self) -> &str {
         &self.socket_dir
@@ -90,12 +145,13 @@ fn start() -> Option<Server> {
         return None;
     };
     let mut keeper = keeper(&bin);
-    let lifeline = keeper.stdin.take().expect("stdin is piped");
+    let says = keeper.stdin.take().expect("stdin is piped");
     let mut said = String::new();
-    let mut lines = BufReader::new(keeper.stdout.take().expect("stdout is piped"));
-    while lines.read_line(&mut said).is_ok_and(|n| n > 0) {
+    let mut hears = BufReader::new(keeper.stdout.take().expect("stdout is piped"));
+    while hears.read_line(&mut said).is_ok_and(|n| n > 0) {
         if let Some(dir) = said.lines().last().and_then(|line| line.strip_prefix("ready ")) {
-            return Some(Server { bin, socket_dir: dir.to_owned(), _lifeline: lifeline });
+            let keeper = Mutex::new(Keeper { says, hears });
+            return Some(Server { bin, socket_dir: dir.to_owned(), keeper });
         }
     }
     panic!("PostgreSQL did not start:\n{said}");
@@ -167,6 +223,17 @@ mod tests {
             (ask(server, &names[0], tables), ask(server, &names[1], tables)),
             ("1".into(), "0".into())
         );
+    }
+
+    #[test]
+    fn a_server_of_ones_own_is_stopped_and_started_again() {
+        let Some(server) = server_of_ones_own() else { return };
+        ask(&server, "postgres", "CREATE TABLE kept (n BIGINT)");
+        server.stop();
+        let socket = Path::new(server.socket_dir()).join(".s.PGSQL.5432");
+        assert!(!socket.exists());
+        server.start_again();
+        assert_eq!(ask(&server, "postgres", "SELECT count(*) FROM kept"), "0");
     }
 
     #[test]
