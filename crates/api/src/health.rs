@@ -35,7 +35,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Health>
     if state.stop.is_cancelled() {
         return Err(busy());
     }
-    state.store.is_writable().await?;
+    state.store.takes_writes(state.now()).await?;
     Ok(Json(OK))
 }
 
