@@ -46,3 +46,16 @@ judge:
 # What strangers can cost the client: 20,000 hostile exchanges, 60,000 agents on one host, 100 endless streams at once
 endurance:
     GAVEL_ENDURANCE=1 cargo test --release -p gavel-outbound --test resources -- --nocapture --test-threads=1
+
+# 1,000 kills of one process on a SQLite file, under load: nothing acknowledged is lost, nothing is done twice
+kills N="1000":
+    GAVEL_KILLS={{N}} cargo test --release -p gavel --test proofs --locked kills -- --nocapture
+
+# 300 kills and pauses of three replicas and 20 kills of their PostgreSQL, under load
+replicas KILLS="300" SERVER_KILLS="20":
+    GAVEL_REPLICA_KILLS={{KILLS}} GAVEL_SERVER_KILLS={{SERVER_KILLS}} GAVEL_POSTGRES_REQUIRED=1 \
+        cargo test --release -p gavel --test proofs --locked replicas -- --nocapture
+
+# 100 times no room on the disk, under load
+disk-full N="100":
+    GAVEL_DISK_FULLS={{N}} cargo test --release -p gavel --test proofs --locked full -- --nocapture

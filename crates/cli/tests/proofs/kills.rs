@@ -1,0 +1,34 @@
+//! SIGKILL, again and again, on one process with a SQLite file, under load.
+
+use crate::support::arena::Arena;
+use crate::support::dice::Dice;
+use crate::support::place::Place;
+use crate::support::{ONE_AT_A_TIME, wanted};
+use std::time::Duration;
+
+const BUYERS: usize = 6;
+/// Nothing holds up a send once it has left a process that is not paused, but a loaded machine.
+const SLACK: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let (kills, seed) = (wanted("GAVEL_KILLS", 60), wanted("GAVEL_SEED", 1));
+    let dice = Dice::new(seed);
+    let mut arena = Arena::open(Place::new(), 1).await;
+    let load = arena.load(BUYERS, seed);
+    let (mut killed, mut stillborn) = (0, 0);
+    while killed < kills {
+        tokio::time::sleep(dice.ms(20..900)).await;
+        arena.kill(0);
+        killed += 1;
+        // Whoever takes up what a killed process left behind may be killed itself.
+        while killed < kills && dice.one_in(4) {
+            arena.stillborn(dice.ms(0..60)).await;
+            (killed, stillborn) = (killed + 1, stillborn + 1);
+        }
+        arena.start(0).await;
+    }
+    let verdict = arena.settle(load, SLACK).await;
+    verdict.must_be_clean(&format!("{kills} kills ({stillborn} while starting), seed {seed}"));
+}
