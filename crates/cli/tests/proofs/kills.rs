@@ -32,3 +32,21 @@ async fn a_process_that_is_killed_again_and_again_loses_nothing_and_does_nothing
     let verdict = arena.settle(load, SLACK).await;
     verdict.must_be_clean(&format!("{kills} kills ({stillborn} while starting), seed {seed}"));
 }
+
+/// The control: a process that forgets, here because somebody puts an earlier copy of its files back, is found out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_forgets_is_found_out() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let mut arena = Arena::open(Place::new(), 1).await;
+    arena.kill(0);
+    let earlier = arena.place().database_files();
+    arena.start(0).await;
+    let load = arena.load(BUYERS, 1);
+    arena.goes_on().await;
+    arena.kill(0);
+    arena.place().put_back(&earlier);
+    arena.start(0).await;
+    let verdict = arena.settle(load, SLACK).await;
+    let lost = verdict.faults.iter().filter(|fault| fault.contains("is lost")).count();
+    assert!(lost > 0, "{} faults, and none tells of a loss: {:?}", verdict.faults.len(), verdict.faults);
+}

@@ -24,6 +24,7 @@ pub(crate) struct Arena {
     buyers_key: String,
     log: Log,
     slowest_start: Duration,
+    slowest_stop: Duration,
 }
 
 /// Buyers at work.
@@ -54,6 +55,7 @@ impl Arena {
             buyers_key,
             log,
             slowest_start: Duration::ZERO,
+            slowest_stop: Duration::ZERO,
         }
     }
 
@@ -74,6 +76,10 @@ impl Arena {
         Caller::new(&self.front.url, &self.buyers_key, &self.history)
     }
 
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
     pub(crate) fn replica(&mut self, replica: usize) -> &mut Server {
         self.replicas[replica].as_mut().expect("it was started")
     }
@@ -87,8 +93,10 @@ impl Arena {
     /// SIGTERM; its exit must be an orderly one.
     pub(crate) async fn stop(&mut self, replica: usize) {
         let server = self.replicas[replica].take().expect("it was started");
+        let since = Instant::now();
         server.signal("-TERM");
         let status = server.ended().await;
+        self.slowest_stop = self.slowest_stop.max(since.elapsed());
         self.front.point(replica, None);
         if !status.success() {
             self.history.fault(format!("after SIGTERM: {status}\n{}", self.log.last()));
@@ -205,7 +213,7 @@ impl Arena {
         let ended = |status: &str| found.tasks.values().filter(|task| task.status == status).count();
         format!(
             "{} tasks ({} completed, {} cancelled, {} expired), {} selections, {} approvals, {} results by callback \
-             or worker; {} calls, {} sends beyond the first; {} requests cut, {} put off; slowest start {} ms",
+             or worker; {} calls, {} sends beyond the first; {} requests cut, {} put off; slowest start {} ms, stop {} ms",
             found.tasks.len(),
             ended("completed"),
             ended("cancelled"),
@@ -218,6 +226,7 @@ impl Arena {
             self.history.cuts(),
             self.history.put_offs(),
             self.slowest_start.as_millis(),
+            self.slowest_stop.as_millis(),
         )
     }
 }

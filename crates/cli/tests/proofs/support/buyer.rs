@@ -102,7 +102,9 @@ impl Buyer {
         let (since, mut chosen) = (Instant::now(), false);
         let hurry = self.dice.one_in(2);
         loop {
-            let gallery = self.look(task).await;
+            let Some(gallery) = self.look(task).await else {
+                return self.history.fault(format!("task {task} is not shown any more"));
+            };
             let status = &gallery["task"]["status"];
             if is_final(status) {
                 return;
@@ -122,8 +124,9 @@ impl Buyer {
     }
 
     /// The gallery; what it shows is written down.
-    async fn look(&self, task: &str) -> Value {
-        let gallery = self.caller.insist(&Ask::get(&format!("/api/v1/tasks/{task}/bids"))).await.body;
+    async fn look(&self, task: &str) -> Option<Value> {
+        let answer = self.caller.insist(&Ask::get(&format!("/api/v1/tasks/{task}/bids"))).await;
+        let gallery = (answer.status == 200).then_some(answer.body)?;
         for bid in gallery["bids"].as_array().into_iter().flatten() {
             self.history.tell(task, Fact::Bid { id: text(&bid["id"]), agent: text(&bid["agent_slug"]) });
         }
@@ -131,7 +134,7 @@ impl Buyer {
             let (agent, at) = (text(&asked["agent"]), text(&asked["deadline_at"]));
             self.history.tell(task, Fact::Deadline { agent, at });
         }
-        gallery
+        Some(gallery)
     }
 
     /// Several selections at once, of different bids; whether the matter is settled.

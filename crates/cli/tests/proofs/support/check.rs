@@ -22,6 +22,7 @@ pub(crate) fn check(told: &[Told], found: &Found, slack: Duration) -> Vec<String
         one_winner(id, task, &of_task, &mut faults);
         one_story(id, task, &of_task, &mut faults);
         deadlines_stand(id, task, &of_task, &mut faults);
+        nothing_open(id, task, &mut faults);
     }
     calls(found, &mut faults);
     results(told, found, slack, &mut faults);
@@ -119,6 +120,15 @@ fn deadlines_stand(id: &str, task: &Task, told: &[&Told], faults: &mut Faults) {
         let now = task.invitations.get(agent).map(|(deadline, _)| deadline);
         faults.unless(now == Some(at), || {
             format!("task {id}: the deadline of {agent} moved from {at} to {now:?}")
+        });
+    }
+}
+
+/// When a task has ended, so has everything that was asked for it.
+fn nothing_open(id: &str, task: &Task, faults: &mut Faults) {
+    for (agent, (_, outcome)) in &task.invitations {
+        faults.unless(outcome.is_some(), || {
+            format!("task {id} is {}, and {agent} is still asked", task.status)
         });
     }
 }

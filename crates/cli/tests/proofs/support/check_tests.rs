@@ -121,6 +121,7 @@ const BREAKAGES: &[Breakage] = &[
         |run| run.task().invitations.get_mut("ann").unwrap().0 = "12:05".to_owned(),
         "the deadline of ann moved",
     ),
+    (|run| run.task().invitations.get_mut("ben").unwrap().1 = None, "ben is still asked"),
     (|run| run.found.calls[2].deadline = Some("12:05".to_owned()), "had the deadlines"),
     (|run| run.found.calls.push(call(31, "ben", "prototype")), "was sent 3 times"),
     (|run| run.found.calls[2].name = "other".to_owned(), "under two names"),

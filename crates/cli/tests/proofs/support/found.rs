@@ -1,7 +1,7 @@
 //! What is there when a run is over: every task as the API tells it, every call as the agents saw it, the books.
 
 use super::http::{Ask, Caller};
-use super::{PATIENCE, watcher};
+use super::{PATIENCE, watcher, watcher::is_final};
 use gavel_agentfarm::{Agent, Exchange, Farm, Received, Step};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -108,9 +108,11 @@ async fn task(buyer: &Caller, id: &str) -> Task {
         let outcome = asked["outcome"].as_str().map(str::to_owned);
         (text(&asked["agent"]), (text(&asked["deadline_at"]), outcome))
     };
+    let status = &gallery["task"]["status"];
     Task {
-        status: text(&gallery["task"]["status"]),
-        events: watcher::read(buyer, id).await,
+        status: text(status),
+        // The events of a task that has not ended, which is a fault by itself, would be waited for in vain.
+        events: if is_final(status) { watcher::read(buyer, id).await } else { Vec::new() },
         bids: list("bids").iter().map(bid).collect(),
         invitations: list("invitations").iter().map(invitation).collect(),
         delivery: delivery["delivery"]["status"].as_str().map(str::to_owned),

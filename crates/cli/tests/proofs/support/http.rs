@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// One try. Longer than a pause of a replica.
-const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// One try. Longer than a pause of a replica, and than a server waits for its database.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Between two tries.
 const BREATH: Duration = Duration::from_millis(50);
 

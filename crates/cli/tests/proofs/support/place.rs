@@ -52,6 +52,22 @@ impl Place {
         self.dir.path().join(name)
     }
 
+    /// The SQLite file and those beside it, as they are now.
+    pub(crate) fn database_files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let files = ["gavel.db", "gavel.db-wal", "gavel.db-shm"].map(|name| self.path(name));
+        files.into_iter().filter_map(|file| Some((file.clone(), std::fs::read(file).ok()?))).collect()
+    }
+
+    /// Replaces them by what was read before. Nobody may have them open.
+    pub(crate) fn put_back(&self, files: &[(PathBuf, Vec<u8>)]) {
+        for (file, _) in self.database_files() {
+            std::fs::remove_file(file).unwrap();
+        }
+        for (file, bytes) in files {
+            std::fs::write(file, bytes).unwrap();
+        }
+    }
+
     /// `gavel ...`, with nothing of the machine's own settings.
     pub(crate) fn gavel(&self, args: &[&str]) -> Command {
         self.within(Command::new(env!("CARGO_BIN_EXE_gavel")), args)

@@ -35,14 +35,15 @@ pub(crate) async fn read(caller: &Caller, task: &str) -> Vec<(i64, Value)> {
     events
 }
 
-/// Reads on from `after`; `true` when the task's last event has been told.
+/// Reads on from `after`; `true` when nothing more will be told: the task's last event has been, or there is no such
+/// task.
 async fn follow(caller: &Caller, task: &str, after: &mut i64, mut tell: impl FnMut(i64, Value)) -> bool {
     let path = format!("/api/v1/tasks/{task}/events");
     let Ok(response) = caller.open(&Ask { last_event: Some(*after), ..Ask::get(&path) }).await else {
         return false;
     };
     if response.status() != 200 {
-        return false;
+        return response.status() == 404;
     }
     let (mut body, mut text) = (response.into_body(), String::new());
     while let Ok(Some(Ok(frame))) = tokio::time::timeout(SILENCE, body.frame()).await {
