@@ -96,7 +96,7 @@ async fn outlives<G: FnOnce()>(
 /// nothing behind: its key is not used again.
 async fn until_put_off(prober: &Buyer, time: u64) -> Vec<String> {
     let (mut posted, since) = (Vec::new(), Instant::now());
-    while let Some(task) = prober.try_post(&format!("{time}-{}", posted.len())).await {
+    while let Some(task) = prober.try_post(&format!("full-{time}-{}", posted.len())).await {
         posted.push(task);
         assert!(since.elapsed() < PATIENCE, "writes still find room");
     }

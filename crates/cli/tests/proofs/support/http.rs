@@ -62,7 +62,7 @@ impl Caller {
             match self.once(ask).await {
                 Ok(answer) if answer.status < 500 => return answer,
                 Ok(answer) => self.put_off(ask, &answer),
-                Err(cause) => self.history.cut(&cause),
+                Err(_) => self.history.cut(),
             }
             if since.elapsed() > PATIENCE {
                 let stuck = format!("{} {} was not answered within {PATIENCE:?}", ask.method, ask.path);

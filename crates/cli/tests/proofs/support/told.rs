@@ -1,7 +1,6 @@
 //! What clients were told, in the order they heard it: the promises that are held against what is there.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -35,12 +34,22 @@ pub(crate) enum Fact {
     Event { seq: i64, document: Value },
 }
 
+impl Fact {
+    pub(crate) fn is_selection(&self) -> bool {
+        matches!(self, Fact::Selected { .. })
+    }
+
+    pub(crate) fn is_approval(&self) -> bool {
+        *self == Fact::Approved
+    }
+}
+
 /// The facts of a run, and how its requests fared.
 pub(crate) struct History {
     began: Instant,
     told: Mutex<Vec<Told>>,
     faults: Mutex<Vec<String>>,
-    cut: Mutex<BTreeMap<String, u64>>,
+    cut: AtomicU64,
     put_off: AtomicU64,
 }
 
@@ -50,7 +59,7 @@ impl History {
             began: Instant::now(),
             told: Mutex::default(),
             faults: Mutex::default(),
-            cut: Mutex::default(),
+            cut: AtomicU64::new(0),
             put_off: AtomicU64::new(0),
         }
     }
@@ -66,8 +75,8 @@ impl History {
     }
 
     /// A request without an answer: nobody knows whether it was carried out.
-    pub(crate) fn cut(&self, cause: &str) {
-        *self.cut.lock().unwrap().entry(cause.to_owned()).or_default() += 1;
+    pub(crate) fn cut(&self) {
+        self.cut.fetch_add(1, Relaxed);
     }
 
     /// A 503 with `Retry-After`.
@@ -88,7 +97,7 @@ impl History {
     }
 
     pub(crate) fn cuts(&self) -> u64 {
-        self.cut.lock().unwrap().values().sum()
+        self.cut.load(Relaxed)
     }
 
     pub(crate) fn put_offs(&self) -> u64 {
