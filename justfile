@@ -48,5 +48,18 @@ endurance:
     GAVEL_ENDURANCE=1 cargo test --release -p gavel-outbound --test resources -- --nocapture --test-threads=1
 
 # What replicas bear: a PostgreSQL that goes away 50 times, 15 replicas replaced under load
-replicas:
+outages:
     GAVEL_ENDURANCE=1 cargo test -p gavel --test binary replicas -- --nocapture --test-threads=1
+
+# 1,000 kills of one process on a SQLite file, under load: nothing acknowledged is lost, nothing is done twice
+kills N="1000":
+    GAVEL_KILLS={{N}} cargo test --release -p gavel --test proofs --locked kills -- --nocapture
+
+# 300 kills and pauses of three replicas and 20 kills of their PostgreSQL, under load
+replicas KILLS="300" SERVER_KILLS="20":
+    GAVEL_REPLICA_KILLS={{KILLS}} GAVEL_SERVER_KILLS={{SERVER_KILLS}} GAVEL_POSTGRES_REQUIRED=1 \
+        cargo test --release -p gavel --test proofs --locked replicas -- --nocapture
+
+# 100 times no room on the disk, under load
+disk-full N="100":
+    GAVEL_DISK_FULLS={{N}} cargo test --release -p gavel --test proofs --locked full -- --nocapture

@@ -50,7 +50,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Readine
     if let Some(complaint) = state.store.pulse().complaint() {
         return Err(not_ready(&complaint));
     }
-    state.store.is_writable().await?;
+    state.store.takes_writes(state.now()).await?;
     let tasks_set_aside = state.store.count_set_aside().await?;
     Ok(Json(Readiness { status: OK.status, version: OK.version, tasks_set_aside }))
 }

@@ -8,36 +8,43 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 /// The shell holds the server and reads its stdin, a pipe of ours: when this process ends, in whatever way, the pipe
-/// closes, the server is stopped and its files are removed. PostgreSQL refuses to run as root, so root steps down.
+/// closes, the server is stopped and its files are removed. PostgreSQL refuses to run as root, so root steps down. What
+/// a killed server leaves behind holds its memory for a moment, so a start may take several tries.
 const KEEPER: &str = r#"
 set -eu
 bin=$1
+shift
 step_down=
 if [ "$(id -u)" = 0 ]; then step_down="setpriv --reuid=postgres --regid=postgres --clear-groups"; fi
 dir=$(mktemp -d "${TMPDIR:-/tmp}/gavel-pg.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
+trap '' PIPE
 if [ -n "$step_down" ]; then chown postgres "$dir"; fi
 cd "$dir"
 $step_down "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null 2>"$dir/log" \
     || { cat "$dir/log"; exit 1; }
-start() {
-    $step_down "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off -c full_page_writes=off \
-        -c max_connections=200 >>"$dir/log" 2>&1 </dev/null &
+launch() {
+    $step_down "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c max_connections=200 "$@" \
+        >>"$dir/log" 2>&1 </dev/null &
     server=$!
+}
+start() {
+    launch "$@"
     tries=0
     until $step_down "$bin/pg_isready" -q -h "$dir" -U postgres; do
         tries=$((tries + 1))
-        if [ $tries -gt 400 ] || ! kill -0 $server 2>/dev/null; then cat "$dir/log"; exit 1; fi
+        if [ $tries -gt 400 ]; then cat "$dir/log"; exit 1; fi
         sleep 0.05
+        if ! kill -0 $server 2>/dev/null; then launch "$@"; fi
     done
     echo "ready $dir"
 }
-start
+start "$@"
 while read -r word; do
     case $word in
-    start) start ;;
-    stop)
-        kill -INT $server
+    start) start "$@" ;;
+    *)
+        kill -"$word" $server
         wait $server || true
         server=
         echo "stopped"
@@ -50,6 +57,9 @@ if [ -n "$server" ]; then
     wait $server || true
 fi
 "#;
+
+/// For short tests: nothing is kept once the server is gone, so nothing need be on a disk.
+const FORGETFUL: &[&str] = &["-c", "fsync=off", "-c", "full_page_writes=off"];
 
 /// A running server.
 #[derive(Debug)]
@@ -67,16 +77,21 @@ struct Keeper {
     hears: BufReader<ChildStdout>,
 }
 
-/// The server that all tests of this process share, each with a database of its own; started at the first call. `None`, with a word on stdout, where PostgreSQL is not
-/// installed; with `GAVEL_POSTGRES_REQUIRED=1` that is a failure.
+/// The server that all tests of this process share, each with a database of its own; started at the first call. `None`,
+/// with a word on stdout, where PostgreSQL is not installed; with `GAVEL_POSTGRES_REQUIRED=1` that is a failure.
 pub fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    SERVER.get_or_init(start).as_ref()
+    SERVER.get_or_init(|| start(FORGETFUL)).as_ref()
 }
 
 /// A server that a test may stop and start again; gone when it is dropped.
 pub fn server_of_ones_own() -> Option<Server> {
-    start()
+    start(FORGETFUL)
+}
+
+/// The same, and what it has acknowledged is on the disk: it may be killed.
+pub fn durable_server() -> Option<Server> {
+    start(&[])
 }
 
 impl Server {
@@ -85,7 +100,23 @@ impl Server {
     /// # Panics
     /// When the shell that holds it is gone.
     pub fn stop(&self) {
-        self.tell("stop", "stopped");
+        self.tell("INT", "stopped");
+    }
+
+    /// Stops it at once, as an impatient operator would: its processes leave without cleaning up.
+    ///
+    /// # Panics
+    /// When the shell that holds it is gone.
+    pub fn stop_at_once(&self) {
+        self.tell("QUIT", "stopped");
+    }
+
+    /// Kills its first process without warning, as a machine does that is out of memory.
+    ///
+    /// # Panics
+    /// When the shell that holds it is gone.
+    pub fn kill(&self) {
+        self.tell("KILL", "stopped");
     }
 
     /// Starts it again, with everything that was in it.
@@ -134,7 +165,7 @@ impl Server {
 }
 
 #[expect(clippy::zombie_processes, reason = "the keeper lives exactly as long as this process")]
-fn start() -> Option<Server> {
+fn start(settings: &[&str]) -> Option<Server> {
     let Some(bin) = bin_dir() else {
         let required = std::env::var("GAVEL_POSTGRES_REQUIRED").is_ok_and(|v| v == "1");
         assert!(
@@ -144,7 +175,7 @@ fn start() -> Option<Server> {
         crate::aloud("skipped: PostgreSQL is not installed (no initdb found); SQLite only");
         return None;
     };
-    let mut keeper = keeper(&bin);
+    let mut keeper = keeper(&bin, settings);
     let says = keeper.stdin.take().expect("stdin is piped");
     let mut said = String::new();
     let mut hears = BufReader::new(keeper.stdout.take().expect("stdout is piped"));
@@ -157,10 +188,11 @@ fn start() -> Option<Server> {
     panic!("PostgreSQL did not start:\n{said}");
 }
 
-fn keeper(bin: &Path) -> Child {
+fn keeper(bin: &Path, settings: &[&str]) -> Child {
     Command::new("sh")
         .args(["-c", KEEPER, "gavel-pg"])
         .arg(bin)
+        .args(settings)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .process_group(0) // Ctrl-C ends the tests, not the shell that has to clean up after them
@@ -234,6 +266,18 @@ mod tests {
         assert!(!socket.exists());
         server.start_again();
         assert_eq!(ask(&server, "postgres", "SELECT count(*) FROM kept"), "0");
+    }
+
+    #[test]
+    fn a_server_that_was_killed_has_kept_what_it_acknowledged() {
+        let Some(server) = durable_server() else { return };
+        ask(&server, "postgres", "CREATE TABLE kept (n BIGINT)");
+        for (n, end) in (1..).zip([Server::kill, Server::stop_at_once]) {
+            ask(&server, "postgres", &format!("INSERT INTO kept VALUES ({n})"));
+            end(&server);
+            server.start_again();
+            assert_eq!(ask(&server, "postgres", "SELECT count(*) FROM kept"), n.to_string());
+        }
     }
 
     #[test]

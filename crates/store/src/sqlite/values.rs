@@ -69,7 +69,7 @@ impl Bind for Vec<u8> {
 
 impl Read for Vec<u8> {
     fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_blob().map(<[u8]>::to_vec)
+        value.as_bytes().map(<[u8]>::to_vec)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Accounts, keys, developers.
 
 use crate::support::on_both;
+use chrono::TimeDelta;
 use gavel_domain::account::{ApiKey, Scope};
 use gavel_domain::{AccountId, KeyId};
-use gavel_store::Error;
+use gavel_store::{Engine, Error};
 
 on_both! {
     async fn an_account_is_made_once_per_name(world) {
@@ -58,5 +59,17 @@ on_both! {
         assert_eq!(world.store.remember_once("vault", "one").await.unwrap(), "one");
         assert_eq!(world.store.remembered("vault").await.unwrap().as_deref(), Some("one"));
         assert_eq!(world.store.remember_once("vault", "two").await.unwrap(), "one");
+    }
+}
+
+on_both! {
+    async fn whether_writes_are_taken_is_tried_once_a_second(world) {
+        let written = async || world.store.remembered("written_at").await.unwrap();
+        for _ in 0..2 {
+            world.store.takes_writes(world.now()).await.unwrap();
+            let expected = (world.store.engine() == Engine::Sqlite).then(|| world.now().timestamp().to_string());
+            assert_eq!(written().await, expected);
+            world.clock.advance(TimeDelta::seconds(1));
+        }
     }
 }
