@@ -1,6 +1,7 @@
 //! One file per command; what they share stands here.
 
 mod agents;
+mod bench;
 mod check_config;
 mod conformance;
 mod demo;
@@ -35,6 +36,8 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
         Command::Migrate(args) => migrate::migrate(&args).await,
         Command::CheckConfig(args) => check_config::check(&args),
+        Command::Bench(args) => bench::bench(args).await,
+        Command::BenchAgents => bench::agents().await,
     }
 }
 
