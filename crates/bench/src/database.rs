@@ -51,6 +51,14 @@ impl Database {
 }
 
 impl Look {
+    /// How long to rest between two counts of stored bids, so that counting them is no load of its own.
+    pub(crate) const fn rest(&self) -> Duration {
+        match self {
+            Look::Sqlite(_) => Duration::from_millis(2),
+            Look::Postgres(_) => Duration::from_millis(10),
+        }
+    }
+
     /// Bids that are stored.
     pub(crate) async fn bids(&mut self) -> anyhow::Result<u64> {
         // Rows are only added, so that the newest one's number is their number; counting them would load the machine.

@@ -23,9 +23,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How often stored bids are counted while tasks are posted.
-const COUNT: Duration = Duration::from_millis(2);
-/// The same for what costs more to be counted, when nobody posts any more.
+/// How often is counted what costs more to be counted than stored bids, when nobody posts any more.
 const COUNT_SELDOM: Duration = Duration::from_millis(10);
 
 struct Fanout<'a> {
@@ -155,7 +153,7 @@ impl Traffic {
             if last.elapsed() > PATIENCE {
                 bail!("{stored} bids of {} tasks were stored, then none came", self.posted.get());
             }
-            sleep(COUNT).await;
+            sleep(look.rest()).await;
         }
     }
 }

@@ -6,18 +6,18 @@ use crate::bench::Bench;
 use crate::buyer::{brief, in_review, only, post, scored_bids};
 use crate::database::Look;
 use crate::hold::{patient, post_many, reached, slow, whole_tasks};
-use crate::place::Place;
+use crate::place::{PATIENCE, Place};
 use crate::plan::AGENTS;
 use crate::report::{Measured, Noise};
 use crate::samples::{median, rounded};
 use crate::stage::Stage;
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 /// How long a claim of a process that died holds; with the default others would wait half a minute.
 const LEASE_SECONDS: &str = "2";
@@ -65,9 +65,9 @@ pub(crate) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     reached(&mut agents, calls).await?;
 
     let seen = RefCell::default();
-    let seeing = see(&stage, for_agents(&agents, "fast"), &seen);
-    if let Ok(failed) = timeout(bench.plan.see_for, seeing).await {
-        failed?;
+    tokio::select! {
+        failed = see(&stage, for_agents(&agents, "fast"), &seen) => failed?,
+        waited = enough(&seen, bench.plan.see_for) => waited?,
     }
     bench.say("killed, and started again");
     let mut look = stage.place.database.look().await?;
@@ -117,6 +117,16 @@ async fn see(stage: &Stage, brief: Value, seen: &RefCell<Seen>) -> anyhow::Resul
     };
     let all: anyhow::Result<Vec<()>> = try_join_all((0..SEEN_AT_ONCE).map(|_| one_after_another())).await;
     all.map(|_| ())
+}
+
+/// Waits for so long, and until a bid was seen.
+async fn enough(seen: &RefCell<Seen>, time: Duration) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < time || seen.borrow().bids.is_empty() {
+        ensure!(began.elapsed() < PATIENCE, "no bid came while all calls were open");
+        sleep(COUNT).await;
+    }
+    Ok(())
 }
 
 async fn crash(

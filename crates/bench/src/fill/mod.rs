@@ -12,6 +12,7 @@ use crate::bench::Bench;
 use crate::database::Database;
 use anyhow::Context as _;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Copies that are written at once.
@@ -85,8 +86,9 @@ pub(crate) async fn fill(
     let copies = Copies { template, first_ms, count };
     match database {
         Database::Sqlite(file) => {
-            let (file, tell) = (file.clone(), bench.tell);
-            tokio::task::spawn_blocking(move || sqlite::fill(&file, copies, tell)).await??;
+            let (file, tell, wanted) = (file.clone(), bench.tell, Arc::new(()));
+            let asked = Arc::downgrade(&wanted);
+            tokio::task::spawn_blocking(move || sqlite::fill(&file, copies, tell, &asked)).await??;
         }
         Database::Postgres(url) => postgres::fill(url, copies, bench.tell).await?,
     }

@@ -1,8 +1,10 @@
 //! Copies in a SQLite file.
 
 use super::{Column, Copies, Copying, Table, kept, names, order, quoted, selected};
+use anyhow::ensure;
 use rusqlite::{Connection, params};
 use std::path::Path;
+use std::sync::Weak;
 use uuid::Uuid;
 
 /// While it is filled nothing need be durable: a file that is filled half is thrown away.
@@ -11,7 +13,8 @@ const FAST: &str = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA 
 /// As the store has it.
 const AS_BEFORE: &str = "PRAGMA journal_mode = WAL;";
 
-pub(super) fn fill(file: &Path, copies: Copies, tell: fn(&str)) -> anyhow::Result<()> {
+/// Ends early when nobody waits for it any more (`asked`): a thread cannot be stopped from outside.
+pub(super) fn fill(file: &Path, copies: Copies, tell: fn(&str), asked: &Weak<()>) -> anyhow::Result<()> {
     let mut connection = Connection::open(file)?;
     connection.execute_batch(FAST)?;
     let plan = order(tables(&connection)?);
@@ -20,6 +23,7 @@ pub(super) fn fill(file: &Path, copies: Copies, tell: fn(&str)) -> anyhow::Resul
         connection.execute_batch(&text)?;
     }
     for (from, to) in copies.batches(tell) {
+        ensure!(asked.strong_count() > 0, "nobody waits for the copies any more");
         let transaction = connection.transaction()?;
         for copying in &plan {
             transaction.execute(&text(copying), params![from as i64, to as i64, copies.first_ms as i64])?;
@@ -83,6 +87,7 @@ fn longest(connection: &Connection, table: &str, column: &str) -> anyhow::Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn every_copy_has_all_rows_under_ids_of_its_own_and_most_have_short_texts() {
@@ -104,7 +109,8 @@ mod tests {
         connection.execute("INSERT INTO bids VALUES (?1, ?2, ?3, NULL, ?4)", row).unwrap();
 
         let copies = Copies { template, first_ms: 0x0190_a1b2_0000, count: 3 };
-        fill(&file, copies, |_| ()).unwrap();
+        let asked = Arc::new(());
+        fill(&file, copies, |_| (), &Arc::downgrade(&asked)).unwrap();
         let number = |text: &str| connection.query_row(text, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(number("SELECT COUNT(*) FROM tasks WHERE title = 'a guide'"), 4);
         assert_eq!(number("SELECT COUNT(*) FROM agents"), 1);
@@ -124,5 +130,6 @@ mod tests {
                 row.get::<_, String>(0)
             });
         assert_eq!(third.unwrap(), "a guide");
+        assert!(fill(&file, copies, |_| (), &Weak::new()).is_err(), "nobody waits");
     }
 }

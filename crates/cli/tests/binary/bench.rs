@@ -1,8 +1,9 @@
 //! `gavel bench`: every workload once, quickly, so that none stops working unseen. The figures of so short a run say
 //! nothing, and little is asked of them.
 
-use crate::support::Place;
+use crate::support::{Place, Process, first_line};
 use serde_json::{Value, json};
+use std::process::Stdio;
 
 /// Runs a workload in a place of its own, which it leaves as it was.
 fn measured(workload: &str, more: &[&str]) -> Value {
@@ -141,4 +142,16 @@ fn what_cannot_be_measured_is_wrong_usage() {
     assert_eq!(place.ran(&["bench", "everything"]).0, 2);
     let (code, _, err) = place.ran(&["bench", "size", "--database", "sqlite:gavel.db"]);
     assert!(code == 1 && err.contains("--disk"), "{code} {err}");
+}
+
+#[test]
+fn asked_to_end_it_leaves_nothing_behind() {
+    let place = Place::new();
+    let mut child =
+        place.gavel(&["bench", "create"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let progress = child.stderr.take().unwrap();
+    let process = Process::new(child);
+    first_line(progress, "round 1 of");
+    assert_eq!(process.interrupt(), 1);
+    assert_eq!(place.path(".").read_dir().unwrap().count(), 0);
 }
