@@ -1,7 +1,9 @@
 //! The command line: what can be asked, in the order a newcomer asks it.
 
+#[cfg(feature = "bench")]
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "bench")]
 use gavel_bench::Workload;
 use gavel_domain::KeyId;
 use gavel_domain::account::Scope;
@@ -51,9 +53,11 @@ pub enum Command {
     #[command(after_help = EXIT_CODES)]
     CheckConfig(CheckArgs),
     /// Measure one workload on this machine, beside the raw limits of the same run
+    #[cfg(feature = "bench")]
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     /// The agents of `bench`: it starts them itself
+    #[cfg(feature = "bench")]
     #[command(hide = true)]
     BenchAgents,
 }
@@ -328,6 +332,7 @@ pub struct CheckArgs {
 }
 
 /// `gavel bench`.
+#[cfg(feature = "bench")]
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// What is measured
@@ -351,6 +356,7 @@ pub struct BenchArgs {
 }
 
 /// Every workload by its name, each with its line of help.
+#[cfg(feature = "bench")]
 fn workload() -> impl TypedValueParser<Value = Workload> {
     let named = |workload: Workload| PossibleValue::new(workload.name()).help(workload.about());
     PossibleValuesParser::new(Workload::ALL.map(named))

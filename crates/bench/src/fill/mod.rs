@@ -17,6 +17,9 @@ use uuid::Uuid;
 
 /// Copies that are written at once.
 const BATCH: u64 = 10_000;
+/// Copies are of tasks that came and went so many days ago: what is counted of late counts only what is new.
+const DAYS_AGO: u64 = 90;
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Of so many copies one keeps its long texts; a batch begins with one.
 pub(crate) const WHOLE: u64 = 50;
 /// Texts that are longer are long.
@@ -40,12 +43,13 @@ struct Table {
     columns: Vec<Column>,
 }
 
-/// A column with the ids in it, or with the length of its longest text.
+/// A column with the ids in it, or with the length of its longest text; or it has times.
 #[derive(Debug, Clone, Default)]
 struct Column {
     name: String,
     ids: Vec<Uuid>,
     longest: u64,
+    is_time: bool,
 }
 
 /// How a table's rows are copied.
@@ -71,6 +75,8 @@ enum Kind {
     Own,
     /// They are long texts; most copies have short ones.
     Long,
+    /// They are times, moved back where the template's rows are kept.
+    Time,
 }
 
 /// Copies the only task of a database that nobody else has open.
@@ -81,8 +87,7 @@ pub(crate) async fn fill(
     count: u64,
 ) -> anyhow::Result<Copies> {
     let template = Uuid::parse_str(task).context("the task's id is no UUID")?;
-    // Older than the template, the newest the oldest by a millisecond: what is listed first is what is really new.
-    let first_ms = (template.as_u128() >> BITS_BEHIND_THE_TIME) as u64 - count;
+    let first_ms = (template.as_u128() >> BITS_BEHIND_THE_TIME) as u64 - DAYS_AGO * DAY_MS;
     let copies = Copies { template, first_ms, count };
     match database {
         Database::Sqlite(file) => {
@@ -111,6 +116,13 @@ impl Copies {
             }
             (number * BATCH, self.count.min((number + 1) * BATCH))
         })
+    }
+}
+
+impl Copying {
+    /// Columns with times.
+    fn times(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().filter(|column| column.kind == Kind::Time).map(|column| column.name.as_str())
     }
 }
 
@@ -157,6 +169,7 @@ fn order(tables: Vec<Table>) -> Vec<Copying> {
         }
         let kind = |column: &Column| match column.longest {
             _ if holds(column, &own) => Kind::Own,
+            _ if column.is_time => Kind::Time,
             longest if longest > SHORT => Kind::Long,
             _ => Kind::Same,
         };
@@ -180,7 +193,7 @@ fn selected(copying: &Copying, own: impl Fn(&str) -> String) -> String {
     let one = |column: &CopiedColumn| {
         let name = format!("t.{}", quoted(&column.name));
         match column.kind {
-            Kind::Same => name,
+            Kind::Same | Kind::Time => name,
             Kind::Own => own(&name),
             Kind::Long => format!(
                 "CASE WHEN i % {WHOLE} = 0 THEN {name} WHEN substr({name}, 1, 1) = '{{' THEN '{{}}'
@@ -203,7 +216,7 @@ fn kept(table: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Kind::{Long, Own, Same};
+    use super::Kind::{Long, Own, Same, Time};
     use super::*;
 
     fn id(n: u128) -> Uuid {
@@ -215,6 +228,7 @@ mod tests {
             name: (*name).to_owned(),
             ids: ids.iter().map(|n| id(*n)).collect(),
             longest: if name.ends_with("text") { SHORT + 1 } else { 0 },
+            is_time: name.ends_with("_at"),
         };
         Table { name: name.to_owned(), columns: columns.iter().map(column).collect() }
     }
@@ -226,14 +240,14 @@ mod tests {
             table("bids", &[("id", &[30, 31]), ("task_id", &[1, 1]), ("invitation_id", &[20, 21])]),
             table("agents", &[("id", &[7])]),
             table("invitations", &[("id", &[20, 21]), ("task_id", &[1, 1]), ("agent_id", &[7, 8])]),
-            table("tasks", &[("id", &[1]), ("account_id", &[9])]),
+            table("tasks", &[("id", &[1]), ("account_id", &[9]), ("created_at", &[])]),
             table("accounts", &[("id", &[9])]),
         ];
         let ordered = order(tables);
         let tables: Vec<&str> = ordered.iter().map(|copying| copying.table.as_str()).collect();
         assert_eq!(tables, ["tasks", "invitations", "bids", "answers"]);
         let kinds = |at: usize| ordered[at].columns.iter().map(|column| column.kind).collect::<Vec<_>>();
-        assert_eq!((kinds(0), kinds(1)), (vec![Own, Same], vec![Own, Own, Same]));
+        assert_eq!((kinds(0), kinds(1)), (vec![Own, Same, Time], vec![Own, Own, Same]));
         assert_eq!((kinds(2), kinds(3)), (vec![Own, Own, Own], vec![Own, Long]));
     }
 

@@ -1,6 +1,6 @@
 //! Copies in a PostgreSQL database.
 
-use super::{Column, Copies, Copying, Table, kept, names, order, quoted, selected};
+use super::{Column, Copies, Copying, DAYS_AGO, Table, kept, names, order, quoted, selected};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use uuid::Uuid;
@@ -16,9 +16,8 @@ pub(super) async fn fill(url: &str, copies: Copies, tell: fn(&str)) -> anyhow::R
     connection.execute("SET synchronous_commit = off").await?;
     let _ = connection.execute("SET session_replication_role = replica").await;
     let plan = order(tables(&mut connection).await?);
-    for Copying { table, .. } in &plan {
-        let text = format!("CREATE TEMP TABLE {} AS SELECT * FROM {}", kept(table), quoted(table));
-        connection.execute(AssertSqlSafe(text)).await?;
+    for copying in &plan {
+        keep(&mut connection, copying).await?;
     }
     for (from, to) in copies.batches(tell) {
         let mut transaction = connection.begin().await?;
@@ -29,6 +28,18 @@ pub(super) async fn fill(url: &str, copies: Copies, tell: fn(&str)) -> anyhow::R
     }
     connection.execute("ANALYZE").await?;
     Ok(connection.close().await?)
+}
+
+/// The template's rows, with their times moved back.
+async fn keep(connection: &mut PgConnection, copying: &Copying) -> anyhow::Result<()> {
+    let (kept, table) = (kept(&copying.table), quoted(&copying.table));
+    let text = format!("CREATE TEMP TABLE {kept} AS SELECT * FROM {table}");
+    connection.execute(AssertSqlSafe(text)).await?;
+    for column in copying.times().map(quoted) {
+        let text = format!("UPDATE {kept} SET {column} = {column} - INTERVAL '{DAYS_AGO} days'");
+        connection.execute(AssertSqlSafe(text)).await?;
+    }
+    Ok(())
 }
 
 fn text(copying: &Copying, (from, to): (u64, u64), first_ms: u64) -> String {
@@ -51,7 +62,7 @@ async fn tables(connection: &mut PgConnection) -> anyhow::Result<Vec<Table>> {
     for (table, name, kind) in columns {
         let ids = if kind == "uuid" { ids(connection, &table, &name).await? } else { Vec::new() };
         let longest = if kind == "text" { longest(connection, &table, &name).await? } else { 0 };
-        let column = Column { name, ids, longest };
+        let column = Column { name, ids, longest, is_time: kind == "timestamptz" };
         match tables.last_mut() {
             Some(last) if last.name == table => last.columns.push(column),
             _ => tables.push(Table { name: table, columns: vec![column] }),

@@ -1,6 +1,6 @@
 //! Copies in a SQLite file.
 
-use super::{Column, Copies, Copying, Table, kept, names, order, quoted, selected};
+use super::{Column, Copies, Copying, DAYS_AGO, Table, kept, names, order, quoted, selected};
 use anyhow::ensure;
 use rusqlite::{Connection, params};
 use std::path::Path;
@@ -10,6 +10,8 @@ use uuid::Uuid;
 /// While it is filled nothing need be durable: a file that is filled half is thrown away.
 const FAST: &str = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144;
     PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;";
+/// What a stored time begins with.
+const TIME: &str = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*";
 /// As the store has it.
 const AS_BEFORE: &str = "PRAGMA journal_mode = WAL;";
 
@@ -18,9 +20,8 @@ pub(super) fn fill(file: &Path, copies: Copies, tell: fn(&str), asked: &Weak<()>
     let mut connection = Connection::open(file)?;
     connection.execute_batch(FAST)?;
     let plan = order(tables(&connection)?);
-    for Copying { table, .. } in &plan {
-        let text = format!("CREATE TEMP TABLE {} AS SELECT * FROM {}", kept(table), quoted(table));
-        connection.execute_batch(&text)?;
+    for copying in &plan {
+        keep(&connection, copying)?;
     }
     for (from, to) in copies.batches(tell) {
         ensure!(asked.strong_count() > 0, "nobody waits for the copies any more");
@@ -31,6 +32,18 @@ pub(super) fn fill(file: &Path, copies: Copies, tell: fn(&str), asked: &Weak<()>
         transaction.commit()?;
     }
     Ok(connection.execute_batch(AS_BEFORE)?)
+}
+
+/// The template's rows, with their times moved back.
+fn keep(connection: &Connection, copying: &Copying) -> anyhow::Result<()> {
+    let (kept, table) = (kept(&copying.table), quoted(&copying.table));
+    connection.execute_batch(&format!("CREATE TEMP TABLE {kept} AS SELECT * FROM {table}"))?;
+    for column in copying.times().map(quoted) {
+        let back = format!("strftime('%Y-%m-%dT%H:%M:%f', {column}, '-{DAYS_AGO} days') || '+00:00'");
+        let text = format!("UPDATE {kept} SET {column} = {back} WHERE {column} IS NOT NULL");
+        connection.execute_batch(&text)?;
+    }
+    Ok(())
 }
 
 fn text(copying: &Copying) -> String {
@@ -64,8 +77,8 @@ fn columns(connection: &Connection, table: &str) -> anyhow::Result<Vec<Column>> 
     let columns = columns.collect::<Result<Vec<(String, String)>, _>>()?;
     let column = |(name, kind): (String, String)| {
         let ids = if kind == "BLOB" { ids(connection, table, &name)? } else { Vec::new() };
-        let longest = if kind == "TEXT" { longest(connection, table, &name)? } else { 0 };
-        Ok(Column { name, ids, longest })
+        let (longest, is_time) = if kind == "TEXT" { texts(connection, table, &name)? } else { (0, false) };
+        Ok(Column { name, ids, longest, is_time })
     };
     columns.into_iter().map(column).collect()
 }
@@ -78,10 +91,15 @@ fn ids(connection: &Connection, table: &str, column: &str) -> anyhow::Result<Vec
     Ok(ids.into_iter().map(Uuid::from_bytes).collect())
 }
 
-fn longest(connection: &Connection, table: &str, column: &str) -> anyhow::Result<u64> {
-    let text = format!("SELECT COALESCE(MAX(length({})), 0) FROM {}", quoted(column), quoted(table));
-    let longest: i64 = connection.query_row(&text, [], |row| row.get(0))?;
-    Ok(longest.unsigned_abs())
+/// How long the longest text is, and whether all are times.
+fn texts(connection: &Connection, table: &str, column: &str) -> anyhow::Result<(u64, bool)> {
+    let column = quoted(column);
+    let text = format!(
+        "SELECT COALESCE(MAX(length({column})), 0), COALESCE(MIN({column} GLOB '{TIME}'), 0) FROM {}",
+        quoted(table)
+    );
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?));
+    Ok(connection.query_row(&text, [], read)?)
 }
 
 #[cfg(test)]
@@ -96,13 +114,18 @@ mod tests {
         let template = Uuid::parse_str("0190a1b2-c3d4-7abc-8def-0123456789ab").unwrap();
         let (bid, agent) = (Uuid::from_u128(template.as_u128() + 1), Uuid::from_u128(77));
         let connection = Connection::open(&file).unwrap();
-        let made = "CREATE TABLE tasks (id BLOB PRIMARY KEY, title TEXT);
+        let made = "CREATE TABLE tasks (id BLOB PRIMARY KEY, title TEXT, created_at TEXT);
              CREATE TABLE agents (id BLOB PRIMARY KEY);
              CREATE TABLE bids (id BLOB PRIMARY KEY, task_id BLOB REFERENCES tasks (id), agent_id BLOB, of_bid BLOB,
                  document TEXT);";
         connection.execute_batch(made).unwrap();
         let bytes = |id: Uuid| id.into_bytes().to_vec();
-        connection.execute("INSERT INTO tasks VALUES (?1, 'a guide')", [bytes(template)]).unwrap();
+        connection
+            .execute(
+                "INSERT INTO tasks VALUES (?1, 'a guide', '2026-11-25T12:00:00.123456+00:00')",
+                [bytes(template)],
+            )
+            .unwrap();
         connection.execute("INSERT INTO agents VALUES (?1)", [bytes(agent)]).unwrap();
         let document = format!("{{\"a\": \"{}\"}}", "long ".repeat(100));
         let row = params![bytes(bid), bytes(template), bytes(agent), document];
@@ -118,6 +141,8 @@ mod tests {
             "SELECT COUNT(*) FROM bids b JOIN tasks t ON t.id = b.task_id JOIN agents a ON a.id = b.agent_id
              WHERE of_bid IS NULL";
         assert_eq!(number(joined), 4);
+        let back = "SELECT COUNT(*) FROM tasks WHERE created_at = '2026-08-27T12:00:00.123+00:00'";
+        assert_eq!(number(back), 3, "ninety days ago");
         let (long, short) = ("document LIKE '{%long %'", "document = '{}'");
         assert_eq!(
             number(&format!("SELECT COUNT(*) FROM bids WHERE {long}")),

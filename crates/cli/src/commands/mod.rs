@@ -1,6 +1,7 @@
 //! One file per command; what they share stands here.
 
 mod agents;
+#[cfg(feature = "bench")]
 mod bench;
 mod check_config;
 mod conformance;
@@ -36,7 +37,9 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
         Command::Migrate(args) => migrate::migrate(&args).await,
         Command::CheckConfig(args) => check_config::check(&args),
+        #[cfg(feature = "bench")]
         Command::Bench(args) => bench::bench(args).await,
+        #[cfg(feature = "bench")]
         Command::BenchAgents => bench::agents().await,
     }
 }

@@ -1,6 +1,7 @@
 //! The binary as its users meet it: started as a process, spoken to over HTTP, killed without warning.
 #![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
+#[cfg(feature = "bench")]
 mod bench;
 mod conformance;
 mod demo;
