@@ -7,7 +7,7 @@ use crate::bench::Bench;
 use crate::buyer::{brief, in_review, post};
 use crate::client::Client;
 use crate::database::Look;
-use crate::fanout::{Load, Ours, at_rest, flow};
+use crate::flow::{Load, Ours, at_rest, flow};
 use crate::place::Place;
 use crate::plan::{AGENTS, Plan};
 use crate::raw::answer::{self, Answering};

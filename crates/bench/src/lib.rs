@@ -27,6 +27,7 @@ pub mod agents; // strangers on loopback, in a process of their own
 mod buyer; // posts, watches, selects, approves
 mod client; // a small client of the API
 mod database; // what was stored, counted beside the store
+mod flow; // tasks on their way, many at once
 mod fill; // one task's rows copied a million times
 mod place; // the Gavel that is measured
 mod process; // memory and processor time, as the kernel counts them

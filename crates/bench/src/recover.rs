@@ -4,7 +4,6 @@
 use crate::agents::{Agents, echoes};
 use crate::bench::Bench;
 use crate::buyer::{brief, in_review, only, post, scored_bids};
-use crate::database::Look;
 use crate::hold::{patient, post_many, reached, slow, whole_tasks};
 use crate::place::{PATIENCE, Place};
 use crate::plan::AGENTS;
@@ -46,40 +45,17 @@ struct After {
 
 /// One crash: a call is sent twice and never a third time, so that there is no second round.
 pub(crate) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
-    let empty = Place::new(bench, "empty").await?;
-    let mut empty_starts = Vec::new();
-    empty.serve().await?.kill(); // the tables are made
-    for _ in 0..EMPTY_STARTS {
-        let mut server = empty.serve().await?;
-        empty_starts.push(ms(server.ready_in));
-        server.kill();
-    }
-
+    let empty_ms = empty_start(bench).await?;
     let calls = whole_tasks(bench.plan.calls);
-    let (fast, slow) = (echoes("fast", AGENTS, 0), slow(calls));
-    let mut agents = Agents::start(bench, &[fast, slow].concat()).await?;
-    let place = patient(Place::new(bench, "recover").await?).with("WORK__LEASE_SECONDS", LEASE_SECONDS);
-    let mut stage = Stage::of(place, &agents).await?;
-    bench.say(&format!("{calls} calls are opened"));
-    post_many(&stage, &for_agents(&agents, "slow"), calls / AGENTS).await?;
-    reached(&mut agents, calls).await?;
-
-    let seen = RefCell::default();
-    tokio::select! {
-        failed = see(&stage, for_agents(&agents, "fast"), &seen) => failed?,
-        waited = enough(&seen, bench.plan.see_for) => waited?,
-    }
+    let (mut stage, mut agents) = in_flight(bench, calls).await?;
+    let seen = seen(bench, &stage, &agents).await?;
+    let calls_before = agents.told().await?.calls;
     bench.say("killed, and started again");
-    let mut look = stage.place.database.look().await?;
-    let (claimer, calls_before) = (look.claimer().await?, agents.told().await?.calls);
-    let after = crash(&mut stage, &mut look, &claimer, (&mut agents, calls)).await?;
+    let after = crash(&mut stage, &mut agents, calls).await?;
     let calls_repeated = agents.told().await?.calls - calls_before;
-
-    let seen = seen.into_inner();
     let missing = missing(&stage, &seen).await?;
     stage.server.kill();
     agents.stop();
-    let empty = median(empty_starts);
     let figures = json!({
         "calls_in_flight": calls,
         "acknowledged_bids": seen.bids.len(),
@@ -87,17 +63,52 @@ pub(crate) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
         "acknowledged_tasks": seen.tasks.len(),
         "acknowledged_tasks_missing": missing.tasks.len(),
         "calls_sent_after_the_crash": calls_repeated,
-        "empty_ready_in_ms": rounded(empty, 1),
+        "empty_ready_in_ms": rounded(empty_ms, 1),
         "ready_in_ms": rounded(ms(after.ready), 1),
         "claimed_again_in_ms": rounded(ms(after.claimed_again), 1),
         "open_again_in_ms": rounded(ms(after.open_again), 1),
         "lease_seconds": LEASE_SECONDS.parse::<u32>().unwrap_or_default(),
     });
     let ratios = [
-        ("ready_per_empty_start", Some(ms(after.ready) / empty)),
+        ("ready_per_empty_start", Some(ms(after.ready) / empty_ms)),
         ("bids_missing", Some(missing.bids.len() as f64 / seen.bids.len() as f64)),
     ];
     Ok(Measured::new(ratios, figures, Noise::of_one_round()))
+}
+
+/// How long a server takes that finds an empty database, the middle of some starts.
+async fn empty_start(bench: &Bench) -> anyhow::Result<f64> {
+    let place = Place::new(bench, "empty").await?;
+    place.serve().await?.kill(); // the tables are made
+    let mut starts = Vec::new();
+    for _ in 0..EMPTY_STARTS {
+        let mut server = place.serve().await?;
+        starts.push(ms(server.ready_in));
+        server.kill();
+    }
+    Ok(median(starts))
+}
+
+/// A server with so many calls open to slow agents, and some fast agents beside them.
+async fn in_flight(bench: &Bench, calls: usize) -> anyhow::Result<(Stage, Agents)> {
+    let wanted = [echoes("fast", AGENTS, 0), slow(calls)].concat();
+    let mut agents = Agents::start(bench, &wanted).await?;
+    let place = patient(Place::new(bench, "recover").await?).with("WORK__LEASE_SECONDS", LEASE_SECONDS);
+    let stage = Stage::of(place, &agents).await?;
+    bench.say(&format!("{calls} calls are opened"));
+    post_many(&stage, &for_agents(&agents, "slow"), calls / AGENTS).await?;
+    reached(&mut agents, calls).await?;
+    Ok((stage, agents))
+}
+
+/// What a buyer is told in the last seconds; more tasks are on their way when this returns.
+async fn seen(bench: &Bench, stage: &Stage, agents: &Agents) -> anyhow::Result<Seen> {
+    let seen = RefCell::default();
+    tokio::select! {
+        failed = see(stage, for_agents(agents, "fast"), &seen) => failed?,
+        waited = enough(&seen, bench.plan.see_for) => waited?,
+    }
+    Ok(seen.into_inner())
 }
 
 fn for_agents(agents: &Agents, kind: &str) -> Value {
@@ -129,19 +140,17 @@ async fn enough(seen: &RefCell<Seen>, time: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn crash(
-    stage: &mut Stage,
-    look: &mut Look,
-    claimer: &str,
-    (agents, calls): (&mut Agents, usize),
-) -> anyhow::Result<After> {
+/// Kills the server and starts it again; returns when all calls are open again.
+async fn crash(stage: &mut Stage, agents: &mut Agents, calls: usize) -> anyhow::Result<After> {
+    let mut look = stage.place.database.look().await?;
+    let claimer = look.claimer().await?;
     stage.restart().await?;
     // The server told how long it took until it was ready; what follows is counted from its start, too.
     let (ready, counted_from) = (stage.server.ready_in, Instant::now());
     let since_start = || ready + counted_from.elapsed();
     let mut left = u64::MAX;
     while left > 0 {
-        left = look.claimed_by(claimer).await?;
+        left = look.claimed_by(&claimer).await?;
         if since_start() > CLAIMED_WITHIN {
             bail!("{left} tasks were not claimed again within {} s", CLAIMED_WITHIN.as_secs());
         }

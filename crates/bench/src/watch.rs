@@ -57,6 +57,9 @@ struct Story {
     bytes_per_viewer: Option<f64>,
 }
 
+/// Viewers at their streams.
+type Reading = JoinSet<anyhow::Result<()>>;
+
 /// What all viewers together have read.
 #[derive(Default)]
 struct Read {
@@ -101,38 +104,33 @@ impl Watch<'_> {
     async fn story(&self, viewers: usize) -> anyhow::Result<Story> {
         let task = post(&self.stage.buyer, &brief(AGENTS)).await?;
         in_review(&self.stage.buyer, &task).await?;
-        let (read, mut reading) = (Arc::new(Read::default()), JoinSet::new());
         let memory = self.stage.resident();
+        let (read, reading) = self.audience(&task, viewers).await?;
+        let more_memory =
+            self.stage.resident().zip(memory).map(|(after, before)| after as f64 - before as f64);
+
+        let (events, bytes, cpu) = (read.events.load(Relaxed), read.bytes.load(Relaxed), self.stage.cpu());
+        finish(&self.stage.buyer, &task, REVISIONS).await?;
+        ended(reading).await?;
+        let cpu = self.stage.cpu().zip(cpu).map(|(after, before)| after.saturating_sub(before));
+        let (events, bytes) = (read.events.load(Relaxed) - events, read.bytes.load(Relaxed) - bytes);
+        let uneven = events.checked_rem(viewers as u64).unwrap_or_default();
+        ensure!(uneven == 0, "viewers were told different numbers of events");
+        let bytes_per_viewer = more_memory.map(|bytes| bytes / viewers.max(1) as f64);
+        Ok(Story { cpu, events, bytes, bytes_per_viewer })
+    }
+
+    /// So many viewers, who have read what there was.
+    async fn audience(&self, task: &str, viewers: usize) -> anyhow::Result<(Arc<Read>, Reading)> {
+        let (read, mut reading) = (Arc::new(Read::default()), JoinSet::new());
         for number in (0..viewers).step_by(COME_AT_ONCE) {
-            let some = (number..viewers.min(number + COME_AT_ONCE)).map(|_| self.viewer(&task));
+            let some = (number..viewers.min(number + COME_AT_ONCE)).map(|_| self.viewer(task));
             for events in try_join_all(some).await? {
                 reading.spawn(read_all(events, Arc::clone(&read)));
             }
         }
         settled(&read).await;
-        let more_memory =
-            self.stage.resident().zip(memory).map(|(after, before)| after as f64 - before as f64);
-
-        let (events, bytes) = (read.events.load(Relaxed), read.bytes.load(Relaxed));
-        let cpu = self.stage.cpu();
-        finish(&self.stage.buyer, &task, REVISIONS).await?;
-        let all = async {
-            while let Some(ended) = reading.join_next().await {
-                ended??;
-            }
-            anyhow::Ok(())
-        };
-        tokio::time::timeout(PATIENCE, all).await.context("a stream did not end with its task")??;
-        let cpu = self.stage.cpu().zip(cpu).map(|(after, before)| after.saturating_sub(before));
-        let told = Story {
-            cpu,
-            events: read.events.load(Relaxed) - events,
-            bytes: read.bytes.load(Relaxed) - bytes,
-            bytes_per_viewer: more_memory.map(|bytes| bytes / viewers.max(1) as f64),
-        };
-        let each = told.events.checked_rem(viewers as u64).unwrap_or_default();
-        ensure!(each == 0, "viewers were told different numbers of events");
-        Ok(told)
+        Ok((read, reading))
     }
 
     /// One viewer, let in.
@@ -159,6 +157,17 @@ impl Round {
         let more = self.seen.cpu?.as_secs_f64() - self.unseen.cpu?.as_secs_f64();
         Some(more * 1e6 / self.seen.events as f64)
     }
+}
+
+/// Waits until every stream has ended with its task.
+async fn ended(mut reading: Reading) -> anyhow::Result<()> {
+    let all = async {
+        while let Some(ended) = reading.join_next().await {
+            ended??;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PATIENCE, all).await.context("a stream did not end with its task")?
 }
 
 async fn read_all(mut events: Incoming, read: Arc<Read>) -> anyhow::Result<()> {
