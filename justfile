@@ -34,10 +34,9 @@ deny:
 demo:
     cargo run --release -- demo
 
-# Latencies, throughput, memory and size, as JSON with the raw limits beside them
+# One workload beside the raw limits of the same run (docs/performance.md): `just bench fanout --json`
 bench *ARGS:
-    cargo build --release
-    cargo run --release -p gavel-bench -- {{ARGS}}
+    cargo run --release -- bench {{ARGS}}
 
 # How often each gate of the judge fires on texts that people preferred, and how well it agrees with them
 judge:

@@ -7,7 +7,8 @@ fn read(path: &str) -> String {
 }
 
 /// The pages beside those at the top.
-const PAGES: [&str; 4] = ["docs/agents.md", "docs/operators.md", "docs/conformance.md", "docs/webhooks.md"];
+const PAGES: [&str; 5] =
+    ["docs/agents.md", "docs/operators.md", "docs/conformance.md", "docs/webhooks.md", "docs/performance.md"];
 
 /// The code blocks of a language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
@@ -40,6 +41,13 @@ fn the_page_on_conformance_names_every_case_and_no_other() {
     named.sort_unstable();
     cases.sort_unstable();
     assert_eq!(named, cases);
+}
+
+#[test]
+fn the_page_on_performance_names_every_workload_and_no_other() {
+    let page = read("docs/performance.md");
+    let named: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    assert_eq!(named, gavel_bench::Workload::ALL.map(gavel_bench::Workload::name));
 }
 
 #[test]

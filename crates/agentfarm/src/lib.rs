@@ -4,7 +4,7 @@
 //! Read in this order: [`farm`] (starting agents), [`agent`] and [`record`] (what they received), [`spec`] (what an
 //! agent is told to be), [`demo`] (the eight of the demo), [`script`] (agents that do what a test says), [`wire`] (bytes
 //! that no HTTP library would send), [`corpus`] (rows of answers, played), [`asynchronous`] and [`pull`] (agents that
-//! answer later), [`writers`] (agents that write).
+//! answer later), [`writers`] (agents that write), [`process`] (a farm as a process of its own).
 
 pub mod agent;
 mod answers;
@@ -17,6 +17,7 @@ pub mod demo;
 mod door;
 pub mod farm;
 mod line;
+pub mod process;
 pub mod pull;
 pub mod record;
 pub mod script;

@@ -1,14 +1,15 @@
 //! What a call costs more than a bare one: the same bodies to the same agents, by our guarded client (signed, its
 //! address checked, its answer read) and by a client that only signs, sends and parses, in turns.
 
-use crate::plan::Plan;
+use crate::agents::{Agents, echoes};
+use crate::bench::Bench;
 use crate::raw::call::Caller;
-use crate::rounds::{Noise, rounds};
-use crate::samples::{Latency, Samples, rounded};
+use crate::report::{Measured, Noise};
+use crate::rounds::{Rounds, rounds};
+use crate::samples::Samples;
 use anyhow::{Context as _, anyhow, ensure};
 use bytes::Bytes;
 use futures::future::try_join_all;
-use gavel_agentfarm::{AgentSpec, Behaviour, Farm};
 use gavel_contract::agent::answer::Expectation;
 use gavel_dispatcher::transport::Transport;
 use gavel_dispatcher::{Ask, Call, Credentials, Ended, Said, reply, request};
@@ -19,77 +20,75 @@ use gavel_domain::network::Guard;
 use gavel_domain::{AccountId, AgentId, Clock, Currency, DeveloperId, InvitationId, Money, TaskId};
 use gavel_outbound::{Limits, Outbound};
 use gavel_vault::{OsChance, new_developer_key, new_signing_secret};
-use serde::Serialize;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Calls at once.
 const AT_ONCE: [usize; 3] = [1, 100, 1_000];
+/// What the ratio of each is called.
+const RATIOS: [&str; 3] =
+    ["call_per_raw_call", "call_per_raw_call_100_at_once", "call_per_raw_call_1000_at_once"];
 /// Calls at once per agent: what an agent takes that says nothing else, and what our client keeps open.
 const PER_AGENT: usize = 8;
 /// Far above what a call takes here.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What it came to.
-#[derive(Debug, Serialize)]
-pub struct Overhead {
-    /// One for each number of calls at once.
-    pub levels: Vec<Level>,
-}
-
 /// So many calls at once.
-#[derive(Debug, Serialize)]
-pub struct Level {
-    /// Calls at once.
-    pub at_once: usize,
-    /// The bare client's.
-    pub raw: Latency,
-    /// Ours.
-    pub ours: Latency,
-    /// What ours takes more in the middle, in milliseconds: the median over the rounds.
-    pub added_p50_ms: f64,
-    /// The median over the rounds of ours ÷ raw, both in the middle.
-    pub ratio_p50: f64,
-    /// How restless the machine was.
-    pub noise: Noise,
+struct Level {
+    at_once: usize,
+    rounds: Rounds<(Samples, Samples)>,
 }
 
-/// Measures it.
-///
-/// # Errors
-/// When an agent or a call fails.
-pub async fn measure(plan: &Plan) -> anyhow::Result<Overhead> {
+pub(crate) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let mut levels = Vec::new();
-    for at_once in AT_ONCE.into_iter().filter(|at_once| *at_once <= plan.overhead_at_once) {
-        levels.push(level(plan, at_once).await?);
+    for at_once in AT_ONCE.into_iter().filter(|at_once| *at_once <= bench.plan.overhead_at_once) {
+        levels.push(level(bench, at_once).await?);
     }
-    Ok(Overhead { levels })
+    let ratios = levels.iter().zip(RATIOS).map(|(level, name)| (name, Some(level.ratio())));
+    let figures = json!({ "levels": levels.iter().map(Level::told).collect::<Vec<_>>() });
+    Ok(Measured::new(ratios, figures, noise(&levels)))
 }
 
-async fn level(plan: &Plan, at_once: usize) -> anyhow::Result<Level> {
-    let specs = (0..at_once.div_ceil(PER_AGENT)).map(|n| {
-        let behaviour = Behaviour::Echo { latency_ms: 0 };
-        AgentSpec::new(format!("echo-{n}"), behaviour)
-    });
-    let farm = Farm::start(specs.collect()).await.context("the agents cannot be started")?;
-    let urls: Vec<String> = farm.agents().map(|agent| agent.url()).collect();
-    let each = (plan.overhead_calls / at_once).max(2);
+async fn level(bench: &Bench, at_once: usize) -> anyhow::Result<Level> {
+    bench.say(&format!("{at_once} calls at once"));
+    let agents = Agents::start(bench, &echoes("echo", at_once.div_ceil(PER_AGENT), 0)).await?;
+    let urls = agents.urls();
+    let each = (bench.plan.overhead_calls / at_once).max(2);
     let ours = Ours::new()?;
-    let name = format!("overhead, {at_once} at once");
-    let rounds = rounds(plan, &name, async || {
+    let rounds = rounds(bench, async || {
         let raw = raw(&urls, (at_once, each)).await?;
         Ok((raw, ours.calls(&urls, (at_once, each)).await?))
     });
     let rounds = rounds.await?;
-    farm.stop().await;
-    Ok(Level {
-        at_once,
-        raw: rounds.samples(|(raw, _)| raw).latency(),
-        ours: rounds.samples(|(_, ours)| ours).latency(),
-        added_p50_ms: rounds.told(3, |(raw, ours)| ours.p50() - raw.p50()),
-        ratio_p50: rounded(rounds.median(|(raw, ours)| ours.p50() / raw.p50().max(f64::MIN_POSITIVE)), 2),
-        noise: rounds.noise,
-    })
+    agents.stop();
+    Ok(Level { at_once, rounds })
+}
+
+impl Level {
+    /// Ours over raw, both in the middle.
+    fn ratio(&self) -> f64 {
+        self.rounds.median(|(raw, ours)| ours.p50() / raw.p50())
+    }
+
+    fn told(&self) -> Value {
+        json!({
+            "at_once": self.at_once,
+            "raw": self.rounds.samples(|(raw, _)| raw).latency(),
+            "ours": self.rounds.samples(|(_, ours)| ours).latency(),
+            "added_p50_ms": self.rounds.told(3, |(raw, ours)| ours.p50() - raw.p50()),
+        })
+    }
+}
+
+/// All levels together.
+fn noise(levels: &[Level]) -> Noise {
+    let of = |count: fn(&Noise) -> usize| levels.iter().map(|level| count(&level.rounds.noise)).sum();
+    Noise {
+        rounds: of(|noise| noise.rounds),
+        rounds_left_out: of(|noise| noise.rounds_left_out),
+        calm: levels.iter().all(|level| level.rounds.noise.calm),
+    }
 }
 
 async fn raw(urls: &[String], (at_once, each): (usize, usize)) -> anyhow::Result<Samples> {

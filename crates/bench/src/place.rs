@@ -1,191 +1,164 @@
-//! The Gavel that is measured: the real binary as a process of its own, with a database file in a throw-away folder.
+//! The Gavel that is measured: the binary as a process of its own, with a throw-away database and nothing of the
+//! machine's own settings.
 
-use crate::buyer::PATIENCE;
-use crate::plan::AGENTS;
-use anyhow::{Context as _, anyhow};
-use gavel::access::{KeyWish, create_key};
-use gavel::app::{self, Running};
-use gavel::client::Client;
-use gavel::output;
-use gavel::settings::{self, AppConfig};
-use gavel_dispatcher::Caps;
-use gavel_domain::account::Scope;
-use gavel_domain::clock::SystemClock;
-use gavel_vault::OsChance;
+use crate::bench::Bench;
+use crate::client::Client;
+use crate::database::Database;
+use anyhow::{Context as _, anyhow, bail};
+use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use tempfile::TempDir;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
-/// What the agents' addresses are opened with.
+/// How long anything is waited for; far above what a busy machine needs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// What agents' addresses are opened with.
 const LOOPBACK: &str = "127.0.0.0/8";
-/// More calls than any measurement makes at once.
-const UNBOUNDED: u32 = 1_000_000;
-/// More tasks than any measurement has on their way at once.
-const TASKS_AT_ONCE: usize = 4_096;
-/// The database file within the folder.
-const DATABASE: &str = "gavel.db";
+/// More calls than any workload makes at once: what is measured is Gavel, not the caps that protect strangers' machines.
+const UNBOUNDED: &str = "1000000";
+/// More tasks than any workload has on their way at once.
+const TASKS_AT_ONCE: &str = "4096";
 /// Behind this the log says where the API answers.
 const LISTENING: &str = "listening on ";
+/// Lines of a server's log that are shown: who says more says the same again.
+const SHOWN_MAX: usize = 12;
+/// How often a server that starts is asked whether it is ready.
+const ASK_READY: Duration = Duration::from_millis(1);
 
-/// What is measured.
-#[derive(Debug, Clone)]
-pub enum Subject {
-    /// This binary, run as a process of its own.
-    Binary(PathBuf),
-    /// The same wiring within this process, for tests: they need no build but their own.
-    Within,
+/// A folder, a database and settings.
+pub(crate) struct Place {
+    binary: PathBuf,
+    folder: PathBuf,
+    pub(crate) database: Database,
+    settings: Vec<(String, String)>,
+    tell: fn(&str),
 }
 
-/// A running Gavel with its keys.
-pub struct Server {
-    /// A caller who may post tasks.
-    pub buyer: Client,
-    /// Callers who may register agents, one per agent.
-    pub developers: Vec<Client>,
-    host: Host,
-    /// Behind the server: what it holds open goes first.
-    folder: TempDir,
-}
-
-enum Host {
-    Process(Process),
-    Within(Box<Running>),
+/// A running server.
+pub(crate) struct Server {
+    process: Process,
+    pub(crate) base_url: String,
+    /// From its start until it was ready for requests.
+    pub(crate) ready_in: Duration,
 }
 
 /// A child that ends with its owner. Its database is thrown away, so nothing is lost with it.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
-/// Keys of the REST API.
-struct Keys {
-    buyer: String,
-    developers: Vec<String>,
+impl Place {
+    /// An empty database of this name, with loopback open and no caps.
+    pub(crate) async fn new(bench: &Bench, name: &str) -> anyhow::Result<Place> {
+        let database = bench.ground.database(name).await?;
+        let folder = bench.ground.folder(name)?;
+        let place =
+            Place { binary: bench.binary.clone(), folder, database, settings: Vec::new(), tell: bench.tell };
+        let url = place.database.url();
+        let place = place.with("DATABASE__URL", &url).with("NETWORK__ALLOW", LOOPBACK);
+        let caps = ["DEVELOPER_MAX", "HOST_MAX", "GLOBAL_MAX"];
+        let place = caps.iter().fold(place, |place, cap| place.with(&format!("DISPATCH__{cap}"), UNBOUNDED));
+        Ok(place.with("WORK__TASKS_AT_ONCE", TASKS_AT_ONCE))
+    }
+
+    /// The same with another setting, `SECTION__KEY`.
+    #[must_use]
+    pub(crate) fn with(mut self, setting: &str, value: &str) -> Self {
+        self.settings.push((format!("GAVEL__{setting}"), value.to_owned()));
+        self
+    }
+
+    /// Makes a key for the API.
+    pub(crate) fn key(&self, scope: &str, account: &str) -> anyhow::Result<String> {
+        let mut command = self.gavel(&["keys", "create", "--json", "--scope", scope, "--account", account]);
+        let made = command.output().context("no key can be made")?;
+        if !made.status.success() {
+            bail!("no key can be made: {}", String::from_utf8_lossy(&made.stderr).trim());
+        }
+        let made: Value =
+            serde_json::from_slice(&made.stdout).context("`gavel keys create` gives no JSON")?;
+        Ok(made["key"].as_str().context("`gavel keys create` gives no key")?.to_owned())
+    }
+
+    /// Starts a server and waits until it is ready.
+    pub(crate) async fn serve(&self) -> anyhow::Result<Server> {
+        let mut command = self.gavel(&["serve", "--listen", "127.0.0.1:0"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let began = Instant::now();
+        let child =
+            command.spawn().with_context(|| format!("{} cannot be started", self.binary.display()))?;
+        let mut process = Process(child);
+        let log = process.0.stderr.take().context("the server has no log")?;
+        let listening = tokio::time::timeout(PATIENCE, follow(log, self.tell)).await;
+        let base_url = listening
+            .context("the server does not listen")?
+            .map_err(|_| anyhow!("the server ended before it listened; its log is above"))?;
+        ready(&Client::new(&base_url, "nobody"), began + PATIENCE).await?;
+        Ok(Server { process, base_url, ready_in: began.elapsed() })
+    }
+
+    fn gavel(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GAVEL")) {
+            command.env_remove(name);
+        }
+        command
+            .args(args)
+            .current_dir(&self.folder)
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
 }
 
 impl Server {
-    /// Starts the subject with an empty database in a new folder under `disk`.
-    ///
-    /// # Errors
-    /// When the folder, the database or the server cannot be made.
-    pub async fn start(subject: &Subject, disk: &Path) -> anyhow::Result<Server> {
-        let folder = tempfile::Builder::new().prefix("gavel-bench-").tempdir_in(disk);
-        let folder = folder.with_context(|| format!("no folder can be made in {}", disk.display()))?;
-        let config = config(folder.path())?;
-        let keys = keys(&config).await?;
-        let (host, base_url) = match subject {
-            Subject::Binary(binary) => process(binary, folder.path()).await?,
-            Subject::Within => {
-                let running = app::start(config).await?;
-                let base_url = running.base_url.clone();
-                (Host::Within(Box::new(running)), base_url)
-            }
-        };
-        let client = |key: &String| Client::new(&base_url, key);
-        let developers = keys.developers.iter().map(client).collect();
-        Ok(Server { buyer: client(&keys.buyer), developers, host, folder })
-    }
-
-    /// The folder of its database: raw writes go to the same disk.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// The process it runs in.
-    pub fn pid(&self) -> u32 {
-        match &self.host {
-            Host::Process(process) => process.0.id(),
-            Host::Within(_) => std::process::id(),
-        }
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.0.id()
     }
 
-    /// Whether nothing else runs in that process: only then do its figures tell of Gavel.
-    pub fn is_alone(&self) -> bool {
-        matches!(self.host, Host::Process(_))
-    }
-
-    /// Ends it, with its folder.
-    pub async fn stop(self) {
-        if let Host::Within(running) = self.host {
-            running.stop().await;
-        }
+    /// No warning, no cleaning up: SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
+impl Process {
+    fn kill(&mut self) {
         // Fails where it has ended by itself: that is what is wanted.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The shipped settings with a database of our own and loopback open; the binary is given the same by environment.
-fn config(folder: &Path) -> anyhow::Result<AppConfig> {
-    let mut config = settings::defaults()?;
-    config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    config.database_url = database_url(folder);
-    config.key_file = Some(folder.join("gavel.key"));
-    config.guard.allow = LOOPBACK.parse().context("loopback is a network")?;
-    // What is measured is Gavel, not the caps that protect strangers' machines: all agents live on this one.
-    config.caps = Caps { developer: UNBOUNDED, host: UNBOUNDED, global: UNBOUNDED };
-    config.tasks_at_once = TASKS_AT_ONCE;
-    Ok(config)
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
 }
 
-fn database_url(folder: &Path) -> String {
-    format!("sqlite:{}", folder.join(DATABASE).display())
-}
-
-/// Written before the server starts, straight into its database.
-async fn keys(config: &AppConfig) -> anyhow::Result<Keys> {
-    let (store, _) = app::open(config, &OsChance).await?;
-    let key = async |account: &str, scope| {
-        let wish = KeyWish { account, scope, read_only: false, test: false };
-        let (key, _) = create_key(&store, &SystemClock, &OsChance, wish).await?;
-        anyhow::Ok(key.expose().to_owned())
-    };
-    let buyer = key("buyer", Scope::TaskPoster).await?;
-    let mut developers = Vec::new();
-    for number in 1..=AGENTS {
-        developers.push(key(&format!("developer {number}"), Scope::AgentManager).await?);
+async fn ready(anybody: &Client, until: Instant) -> anyhow::Result<()> {
+    loop {
+        match anybody.page("/readyz").await {
+            Ok((200, _)) => return Ok(()),
+            _ if Instant::now() < until => sleep(ASK_READY).await,
+            other => bail!("the server listens but does not become ready: {other:?}"),
+        }
     }
-    store.close().await;
-    Ok(Keys { buyer, developers })
-}
-
-async fn process(binary: &Path, folder: &Path) -> anyhow::Result<(Host, String)> {
-    let mut command = Command::new(binary);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GAVEL")) {
-        command.env_remove(name); // nothing of the machine's own settings
-    }
-    command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(folder);
-    command.env("GAVEL__DATABASE__URL", database_url(folder)).env("GAVEL__NETWORK__ALLOW", LOOPBACK);
-    for cap in ["DEVELOPER_MAX", "HOST_MAX", "GLOBAL_MAX"] {
-        command.env(format!("GAVEL__DISPATCH__{cap}"), UNBOUNDED.to_string());
-    }
-    command.env("GAVEL__WORK__TASKS_AT_ONCE", TASKS_AT_ONCE.to_string());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let child = command.spawn().with_context(|| format!("{} cannot be started", binary.display()))?;
-    let mut process = Process(child);
-    let log = process.0.stderr.take().ok_or_else(|| anyhow!("the server has no log"))?;
-    let listening =
-        tokio::time::timeout(PATIENCE, follow(log)).await.context("the server does not listen")?;
-    let base_url = listening.map_err(|_| anyhow!("the server ended before it listened; its log is above"))?;
-    Ok((Host::Process(process), base_url))
 }
 
 /// Reads the log to its end, or the server would wait for a reader; what went wrong is shown. Gives the address.
-fn follow(log: impl Read + Send + 'static) -> oneshot::Receiver<String> {
+fn follow(log: impl Read + Send + 'static, tell: fn(&str)) -> oneshot::Receiver<String> {
     let (found, wanted) = oneshot::channel();
     std::thread::spawn(move || {
-        let mut found = Some(found);
+        let (mut found, mut shown) = (Some(found), 0);
         for line in BufReader::new(log).lines().map_while(Result::ok) {
             if let Some(found) = address(&line).and_then(|address| Some((found.take()?, address))) {
                 let _ = found.0.send(found.1); // nobody waits any more: they gave up
-            } else if !line.contains(" INFO ") {
-                output::note(&format!("the server says: {line}"));
+            } else if !line.contains(" INFO ") && shown <= SHOWN_MAX {
+                let more = if shown == SHOWN_MAX { " (what follows is left out)" } else { "" };
+                tell(&format!("the server says: {line}{more}"));
+                shown += 1;
             }
         }
     });
@@ -204,15 +177,7 @@ mod tests {
     #[tokio::test]
     async fn the_address_is_found_in_the_log() {
         let log = "WARN odd\n INFO gavel: gavel is listening on http://127.0.0.1:4711 url=x\n INFO later\n";
-        assert_eq!(follow(log.as_bytes()).await.unwrap(), "http://127.0.0.1:4711");
-        assert!(follow("gavel: no such file\n".as_bytes()).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_binary_that_is_none_is_told() {
-        let disk = tempfile::tempdir().unwrap();
-        let subject = Subject::Binary(disk.path().join("nothing"));
-        let refused = Server::start(&subject, disk.path()).await.err().unwrap();
-        assert!(refused.to_string().contains("cannot be started"), "{refused:#}");
+        assert_eq!(follow(log.as_bytes(), |_| ()).await.unwrap(), "http://127.0.0.1:4711");
+        assert!(follow("gavel: no such file\n".as_bytes(), |_| ()).await.is_err());
     }
 }

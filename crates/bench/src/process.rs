@@ -8,24 +8,35 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// Where user and system time stand in `/proc/PID/stat`, counted behind the name in parentheses.
 const USER_AND_SYSTEM: [usize; 2] = [11, 12];
 
+/// Lets this process, and those it starts, open as many files as the system allows; a call held open takes one.
+pub(crate) fn allow_open_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        // Where that is refused the limit stays as it is; a workload that needs more will say so.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+}
+
 /// Memory that a process has in use now, in bytes, the files it has mapped included.
-pub fn resident_bytes(pid: u32) -> Option<u64> {
+pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
     bytes_of(pid, "VmRSS:")
 }
 
 /// The same without files: the kernel can take mapped files, such as the binary itself, back at any time.
-pub fn anonymous_bytes(pid: u32) -> Option<u64> {
+pub(crate) fn anonymous_bytes(pid: u32) -> Option<u64> {
     bytes_of(pid, "RssAnon:")
 }
 
 /// Processor time that a process has used, all its threads together, to hundredths of a second.
-pub fn cpu_of_process(pid: u32) -> Option<Duration> {
+pub(crate) fn cpu_of_process(pid: u32) -> Option<Duration> {
     ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
         .map(|ticks| Duration::from_secs_f64(ticks / TICKS_PER_SECOND))
 }
 
 /// Processor time that the calling thread has used, exactly.
-pub fn cpu_of_this_thread() -> Option<Duration> {
+pub(crate) fn cpu_of_this_thread() -> Option<Duration> {
     let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }

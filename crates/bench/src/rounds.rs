@@ -1,10 +1,9 @@
 //! Raw and ours are measured in turns, several times. Before and after each round the machine does the same piece of
 //! work; a round in which its speed moved is left out: it tells of the neighbours, not of us.
 
-use crate::plan::Plan;
+use crate::bench::Bench;
+use crate::report::Noise;
 use crate::samples::{Samples, median, rounded};
-use gavel::output;
-use serde::Serialize;
 use serde_json::Value;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -18,40 +17,26 @@ const TRIES: usize = 7;
 
 /// Rounds that count.
 #[derive(Debug)]
-pub struct Rounds<T> {
+pub(crate) struct Rounds<T> {
     /// What was measured, round by round.
-    pub kept: Vec<T>,
+    pub(crate) kept: Vec<T>,
     /// How restless the machine was.
-    pub noise: Noise,
+    pub(crate) noise: Noise,
 }
 
-/// How restless the machine was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Noise {
-    /// Rounds that count.
-    pub rounds: usize,
-    /// Rounds left out because the machine's speed moved.
-    pub rounds_left_out: usize,
-    /// False where it moved in every round: then all of them count, and the figures are worth little.
-    pub calm: bool,
-}
-
-/// Measures `plan.rounds` rounds, fewer where time runs out, and at least one.
-///
-/// # Errors
-/// What a round failed with.
-pub async fn rounds<T>(
-    plan: &Plan,
-    name: &str,
+/// Measures as many rounds as are planned, fewer where time runs out, and at least one.
+pub(crate) async fn rounds<T>(
+    bench: &Bench,
     mut round: impl AsyncFnMut() -> anyhow::Result<T>,
 ) -> anyhow::Result<Rounds<T>> {
     let began = Instant::now();
     let (mut kept, mut left_out) = (Vec::new(), Vec::new());
-    for number in 1..=plan.rounds.max(1) {
-        if number > 1 && began.elapsed() > plan.time_per_measurement {
+    let planned = bench.plan.rounds.max(1);
+    for number in 1..=planned {
+        if number > 1 && began.elapsed() > bench.plan.time {
             break;
         }
-        output::note(&format!("{name}: round {number} of {}", plan.rounds));
+        bench.say(&format!("round {number} of {planned}"));
         let before = kernel();
         let measured = round().await?;
         let moved = drift(before, kernel());
@@ -61,18 +46,24 @@ pub async fn rounds<T>(
 }
 
 impl<T> Rounds<T> {
-    /// The middle of a figure of each round.
-    pub fn median(&self, figure: impl Fn(&T) -> f64) -> f64 {
+    /// The middle of a figure of each round: of pairs of raw and ours, the middle of their ratios.
+    pub(crate) fn median(&self, figure: impl Fn(&T) -> f64) -> f64 {
         median(self.kept.iter().map(figure))
     }
 
+    /// The same of a figure that the system may not tell; what one round cannot tell, none can.
+    pub(crate) fn median_if_told(&self, figure: impl Fn(&T) -> Option<f64>) -> Option<f64> {
+        let told: Option<Vec<f64>> = self.kept.iter().map(figure).collect();
+        told.map(median)
+    }
+
     /// The middle of a figure of each round, to so many digits.
-    pub fn told(&self, digits: i32, figure: impl Fn(&T) -> f64) -> f64 {
+    pub(crate) fn told(&self, digits: i32, figure: impl Fn(&T) -> f64) -> f64 {
         rounded(self.median(figure), digits)
     }
 
     /// All times of all rounds.
-    pub fn samples<'a>(&'a self, of: impl Fn(&'a T) -> &'a Samples) -> Samples {
+    pub(crate) fn samples<'a>(&'a self, of: impl Fn(&'a T) -> &'a Samples) -> Samples {
         Samples::together(self.kept.iter().map(of))
     }
 }
@@ -87,7 +78,7 @@ fn sorted_out<T>(kept: Vec<T>, left_out: Vec<T>) -> Rounds<T> {
 }
 
 /// How long the piece of work takes at this moment.
-pub fn kernel() -> Duration {
+pub(crate) fn kernel() -> Duration {
     let text = document();
     let once = || {
         let began = Instant::now();

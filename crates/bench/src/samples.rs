@@ -5,13 +5,13 @@ use std::time::Duration;
 
 /// Times in milliseconds, in the order they were measured.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Samples(Vec<f64>);
+pub(crate) struct Samples(Vec<f64>);
 
 /// What is told of many times.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Latency {
+pub(crate) struct Latency {
     /// How many.
-    pub samples: usize,
+    pub(crate) samples: usize,
     /// Half took no longer.
     pub p50_ms: f64,
     /// 95 of 100 took no longer.
@@ -19,27 +19,27 @@ pub struct Latency {
     /// 99 of 100 took no longer.
     pub p99_ms: f64,
     /// None took longer.
-    pub max_ms: f64,
+    pub(crate) max_ms: f64,
 }
 
 impl Samples {
     /// Adds a time.
-    pub fn push(&mut self, took: Duration) {
+    pub(crate) fn push(&mut self, took: Duration) {
         self.0.push(took.as_secs_f64() * 1_000.0);
     }
 
     /// The time that half of them do not exceed; 0 without any.
-    pub fn p50(&self) -> f64 {
+    pub(crate) fn p50(&self) -> f64 {
         at_rank(&self.sorted(), 50)
     }
 
     /// All of several rounds together.
-    pub fn together<'a>(rounds: impl IntoIterator<Item = &'a Samples>) -> Samples {
+    pub(crate) fn together<'a>(rounds: impl IntoIterator<Item = &'a Samples>) -> Samples {
         Samples(rounds.into_iter().flat_map(|round| round.0.iter().copied()).collect())
     }
 
     /// What is told of them.
-    pub fn latency(&self) -> Latency {
+    pub(crate) fn latency(&self) -> Latency {
         let sorted = self.sorted();
         let rank = |percent| rounded(at_rank(&sorted, percent), 3);
         Latency {
@@ -59,14 +59,14 @@ impl Samples {
 }
 
 /// The middle of some figures; 0 without any.
-pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
+pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = figures.into_iter().collect();
     sorted.sort_by(f64::total_cmp);
     at_rank(&sorted, 50)
 }
 
 /// Digits beyond what was measured only look exact.
-pub fn rounded(figure: f64, digits: i32) -> f64 {
+pub(crate) fn rounded(figure: f64, digits: i32) -> f64 {
     let shift = 10_f64.powi(digits);
     (figure * shift).round() / shift
 }

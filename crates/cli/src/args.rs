@@ -1,7 +1,11 @@
 //! The command line: what can be asked, in the order a newcomer asks it.
 
 use crate::roles::Roles;
+#[cfg(feature = "bench")]
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "bench")]
+use gavel_bench::Workload;
 use gavel_domain::account::Scope;
 use gavel_domain::{KeyId, TaskId};
 use std::net::SocketAddr;
@@ -58,6 +62,14 @@ pub enum Command {
     /// Check the settings (defaults, file if named, environment) and print them
     #[command(after_help = EXIT_CODES)]
     CheckConfig(CheckArgs),
+    /// Measure one workload on this machine, beside the raw limits of the same run
+    #[cfg(feature = "bench")]
+    #[command(after_help = EXIT_CODES)]
+    Bench(BenchArgs),
+    /// The agents of `bench`: it starts them itself
+    #[cfg(feature = "bench")]
+    #[command(hide = true)]
+    BenchAgents,
 }
 
 /// Where the settings and the database are.
@@ -391,6 +403,38 @@ pub struct CheckArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `gavel bench`.
+#[cfg(feature = "bench")]
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// What is measured
+    #[arg(value_name = "WORKLOAD", value_parser = workload())]
+    pub workload: Workload,
+    /// Print one JSON document at the end
+    #[arg(long)]
+    pub json: bool,
+    /// A first look of a few seconds, whose figures say little
+    #[arg(long)]
+    pub quick: bool,
+    /// Measure on this PostgreSQL server (postgres://...); databases of its own are made there, and dropped
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Where throw-away databases are made, on the disk that is to be measured; this folder when absent
+    #[arg(long, value_name = "FOLDER")]
+    pub disk: Option<PathBuf>,
+    /// Stored tasks of the larger database in `growth`; the smaller has a hundredth
+    #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub scale: Option<u64>,
+}
+
+/// Every workload by its name, each with its line of help.
+#[cfg(feature = "bench")]
+fn workload() -> impl TypedValueParser<Value = Workload> {
+    let named = |workload: Workload| PossibleValue::new(workload.name()).help(workload.about());
+    PossibleValuesParser::new(Workload::ALL.map(named))
+        .try_map(|name| Workload::named(&name).ok_or("there is no such workload"))
 }
 
 fn parse_key_id(text: &str) -> Result<KeyId, String> {

@@ -314,11 +314,20 @@ async fn owners(c: &mut Conn) -> Result<BTreeMap<Uuid, AccountId>> {
 }
 
 async fn boosted(c: &mut Conn, since: Timestamp) -> Result<BTreeMap<Uuid, u32>> {
+    macro_rules! counted {
+        ($boosted:literal) => {
+            concat!(
+                "SELECT a.developer_id, COUNT(*) FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE ",
+                $boosted,
+                " AND i.created_at >= $1 GROUP BY a.developer_id"
+            )
+        };
+    }
+    // In SQLite the index of boosted invitations serves only who asks in its own words: without it all are read.
     let rows = sql!(
         c,
         fetch_all as (Uuid, i64),
-        "SELECT a.developer_id, COUNT(*) FROM invitations i JOIN agents a ON a.id = i.agent_id
-         WHERE i.boosted AND i.created_at >= $1 GROUP BY a.developer_id",
+        { sqlite: counted!("i.boosted = 1"), postgres: counted!("i.boosted") },
         since
     )?;
     Ok(rows.into_iter().map(|(developer, n)| (developer, u32::try_from(n).unwrap_or(u32::MAX))).collect())

@@ -14,18 +14,15 @@ use tokio::task::JoinSet;
 
 /// A running server; ends when it is dropped.
 #[derive(Debug)]
-pub struct Answering {
+pub(crate) struct Answering {
     /// Where it answers.
-    pub base_url: String,
+    pub(crate) base_url: String,
     /// Held for as long as it is to answer.
     _server: JoinSet<()>,
 }
 
 /// Starts a server that reads every request whole and answers 201 with `answer`.
-///
-/// # Errors
-/// When no port can be opened.
-pub async fn start(answer: Bytes) -> anyhow::Result<Answering> {
+pub(crate) async fn start(answer: Bytes) -> anyhow::Result<Answering> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no port can be opened")?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let mut server = JoinSet::new();

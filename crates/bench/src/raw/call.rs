@@ -22,7 +22,7 @@ const TIMESTAMP: &str = "1790000000";
 
 /// One connection to one agent.
 #[derive(Debug)]
-pub struct Caller {
+pub(crate) struct Caller {
     url: Uri,
     connection: SendRequest<Full<Bytes>>,
 }
@@ -36,19 +36,16 @@ struct Answer {
 
 /// What a flood of calls came to.
 #[derive(Debug, Clone, Copy)]
-pub struct Flood {
+pub(crate) struct Flood {
     /// Calls per second.
-    pub calls_per_second: f64,
+    pub(crate) calls_per_second: f64,
     /// The client's processor time per call, in microseconds; absent where the kernel does not tell.
-    pub cpu_us_per_call: Option<f64>,
+    pub(crate) cpu_us_per_call: Option<f64>,
 }
 
 impl Caller {
     /// Connects to an agent.
-    ///
-    /// # Errors
-    /// When the agent cannot be reached.
-    pub async fn connect(url: &str) -> anyhow::Result<Caller> {
+    pub(crate) async fn connect(url: &str) -> anyhow::Result<Caller> {
         let url: Uri = url.parse().with_context(|| format!("{url} is no URL"))?;
         let authority = url.authority().ok_or_else(|| anyhow!("{url} names no host"))?;
         let stream = TcpStream::connect(authority.as_str()).await?;
@@ -59,10 +56,7 @@ impl Caller {
     }
 
     /// Signs, sends, waits and parses.
-    ///
-    /// # Errors
-    /// When the agent does not give a bid.
-    pub async fn call(&mut self, body: &Bytes) -> anyhow::Result<()> {
+    pub(crate) async fn call(&mut self, body: &Bytes) -> anyhow::Result<()> {
         let request = signed(&self.url, body)?;
         self.connection.ready().await?;
         let response = self.connection.send_request(request).await?;
@@ -76,10 +70,12 @@ impl Caller {
 
 /// Calls from one thread, so many at once, for so long. The thread is its own, so that its time can be told from the
 /// agents'.
-///
-/// # Errors
-/// When an agent fails.
-pub async fn flood(urls: Vec<String>, at_once: usize, time: Duration, body: Bytes) -> anyhow::Result<Flood> {
+pub(crate) async fn flood(
+    urls: Vec<String>,
+    at_once: usize,
+    time: Duration,
+    body: Bytes,
+) -> anyhow::Result<Flood> {
     let flooding = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(flood_here(&urls, at_once, time, &body))

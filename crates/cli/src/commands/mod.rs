@@ -2,6 +2,8 @@
 
 mod agents;
 mod backup;
+#[cfg(feature = "bench")]
+mod bench;
 mod check_config;
 mod conformance;
 mod demo;
@@ -42,6 +44,10 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Backup(args) => backup::backup(&args).await,
         Command::Migrate(args) => migrate::migrate(&args).await,
         Command::CheckConfig(args) => check_config::check(&args),
+        #[cfg(feature = "bench")]
+        Command::Bench(args) => bench::bench(args).await,
+        #[cfg(feature = "bench")]
+        Command::BenchAgents => bench::agents().await,
     }
 }
 

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
 mod backup;
+#[cfg(feature = "bench")]
+mod bench;
 mod conformance;
 mod demo;
 mod doctor;

@@ -1,0 +1,85 @@
+//! `gavel bench`: one workload, measured on a server and agents that this binary starts from itself.
+
+use super::{asked_to_end, interrupted};
+use crate::args::BenchArgs;
+use crate::{Failure, output};
+use anyhow::{Context as _, anyhow};
+use gavel_bench::{Bench, Ground, Plan, Report};
+use serde_json::Value;
+use std::path::Path;
+
+pub(super) async fn bench(args: BenchArgs) -> Result<(), Failure> {
+    let plan = if args.quick { Plan::quick() } else { Plan::full() };
+    let plan = args.scale.into_iter().fold(plan, Plan::with_stored_tasks);
+    // Not the system's folder for such files: where that is in memory, a commit costs nothing.
+    let disk = args.disk.as_deref().unwrap_or(Path::new("."));
+    let disk = disk.canonicalize().with_context(|| format!("there is no folder {}", disk.display()))?;
+    let binary = std::env::current_exe().context("where this binary is cannot be told")?;
+    let ground = Ground::make(&disk, args.database.as_deref()).await?;
+    let bench = Bench { binary, ground, plan, tell: output::note };
+    let measured = tokio::select! {
+        report = bench.run(args.workload) => report.map_err(Failure::from),
+        () = asked_to_end() => Err(interrupted()),
+    };
+    // Also after a failure, which is the more telling of the two.
+    let cleared = bench.ground.clear().await;
+    print(measured?, args.json)?;
+    Ok(cleared?)
+}
+
+pub(super) async fn agents() -> Result<(), Failure> {
+    Ok(gavel_bench::agents::answer().await.map_err(|error| anyhow!("the agents of a benchmark: {error}"))?)
+}
+
+fn print(report: Report, json: bool) -> Result<(), Failure> {
+    let document = serde_json::to_value(report).context("the report cannot be written")?;
+    if json {
+        output::json(&document);
+    } else {
+        lines(&document).iter().for_each(|line| output::line(line));
+    }
+    Ok(())
+}
+
+/// A short table: ratios first, then the figures they are made of.
+fn lines(document: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for part in ["ratios", "figures", "noise"] {
+        lines.push(format!("{part}:"));
+        named("", &document[part], &mut lines);
+    }
+    lines
+}
+
+/// A line for every value, with the names that lead to it.
+fn named(names: &str, value: &Value, lines: &mut Vec<String>) {
+    let below = |name: &str| if names.is_empty() { name.to_owned() } else { format!("{names}.{name}") };
+    match value {
+        Value::Object(values) => values.iter().for_each(|(name, value)| named(&below(name), value, lines)),
+        Value::Array(values) => {
+            values.iter().enumerate().for_each(|(at, value)| named(&below(&at.to_string()), value, lines));
+        }
+        value => lines.push(format!("  {names:<46} {value}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_line_for_every_value() {
+        let document = json!({
+            "ratios": { "some": 0.5 },
+            "figures": { "levels": [{ "p50_ms": 1 }] },
+            "noise": { "calm": true },
+            "run": { "took_seconds": 1 },
+        });
+        let lines: Vec<String> = lines(&document)
+            .iter()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(lines, ["ratios:", "some 0.5", "figures:", "levels.0.p50_ms 1", "noise:", "calm true"]);
+    }
+}
