@@ -24,6 +24,7 @@ mod categories;
 mod developers;
 mod door;
 mod health;
+mod metrics;
 mod tasks;
 mod webhooks;
 

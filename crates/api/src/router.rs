@@ -2,8 +2,8 @@
 
 use crate::shed::{Lane, Lanes, pass};
 use crate::{
-    AppState, RequestLimits, away, categories, developers, door, health, problem::Problem, reply, spans,
-    tasks, webhooks,
+    AppState, RequestLimits, away, categories, developers, door, health, metrics, problem::Problem, reply,
+    spans, tasks, webhooks,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -57,6 +57,7 @@ fn health_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::health))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
 }
 
 fn task_routes() -> OpenApiRouter<AppState> {

@@ -91,7 +91,7 @@ mod tests {
         check("probe, work", "work, probe");
         check("api,work,probe", "api, work, probe");
         check("hooks, api", "api, hooks");
-        assert_eq!("api,work,probe".parse(), Ok(Roles::ALL));
+        assert_eq!("api,work,probe,hooks".parse(), Ok(Roles::ALL));
         for wrong in ["", "api,", "apis", "all,api"] {
             let told = wrong.parse::<Roles>().unwrap_err();
             assert!(told.contains("some of api, work, probe"), "{wrong:?}: {told}");

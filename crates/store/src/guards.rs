@@ -297,7 +297,7 @@ impl World {
 
 async fn set_state(tx: &mut crate::db::Tx, task: TaskId, state: TaskState) -> Result<()> {
     let set = sql!(tx, execute, "UPDATE tasks SET state = $2 WHERE id = $1", task.uuid(), state.name());
-    set.map(drop).map_err(Error::from)
+    set.map(drop)
 }
 
 /// Every pair of states that an event leads over.

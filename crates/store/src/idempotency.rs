@@ -47,6 +47,7 @@ pub enum KeptBody {
 
 /// What becomes of a request that happens once per key.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per request, and it moves once")]
 pub enum Once {
     /// It has not happened: this is where it does.
     Fresh(Deed),

@@ -135,7 +135,6 @@ impl Store {
             now,
             i64::from(FETCHES_MAX)
         )
-        .map_err(Error::from)
     }
 
     /// Takes the agent's place and the lease, or nothing when somebody was faster or the agent is busy.

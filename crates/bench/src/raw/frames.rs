@@ -3,11 +3,15 @@
 use crate::process::cpu_of_this_thread;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Writes each frame to every reader; the writer's processor time per write in microseconds, where the kernel tells it.
+/// Writing goes on for as long at least.
+const AT_LEAST: Duration = Duration::from_millis(100);
+
+/// Writes each frame to every reader; so many at least; the writer's processor time per write in microseconds, where the kernel tells it.
 pub(crate) async fn us_per_write(
     readers: usize,
     frames: usize,
@@ -44,14 +48,16 @@ fn write_all(
     frames: usize,
     frame: &[u8],
 ) -> anyhow::Result<Option<f64>> {
-    let before = cpu_of_this_thread();
-    for _ in 0..frames {
+    let (before, began, mut written) = (cpu_of_this_thread(), Instant::now(), 0);
+    // The kernel counts in ticks of some milliseconds: what takes less is not told from nothing.
+    while written < frames || began.elapsed() < AT_LEAST {
         for writer in &mut writers {
             writer.write_all(frame)?;
         }
+        written += 1;
     }
     let cpu = cpu_of_this_thread().zip(before).map(|(after, before)| after.saturating_sub(before));
-    let writes = (frames * writers.len()).max(1) as f64;
+    let writes = (written * writers.len()).max(1) as f64;
     Ok(cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / writes))
 }
 

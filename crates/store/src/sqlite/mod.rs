@@ -16,6 +16,7 @@ pub(crate) use values::Bind;
 pub(crate) use writer::Turn;
 
 use crate::{Error, Result};
+use gavel_domain::Chain;
 use readers::{Reader, Readers};
 use rows::FromLite;
 use rusqlite::Connection;
@@ -30,11 +31,11 @@ use writer::{Counts, Look, Writer};
 pub(crate) struct Lite(Arc<Open>);
 
 struct Open {
-    /// Before the lock: the file is closed when another process may have it.
-    writer: Writer,
-    /// `None` for a database in memory, which lives in its one connection.
+    /// `None` for a database in memory, which lives in its one connection. Before the writer: whoever closes the file
+    /// last tidies up, and readers may not.
     readers: Option<Readers>,
-    /// Held for the life of the process: a second process on the same file is refused. `None` beside a server.
+    writer: Writer,
+    /// After both: the file is closed when another process may have it. Held for the life of the process: a second process on the same file is refused. `None` beside a server.
     _lock: Option<File>,
 }
 
@@ -101,7 +102,7 @@ impl Lite {
 
     fn of(connection: Connection, readers: Option<Readers>, lock: Option<File>) -> Lite {
         let writer = Writer::new(connection, readers.is_none());
-        Lite(Arc::new(Open { writer, readers, _lock: lock }))
+        Lite(Arc::new(Open { readers, writer, _lock: lock }))
     }
 
     /// Folds the write-ahead log into the file from time to time, on a connection of its own: no commit waits for it.
@@ -113,15 +114,13 @@ impl Lite {
             loop {
                 wait_for_checkpoint(&counts).await;
                 let Some(open) = database.upgrade() else { return };
-                match settings::checkpoint_beside(&path).await {
-                    // Readers or writers were always in the way: all wait once, before the log grows without end.
-                    Ok(left) if left > settings::LOG_PAGES_MAX => {
-                        if let Err(error) = open.writer.fold().await {
-                            tracing::warn!(%error, "the write-ahead log could not be folded into the file");
-                        }
-                    }
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!(%error, "a checkpoint failed; the next one goes on"),
+                let folded = match settings::checkpoint_beside(&path).await {
+                    Ok(true) => open.writer.start_log_anew().await,
+                    Ok(false) => Ok(()),
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = folded {
+                    tracing::warn!(error = %Chain(&error), "the write-ahead log could not be folded; it is tried again");
                 }
             }
         });

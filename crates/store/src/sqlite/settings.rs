@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::cell::Cell;
 use std::time::Duration;
 
 /// The first version without the fault that can lose what was committed when one connection writes and another folds
@@ -13,8 +14,13 @@ const READER_WAIT: Duration = Duration::from_secs(5);
 const STATEMENTS_KEPT: usize = 512;
 /// The log is looked at this often at least.
 pub(super) const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
-/// Pages of the log (4 KiB each) that may wait to be folded before writers have to wait for it: 256 MiB.
-pub(super) const LOG_PAGES_MAX: i64 = 65_536;
+/// Pages of the log (4 KiB each) from which on it is folded into the file, beside the writing: 4 MiB.
+const LOG_PAGES: i64 = 1_000;
+/// Pages from which on writers have to wait until the log has started anew: 16 MiB. It starts anew by itself only in a
+/// moment in which all of it is in the file.
+const LOG_PAGES_MAX: i64 = 4_000;
+/// A log that has grown larger gives its room back when it starts anew, in bytes.
+const LOG_KEPT: i64 = 32 * 1024 * 1024;
 /// What the connection that writes keeps in memory, in KiB.
 const WRITER_CACHE_KIB: i64 = 16_000;
 /// What each reader keeps in memory, in KiB: the system keeps the file's pages as well.
@@ -46,6 +52,12 @@ pub(super) fn of_writer(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "synchronous", "full")?; // a commit that was answered survives a power cut
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?; // never within a commit
+    connection.wal_hook(Some(|_, pages| {
+        LOG.set(i64::from(pages));
+        Ok(())
+    }));
+    let _: i64 =
+        connection.pragma_update_and_check(None, "journal_size_limit", LOG_KEPT, |row| row.get(0))?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     common(connection)?;
     let durable: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
@@ -71,20 +83,34 @@ fn common(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Folds the whole log into the file and lets it start anew, unless readers are in the way.
+thread_local! {
+    /// Pages of the log after this thread's last commit: the engine tells it in the middle of that.
+    static LOG: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Whether the commit that this thread has just made leaves much to fold.
+pub(super) fn log_is_long() -> bool {
+    LOG.get() >= LOG_PAGES
+}
+
+/// Folds the whole log into the file and gives its room back, unless readers are in the way.
 pub(super) fn fold(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
-/// Folds what can be folded while others read and write; how many pages are left.
-pub(super) async fn checkpoint_beside(path: &str) -> Result<i64> {
+/// Folds what is left and lets the log start anew, unless readers are in the way. Its room is kept: to grow costs time.
+pub(super) fn start_anew(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))
+}
+
+/// Folds what can be folded while others read and write; whether the log has grown too long all the same.
+pub(super) async fn checkpoint_beside(path: &str) -> Result<bool> {
     let path = path.to_owned();
     let folded = tokio::task::spawn_blocking(move || -> Result<i64> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let left = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
-        Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], left)?)
+        Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?)
     });
-    folded.await.unwrap_or(Ok(0))
+    Ok(folded.await.unwrap_or(Ok(0))? >= LOG_PAGES_MAX)
 }
 
 /// Whether another process has the lock that is wanted.

@@ -20,9 +20,6 @@ const TURN_WAIT: Duration = Duration::from_secs(5);
 const OTHERS_LOOK: Duration = Duration::from_millis(2);
 /// Writers in one batch at most: each waits for all of them.
 const BATCH_MAX: usize = 512;
-/// Commits after which the write-ahead log is folded into the file, beside the writing.
-const COMMITS_PER_CHECKPOINT: u64 = 256;
-
 /// Who may write, one after the other.
 pub(crate) struct Writer {
     desk: Arc<Mutex<Desk>>,
@@ -86,6 +83,11 @@ impl Writer {
     /// Waits until nobody writes, then puts the whole write-ahead log into the file and lets the log start anew.
     pub(crate) async fn fold(&self) -> Result<()> {
         self.alone(|connection| Ok(settings::fold(connection)?)).await
+    }
+
+    /// The same, and the log keeps its room.
+    pub(crate) async fn start_log_anew(&self) -> Result<()> {
+        self.alone(|connection| Ok(settings::start_anew(connection)?)).await
     }
 
     /// Waits until nobody writes and every batch is on the disk, then has the connection for itself.
@@ -207,12 +209,12 @@ impl Desk {
     }
 
     fn answer_all(&mut self) {
-        let commits = self.counts.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        self.counts.commits.fetch_add(1, Ordering::Relaxed);
         self.counts.writes.fetch_add(u64::try_from(self.members.len()).unwrap_or(0), Ordering::Relaxed);
         for member in self.members.drain(..) {
             let _ = member.send(Ok(())); // a writer that was given up hears nothing
         }
-        if commits.is_multiple_of(COMMITS_PER_CHECKPOINT) {
+        if settings::log_is_long() {
             self.counts.checkpoint.notify_one();
         }
     }

@@ -67,7 +67,7 @@ async fn what_one_replica_writes_wakes_those_who_wait_at_another() {
     let task = world.new_task(world.account("buyer").await);
     let mut watch = b.store.hints().watch(task.id);
     let mut decided = b.store.hints().watch_decisions(task.id);
-    let _ = a.store.create_task(&task).await.unwrap();
+    a.store.create_task(&task).await.unwrap();
     // Nothing in a store looks by itself: that this returns at all shows that it was told.
     tokio::time::timeout(PATIENCE, watch.changed()).await.expect("b is told of the new task");
     a.store.cancel(task.id, Actor::Buyer, "changed my mind", world.now()).await.unwrap().unwrap();
@@ -160,7 +160,7 @@ async fn a_database_that_restarts_is_told_and_survived() {
         // Hints come again, too.
         let task = world.new_task(world.account("buyer").await);
         let mut watch = b.store.hints().watch(task.id);
-        let _ = a.store.create_task(&task).await.unwrap();
+        a.store.create_task(&task).await.unwrap();
         tokio::time::timeout(PATIENCE, watch.changed()).await.expect("b hears again");
     }
     pulse.abort();

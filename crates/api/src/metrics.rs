@@ -1,0 +1,71 @@
+//! Figures for whoever watches over us, as Prometheus reads them. No ids, no names: whoever reaches the port reads them.
+
+use crate::{AppState, problem::Problem};
+use axum::extract::State;
+use http::header::CONTENT_TYPE;
+use std::fmt::Write as _;
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// One figure.
+struct Figure {
+    name: &'static str,
+    kind: &'static str,
+    about: &'static str,
+    value: u64,
+}
+
+/// Figures in Prometheus' text format
+#[utoipa::path(get, path = "/metrics", tag = "health", security(()),
+    responses((status = 200, content_type = "text/plain", body = String),
+        (status = 503, body = gavel_contract::rest::ProblemBody)))]
+pub(crate) async fn metrics(
+    State(state): State<AppState>,
+) -> Result<([(http::HeaderName, &'static str); 1], String), Problem> {
+    let set_aside = state.store.count_set_aside().await?;
+    Ok(([(CONTENT_TYPE, TEXT)], written(&figures(state.store.commits(), set_aside))))
+}
+
+fn figures(commits: Option<(u64, u64)>, set_aside: u64) -> Vec<Figure> {
+    let mut figures = vec![Figure {
+        name: "gavel_tasks_set_aside",
+        kind: "gauge",
+        about: "Tasks that wait for an operator",
+        value: set_aside,
+    }];
+    // PostgreSQL counts its own.
+    if let Some((commits, writes)) = commits {
+        let counter = |name, about, value| Figure { name, kind: "counter", about, value };
+        figures.push(counter("gavel_store_commits_total", "Commits that reached the disk", commits));
+        figures.push(counter("gavel_store_writes_total", "Writes that were answered by them", writes));
+    }
+    figures
+}
+
+fn written(figures: &[Figure]) -> String {
+    figures.iter().fold(String::new(), |mut text, Figure { name, kind, about, value }| {
+        // Writing to a string never fails.
+        let _ = writeln!(text, "# HELP {name} {about}\n# TYPE {name} {kind}\n{name} {value}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn what_is_written_is_counted() {
+        let world = World::new().await;
+        let count = async |name: &str| {
+            let text = world.get("", "/metrics").await.text;
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            line.and_then(|value| value.parse::<u64>().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+        };
+        let before = count("gavel_store_writes_total").await;
+        world.posted().await;
+        assert!(count("gavel_store_writes_total").await > before);
+        assert!(count("gavel_store_commits_total").await <= count("gavel_store_writes_total").await);
+        assert_eq!(count("gavel_tasks_set_aside").await, 0);
+    }
+}
