@@ -4,7 +4,7 @@
 
 use crate::db::sql;
 use crate::support::{World, on_both, worlds};
-use crate::{Engine, Error, Result};
+use crate::{Engine, Result};
 use gavel_domain::Chain;
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
 use gavel_domain::{TaskId, task::Task};

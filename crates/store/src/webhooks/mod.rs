@@ -1,6 +1,6 @@
 //! Telling buyers by webhook, each event to each subscription at least once.
 //!
-//! An event of which somebody wants to hear goes into the outbox in its own transaction ([`outbox`]), and from there, once,
+//! An event of which somebody wants to hear goes into the outbox in its own transaction (`outbox`), and from there, once,
 //! into one delivery per subscription. A delivery is claimed before it is sent ([`claims`]); its number of attempts
 //! guards the result, so that an older one never writes over a newer one. A process that dies leaves claims that end by
 //! themselves; whoever comes next sends again under the same ids.
