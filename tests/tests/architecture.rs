@@ -66,6 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Which technology lives in which crate, and nowhere else in the product.
 const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["gavel-store"]),
+    ("rusqlite", &["gavel-store"]),
     ("tokio-rustls", &["gavel-outbound"]),
     ("rustls-platform-verifier", &["gavel-outbound"]),
     ("axum", &["gavel-api"]),

@@ -9,6 +9,7 @@ const REPAIRED_IN: &[(&str, [u64; 3], &str)] = &[
     ("bytes", [1, 11, 1], "RUSTSEC-2026-0007"),
     ("chrono", [0, 4, 20], "RUSTSEC-2020-0159"),
     ("idna", [1, 0, 0], "RUSTSEC-2024-0421"),
+    ("libsqlite3-sys", [0, 37, 0], "SQLite 3.51.3: a checkpoint beside a writer could lose commits"),
     ("mio", [0, 8, 11], "RUSTSEC-2024-0019"),
     ("regex", [1, 5, 5], "RUSTSEC-2022-0013"),
     ("rustls", [0, 23, 18], "RUSTSEC-2024-0399"),

@@ -31,8 +31,13 @@ fn check(document: &Value, ratios: &[&str], figures: &[&str]) {
 #[test]
 fn fanout() {
     let document = measured("fanout", &[]);
-    let ratios =
-        ["bids_per_engine_commit", "bids_per_raw_call", "cpu_per_raw_call", "judged_bids_per_raw_call"];
+    let ratios = [
+        "bids_per_engine_commit",
+        "bids_per_raw_call",
+        "commits_per_bid",
+        "cpu_per_raw_call",
+        "judged_bids_per_raw_call",
+    ];
     let rates =
         ["durable_bids_per_second", "judged_bids_per_second", "engine_bids_per_second", "post.p50_ms"];
     check(&document, &ratios, &rates);

@@ -255,3 +255,128 @@ fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop here")]
+
+    use super::*;
+    use futures::future::join_all;
+
+    /// A file with a table of numbers.
+    fn writer() -> (Writer, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = settings::writer(dir.path().join("t.db").to_str().unwrap()).unwrap();
+        connection.execute_batch("CREATE TABLE numbers (n INTEGER PRIMARY KEY)").unwrap();
+        (Writer::new(connection, false), dir)
+    }
+
+    async fn insert(writer: &Writer, n: i64) -> Result<()> {
+        let turn = writer.turn().await?;
+        put(&turn, n)?;
+        turn.commit().await
+    }
+
+    fn put(turn: &Turn, n: i64) -> Result<()> {
+        turn.connection().unwrap().execute("INSERT INTO numbers VALUES (?1)", [n])?;
+        Ok(())
+    }
+
+    async fn numbers(writer: &Writer) -> Vec<i64> {
+        let look = writer.look().await.unwrap();
+        let mut statement = look.connection().prepare("SELECT n FROM numbers ORDER BY n").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(std::result::Result::unwrap).collect()
+    }
+
+    fn commits(writer: &Writer) -> u64 {
+        writer.counts().commits.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn many_writers_share_a_commit_and_one_alone_has_its_own() {
+        let (writer, _dir) = writer();
+        insert(&writer, 1_000).await.unwrap();
+        assert_eq!(commits(&writer), 1);
+        for done in join_all((0..100).map(|n| insert(&writer, n))).await {
+            done.unwrap();
+        }
+        assert_eq!(numbers(&writer).await.len(), 101);
+        assert!(commits(&writer) <= 10, "{} commits for 101 writers", commits(&writer));
+        assert_eq!(writer.counts().writes.load(Ordering::Relaxed), 101);
+    }
+
+    #[tokio::test]
+    async fn who_fails_takes_back_what_is_its_own() {
+        let (writer, _dir) = writer();
+        let half = async |n: i64| {
+            let turn = writer.turn().await?;
+            put(&turn, n)?;
+            put(&turn, n + 1_000)?;
+            put(&turn, n)?; // it is there already
+            turn.commit().await
+        };
+        let (half, whole) = (&half, &writer);
+        let work =
+            (0..50).map(|n| async move { if n % 2 == 0 { insert(whole, n).await } else { half(n).await } });
+        let done = join_all(work).await;
+        assert!(done.iter().enumerate().all(|(n, done)| done.is_ok() == (n % 2 == 0)));
+        assert_eq!(numbers(&writer).await, (0..50).step_by(2).collect::<Vec<i64>>());
+    }
+
+    #[tokio::test]
+    async fn who_is_given_up_before_its_commit_leaves_nothing_and_holds_up_nobody() {
+        let (writer, _dir) = writer();
+        let turn = writer.turn().await.unwrap();
+        put(&turn, 1).unwrap();
+        drop(turn);
+        insert(&writer, 2).await.unwrap();
+        assert_eq!(numbers(&writer).await, [2]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_ends_though_those_who_wait_for_it_are_gone() {
+        let (writer, _dir) = writer();
+        {
+            let mut waits = std::pin::pin!(insert(&writer, 1));
+            assert!(futures::poll!(waits.as_mut()).is_pending(), "it is with the disk");
+        }
+        insert(&writer, 2).await.unwrap();
+        assert_eq!(numbers(&writer).await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn when_the_commit_fails_nobody_is_told_that_it_is_done() {
+        let (writer, _dir) = writer();
+        // What is checked at the commit only fails it whole.
+        let deferred =
+            "CREATE TABLE children (n INTEGER REFERENCES numbers (n) DEFERRABLE INITIALLY DEFERRED)";
+        writer.alone(move |c| Ok(c.execute_batch(deferred)?)).await.unwrap();
+        let orphan = async {
+            let turn = writer.turn().await?;
+            turn.connection().unwrap().execute("INSERT INTO children VALUES (77)", [])?;
+            turn.commit().await
+        };
+        let (one, orphan, two) = tokio::join!(insert(&writer, 1), orphan, insert(&writer, 2));
+        assert!([one, orphan, two].iter().all(|done| matches!(done, Err(Error::Busy(_)))));
+        assert!(numbers(&writer).await.is_empty());
+        insert(&writer, 3).await.unwrap();
+        assert_eq!(numbers(&writer).await, [3]);
+    }
+
+    #[tokio::test]
+    async fn the_log_starts_anew_whatever_is_written() {
+        let (writer, dir) = writer();
+        let path = dir.path().join("t.db");
+        let log = || dir.path().join("t.db-wal").metadata().unwrap().len();
+        for n in 0..20 {
+            insert(&writer, n).await.unwrap();
+        }
+        let grown = log();
+        assert!(!settings::checkpoint_beside(path.to_str().unwrap()).await.unwrap(), "it is short");
+        writer.start_log_anew().await.unwrap();
+        insert(&writer, 100).await.unwrap();
+        assert_eq!(log(), grown, "its room is used again");
+        writer.fold().await.unwrap();
+        assert_eq!(log(), 0);
+    }
+}
