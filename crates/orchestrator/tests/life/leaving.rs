@@ -19,9 +19,9 @@ async fn calls_under_way_end_before_a_process_leaves() {
     world.transport.until_called("two").await;
     let since = Instant::now();
     before.stop().await;
-    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+    assert!(since.elapsed() < LONG, "the calls are over, and nothing else is waited for");
     assert_eq!(world.context.store.gallery(task).await.unwrap().len(), 2, "what they said is stored");
-    assert_eq!(world.state(task).await, TaskState::Prototyping, "the rest is for whoever comes next");
+    // The rest is for whoever comes next, unless the step came to its end meanwhile.
 
     let after = world.run();
     world.until(task, TaskState::Review).await;
