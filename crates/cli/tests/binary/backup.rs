@@ -24,7 +24,7 @@ async fn a_restored_copy_goes_on_where_the_server_was() {
     let tasks = under_way(&server.client(&keys[0]), &farm).await;
 
     let load = load(server.client(&keys[0]));
-    until("the slow one has all it takes", async || (calls(&farm, "slow").len() == PLACES).then_some(()))
+    until("the slow one has all it takes", async || (calls(&farm, "slow").len() >= PLACES).then_some(()))
         .await;
     for name in ["copy-1.db", "copy-2.db"] {
         let made = lost.json(&["backup", name]);
