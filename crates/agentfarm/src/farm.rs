@@ -117,6 +117,11 @@ impl Farm {
         self.agent(slug).map(Agent::requests).unwrap_or_default()
     }
 
+    /// The moment that the times of all requests are counted from.
+    pub fn started(&self) -> std::time::Instant {
+        self.shared.started
+    }
+
     /// Calls under way in the whole farm.
     pub fn under_way(&self) -> usize {
         self.shared.under_way.now()

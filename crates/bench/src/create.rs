@@ -80,7 +80,6 @@ pub(crate) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
 
 impl Create<'_> {
     async fn set(bench: &Bench) -> anyhow::Result<Create<'_>> {
-        let farm_began = Instant::now();
         let wanted = noting(AGENTS, &bid_text()).into_iter().map(spec).collect();
         let farm = Farm::start(wanted).await.context("the agents cannot be started")?;
         let door =
@@ -102,8 +101,8 @@ impl Create<'_> {
             plan,
             stage,
             look,
+            farm_began: farm.started(),
             farm,
-            farm_began,
             callers,
             raw,
             _answering: answering,
