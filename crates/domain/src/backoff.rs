@@ -8,14 +8,19 @@ const FIRST: Duration = Duration::from_millis(100);
 /// No wait is longer: what comes back is noticed within seconds.
 pub const LONGEST: Duration = Duration::from_secs(3);
 
-/// The wait after so many failures in a row: twice as long each time, up to [`LONGEST`], and never the same for all who
-/// wait, so that they do not come back at one instant.
+/// The wait after so many failures in a row: twice as long each time, up to [`LONGEST`].
 pub fn pause(failures: u32, chance: &dyn Chance) -> Duration {
-    let doubled = FIRST.saturating_mul(1 << failures.min(10));
+    doubled((FIRST, LONGEST), failures, chance)
+}
+
+/// The first wait, doubled so often, but never longer than the longest: between half and all of that, so that what
+/// failed together does not come back at one instant.
+pub(crate) fn doubled((first, longest): (Duration, Duration), times: u32, chance: &dyn Chance) -> Duration {
+    let whole = first.saturating_mul(2_u32.saturating_pow(times)).min(longest);
     let mut random = [0; 2];
     chance.fill(&mut random);
     let share = f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX);
-    doubled.min(LONGEST).mul_f64(0.5 + share / 2.0)
+    whole.mul_f64(0.5 + share / 2.0)
 }
 
 #[cfg(test)]

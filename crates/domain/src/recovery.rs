@@ -3,7 +3,7 @@
 //!
 //! The pauses move no deadline: whatever must end in the meantime ends when the task is looked at again.
 
-use crate::Chance;
+use crate::{Chance, backoff};
 use chrono::TimeDelta;
 
 /// How a task is tried again.
@@ -58,12 +58,12 @@ impl Recovery {
     /// How long a task rests after this failure (the first is 1): between half and all of the doubled pause, so that
     /// what failed together does not come back together.
     pub fn pause(&self, failures: u32, chance: &dyn Chance) -> TimeDelta {
-        let times = 2_i64.saturating_pow(failures.saturating_sub(1));
-        let doubled = self.pause.num_milliseconds().saturating_mul(times);
-        let whole = doubled.min(self.pause_max.num_milliseconds());
-        let mut byte = [0];
-        chance.fill(&mut byte);
-        TimeDelta::milliseconds(whole / 2 + (whole - whole / 2) * i64::from(byte[0]) / 255)
+        let span = |delta: TimeDelta| delta.to_std().unwrap_or_default();
+        let bounds = (span(self.pause), span(self.pause_max));
+        let pause = backoff::doubled(bounds, failures.saturating_sub(1), chance);
+        // No longer than the longest, which was one.
+        TimeDelta::from_std(pause)
+            .map_or(self.pause_max, |pause| TimeDelta::milliseconds(pause.num_milliseconds()))
     }
 }
 

@@ -140,7 +140,7 @@ async fn copy(store: &Store, found: i64) -> Result<()> {
         _ => {}
     }
     let made = crate::sqlite::private(&part)?; // before anything is in it: it is for its owner only
-    store.vacuum_into(&part).await?;
+    store.copy_into(&part).await?;
     made.sync_all().map_err(failed(&part))?;
     std::fs::rename(&part, &copy).map_err(failed(&copy))?;
     let folder = std::path::Path::new(&copy).parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -161,12 +161,6 @@ impl Store {
             { sqlite: "SELECT file FROM pragma_database_list WHERE name = 'main'", postgres: "SELECT ''" }
         )?;
         Ok(row.map(|(file,)| file).filter(|file| !file.is_empty()))
-    }
-
-    async fn vacuum_into(&self, path: &str) -> Result<()> {
-        let mut c = self.read().await?;
-        sql!(c, execute, { sqlite: "VACUUM INTO $1", postgres: "SELECT $1::TEXT" }, path)?;
-        Ok(())
     }
 }
 

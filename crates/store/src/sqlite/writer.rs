@@ -20,6 +20,7 @@ const TURN_WAIT: Duration = Duration::from_secs(5);
 const OTHERS_LOOK: Duration = Duration::from_millis(2);
 /// Writers in one batch at most: each waits for all of them.
 const BATCH_MAX: usize = 512;
+
 /// Who may write, one after the other.
 pub(crate) struct Writer {
     desk: Arc<Mutex<Desk>>,
@@ -63,8 +64,7 @@ impl Writer {
     /// Waits for a turn to write.
     pub(crate) async fn turn(&self) -> Result<Turn> {
         let until = Instant::now() + TURN_WAIT;
-        let desk = timeout_at(until, Arc::clone(&self.desk).lock_owned()).await;
-        let mut desk = desk.map_err(|_elapsed| Error::turn_never_came())?;
+        let mut desk = self.desk(until).await?;
         desk.begin(until).await?;
         let queue = Arc::clone(&self.desk);
         let mut turn = Turn { desk: Some(desk), queue, in_memory: self.in_memory, wrote: false };
@@ -75,9 +75,12 @@ impl Writer {
 
     /// The connection between two batches' writers, for a look at a database in memory.
     pub(crate) async fn look(&self) -> Result<Look> {
-        let until = Instant::now() + TURN_WAIT;
+        Ok(Look(self.desk(Instant::now() + TURN_WAIT).await?))
+    }
+
+    async fn desk(&self, until: Instant) -> Result<OwnedMutexGuard<Desk>> {
         let desk = timeout_at(until, Arc::clone(&self.desk).lock_owned()).await;
-        Ok(Look(desk.map_err(|_elapsed| Error::turn_never_came())?))
+        desk.map_err(|_elapsed| Error::turn_never_came())
     }
 
     /// Waits until nobody writes, then puts the whole write-ahead log into the file and lets the log start anew.
