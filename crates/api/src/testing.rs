@@ -18,9 +18,10 @@ use gavel_domain::network::Guard;
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Silence, Timers};
 use gavel_domain::task::Task;
 use gavel_domain::*;
+use gavel_store::arrivals::Arrivals;
 use gavel_store::invitations::Ended;
 use gavel_store::rounds::NewRound;
-use gavel_store::scores::{NewVerdict, PhaseEnd};
+use gavel_store::scores::{Judged, NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Guarded, Store};
 use gavel_testkit::{ManualClock, SeededChance};
 use gavel_triage::{Candidate, Input, Policy, Standing, TaskFacts, Tier};
@@ -276,7 +277,7 @@ impl World {
     pub(crate) async fn prototyping(&self, slugs: &[&str]) -> (Claimed, Vec<Invitation>) {
         let id = self.posted().await;
         let (store, now) = (&self.state.store, self.state.now());
-        done(store.start(self.claim(&id).await, now).await.unwrap());
+        done(store.start(self.claim(&id).await, now, now).await.unwrap());
         let mut invited = Vec::new();
         for slug in slugs {
             invited.push(self.invitation(&id, slug).await);
@@ -289,8 +290,7 @@ impl World {
             phase_deadline: now + TimeDelta::seconds(420),
             under_supplied: true,
         };
-        done(store.record_round(claimed, round, now).await.unwrap());
-        (self.claim(&id).await, invited)
+        (done(store.record_round(claimed, round, now).await.unwrap()), invited)
     }
 
     fn letter(&self, task: &Task, mode: Mode) -> String {
@@ -302,7 +302,7 @@ impl World {
     async fn close(&self, claimed: Claimed) {
         let (store, now) = (&self.state.store, self.state.now());
         let until = now + TimeDelta::days(7);
-        let ended = store.close_phase(&claimed, &BTreeSet::new(), Outcome::Late, until, now).await;
+        let ended = store.close_phase(&claimed, &[], &BTreeSet::new(), Outcome::Late, until, now).await;
         assert_eq!(done(ended.unwrap()), PhaseEnd::Closed);
     }
 
@@ -341,7 +341,7 @@ impl World {
         assert!(done(begun.unwrap()));
         let (ended, until) = ((attempt.id, &ended(now)), now + TimeDelta::days(14));
         let work = answer("The finished work, longer than its prototype.");
-        done(store.delivery_ready(claimed, &delivery, &work, ended, until, now).await.unwrap());
+        done(store.delivery_ready(&claimed, &delivery, &work, ended, until, now).await.unwrap());
     }
 
     /// A delivered task is approved, and loses its texts long after.
@@ -403,14 +403,17 @@ impl World {
             bid: Some(bid.clone()),
             attempt: None,
         };
-        done(self.state.store.end_invitation(claimed, &ended).await.unwrap());
+        let arrivals = Arrivals { ended: vec![ended], judged: Vec::new() };
+        done(self.state.store.keep(claimed, &arrivals, now).await.unwrap());
         let value = f64::from(score) / 1e6;
         let verdict = NewVerdict {
             judge: "embedded-1".to_owned(),
             composite: Ppm::new(score),
             document: json!({ "dimensions": { "originality": { "value": value } } }).to_string(),
         };
-        done(self.state.store.score_bid(claimed, &bid, "slug", &verdict, now).await.unwrap());
+        let judged = Judged { bid: bid.id, agent: bid.agent, agent_slug: "slug".to_owned(), verdict };
+        let arrivals = Arrivals { ended: Vec::new(), judged: vec![judged] };
+        done(self.state.store.keep(claimed, &arrivals, now).await.unwrap());
     }
 
     fn delivery(&self, task: &str, bid: &str) -> Delivery {

@@ -247,12 +247,18 @@ impl<'a> Reader<'a> {
     fn word(&mut self, offset: usize, line: &str, span: Range<usize>) {
         let word = &line[span.clone()];
         self.lower.clear();
-        for c in word.chars() {
-            self.text.scripts.count(c);
-            if c == '\u{2019}' {
-                self.lower.push('\'');
-            } else {
-                self.lower.extend(c.to_lowercase());
+        if word.is_ascii() {
+            self.lower.push_str(word);
+            self.lower.make_ascii_lowercase();
+            self.text.scripts.latin += word.bytes().filter(u8::is_ascii_alphabetic).count();
+        } else {
+            for c in word.chars() {
+                self.text.scripts.count(c);
+                if c == '\u{2019}' {
+                    self.lower.push('\'');
+                } else {
+                    self.lower.extend(c.to_lowercase());
+                }
             }
         }
         let kind = match self.kind_ids.get(&self.lower) {

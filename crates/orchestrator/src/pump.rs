@@ -11,7 +11,7 @@ use futures::FutureExt;
 use gavel_domain::recovery::Next;
 use gavel_domain::{Chain, Timestamp, backoff};
 use gavel_store::recovery::{After, Counted};
-use gavel_store::{Claimed, Engine, Error, Lease};
+use gavel_store::{Claimed, Engine, Lease};
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -20,6 +20,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const POLL: Duration = Duration::from_secs(1);
 /// Tasks that are taken back in one transaction: after a crash there may be thousands, and others want to write, too.
 const RECOVERED_AT_ONCE: u32 = 500;
+/// Tasks that are claimed in one transaction.
+const CLAIMED_AT_ONCE: usize = 32;
 /// How long after an outage those who held tasks have before others take them up: longer than anybody pauses.
 const HOLDERS_FIRST: Duration = backoff::LONGEST;
 
@@ -36,16 +38,19 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
             let more = recover(&context).await;
             recovered_at = (!more).then(Instant::now);
         }
-        match claim(&context).await {
+        let free = slots.with_free(slot, CLAIMED_AT_ONCE);
+        match claim(&context, free.len()).await {
             Ok(found) => {
                 (failures, away_since) = (0, None);
-                match found {
-                    Some(claimed) => drop(steps.spawn(one_step(Arc::clone(&context), claimed, slot))),
-                    None => rest(&context, &stop).await,
+                if found.is_empty() {
+                    rest(&context, &stop).await;
                 }
+                found.into_iter().zip(free).for_each(|(claimed, slot)| match claimed {
+                    Ok(claimed) => drop(steps.spawn(one_step(Arc::clone(&context), claimed, slot))),
+                    // It is under a lease now, and in nobody's way.
+                    Err(error) => context.tell("a task could not be read", &error),
+                });
             }
-            // It is under a lease now, and in nobody's way.
-            Err(error @ Error::Inconsistent { .. }) => context.tell("a task could not be read", &error),
             Err(error) => {
                 failures += 1;
                 context.tell("no task could be claimed", &error);
@@ -132,9 +137,9 @@ async fn sit_out(context: &Context, failures: u32, away_since: Instant) {
     }
 }
 
-async fn claim(context: &Context) -> gavel_store::Result<Option<Claimed>> {
-    let now = context.clock.now();
-    context.store.claim(&context.settings.owner, now, now + context.settings.lease).await
+async fn claim(context: &Context, most: usize) -> gavel_store::Result<Vec<gavel_store::Result<Claimed>>> {
+    let (now, most) = (context.clock.now(), u32::try_from(most).unwrap_or(u32::MAX));
+    context.store.claim_some(&context.settings.owner, most, now, now + context.settings.lease).await
 }
 
 /// Sleeps until something may be ready: a hint, the next parked task's time, or the poll.

@@ -38,8 +38,22 @@ impl Slots {
 
     /// Waits for a free slot.
     pub(crate) async fn next(&self) -> Slot {
-        let (working, calls) = (self.permit().await, Calls::new(self.leaving.clone()));
-        Slot { slots: self.clone(), working, waiting: None, calls }
+        self.slot(self.permit().await)
+    }
+
+    /// This slot, and others that are free now, up to `most` together.
+    pub(crate) fn with_free(&self, slot: Slot, most: usize) -> Vec<Slot> {
+        let mut slots = vec![slot];
+        while slots.len() < most
+            && let Ok(permit) = Arc::clone(&self.working).try_acquire_owned()
+        {
+            slots.push(self.slot(Some(permit)));
+        }
+        slots
+    }
+
+    fn slot(&self, working: Option<OwnedSemaphorePermit>) -> Slot {
+        Slot { slots: self.clone(), working, waiting: None, calls: Calls::new(self.leaving.clone()) }
     }
 
     async fn permit(&self) -> Option<OwnedSemaphorePermit> {

@@ -190,7 +190,8 @@ fn by_hand(
     ready_at: Option<Timestamp>,
     at: Timestamp,
 ) -> Change<'_> {
-    Change { task, from, event, fence: None, actor, reason, expires_at: None, ready_at, at }
+    let (fence, keeps_claim, expires_at) = (None, false, None);
+    Change { task, from, event, fence, keeps_claim, actor, reason, expires_at, ready_at, at }
 }
 
 /// Everything a selection changes, or why it cannot be.

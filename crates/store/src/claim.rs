@@ -36,6 +36,12 @@ impl Claimed {
         self.failures
     }
 
+    /// The same claim after a change of state that kept it.
+    pub(crate) fn moved(self, state: TaskState, expires_at: Option<Timestamp>) -> Claimed {
+        let task = Task { state, expires_at, reason: None, ..self.task };
+        Claimed { task, lease: Lease { state, ..self.lease }, failures: 0 }
+    }
+
     /// The guard of writes that do not end the step.
     pub fn lease(&self) -> Lease {
         self.lease
@@ -69,24 +75,39 @@ macro_rules! due {
 }
 
 impl Store {
-    /// Takes the task that has been ready longest, under a lease; `None` when nothing is ready. A task whose row cannot
-    /// be read is taken, too, and told of as an error: until its lease ends it holds up nobody, and then it is counted
-    /// like any other failure ([`Store::recover`]).
+    /// [`Store::claim_some`] of one.
     pub async fn claim(
         &self,
         owner: &str,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claimed>> {
-        // An idle loop never takes the write lock.
-        while let Some(longest) = self.ready_longest(now).await? {
-            let mut tx = self.begin().await?;
-            let Some(task) = still_free(&mut tx, longest, now).await? else { return Ok(None) };
+        self.claim_some(owner, 1, now, lease_until).await?.pop().transpose()
+    }
+
+    /// Takes the tasks that have been ready longest, up to `most`, under a lease. A task whose row cannot be read is
+    /// taken, too, and told of as an error: until its lease ends it holds up nobody, and then it is counted like any
+    /// other failure ([`Store::recover`]).
+    pub async fn claim_some(
+        &self,
+        owner: &str,
+        most: u32,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Vec<Result<Claimed>>> {
+        if !self.is_any_ready(now).await? {
+            return Ok(Vec::new()); // an idle loop never takes the write lock
+        }
+        let mut tx = self.begin().await?;
+        let mut rows = Vec::new();
+        for task in ready_longest(&mut tx, most, now).await? {
+            // Claimed, it is not among those that are ready, however many are at work.
             let row = sql!(
                 tx,
                 fetch_optional as TaskRow,
                 concat!(
-                    "UPDATE tasks SET lease_owner = $2, lease_until = $3, fence = fence + 1 WHERE id = $4 AND ",
+                    "UPDATE tasks SET lease_owner = $2, lease_until = $3, ready_at = NULL, fence = fence + 1
+                     WHERE id = $4 AND ",
                     due!(),
                     " RETURNING ",
                     task_columns!()
@@ -96,15 +117,13 @@ impl Store {
                 lease_until,
                 task
             )?;
-            tx.commit().await?;
-            if let Some(row) = row {
-                return claimed(row).map(Some);
-            }
+            rows.extend(row);
         }
-        Ok(None)
+        tx.commit().await?;
+        Ok(rows.into_iter().map(claimed).collect())
     }
 
-    async fn ready_longest(&self, now: Timestamp) -> Result<Option<Uuid>> {
+    async fn is_any_ready(&self, now: Timestamp) -> Result<bool> {
         let mut c = self.read().await?;
         let row = sql!(
             c,
@@ -112,7 +131,7 @@ impl Store {
             concat!("SELECT id FROM tasks WHERE ", due!(), " ORDER BY ready_at LIMIT 1"),
             now
         )?;
-        Ok(row.map(|(id,)| id))
+        Ok(row.is_some())
     }
 
     /// Holds a claim longer. `false`: it was lost, stop working.
@@ -218,22 +237,22 @@ fn claimed(row: TaskRow) -> Result<Claimed> {
     Ok(Claimed { lease: Lease { task: task.id, state: task.state, fence }, task, failures })
 }
 
+macro_rules! ready_longest {
+    ($lock:literal) => {
+        concat!("SELECT id FROM tasks WHERE ", due!(), " ORDER BY ready_at LIMIT $2", $lock)
+    };
+}
+
 /// SQLite has one writer, and one process that claims. On PostgreSQL others claim too: what they are at is skipped, and
 /// what is left is locked before it is changed. (A statement that locks a row and changes it at once can wait for
 /// itself when the row has just been changed.)
-async fn still_free(c: &mut Conn, longest: Uuid, now: Timestamp) -> Result<Option<Uuid>> {
-    if matches!(c, Conn::Sqlite(_)) {
-        return Ok(Some(longest));
-    }
-    let row = sql!(
+async fn ready_longest(c: &mut Conn, most: u32, now: Timestamp) -> Result<Vec<Uuid>> {
+    let rows = sql!(
         c,
-        fetch_optional as (Uuid,),
-        concat!(
-            "SELECT id FROM tasks WHERE ",
-            due!(),
-            " ORDER BY ready_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
-        ),
-        now
+        fetch_all as (Uuid,),
+        { sqlite: ready_longest!(""), postgres: ready_longest!(" FOR NO KEY UPDATE SKIP LOCKED") },
+        now,
+        i64::from(most)
     )?;
-    Ok(row.map(|(id,)| id))
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

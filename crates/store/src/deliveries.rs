@@ -96,7 +96,7 @@ impl Store {
     /// The finished work is in: the task waits for the buyer's answer until `answer_until`.
     pub async fn delivery_ready(
         &self,
-        claimed: Claimed,
+        claimed: &Claimed,
         delivery: &Delivery,
         answer: &Answer,
         attempt: (AttemptId, &AttemptResult),
@@ -106,13 +106,13 @@ impl Store {
         let mut tx = self.begin().await?;
         let until = answer_until;
         let ready = ready(&mut tx, claimed.guard(), delivery, (answer, Some(attempt)), until, now).await?;
-        self.conclude(ready, tx, &claimed).await
+        self.conclude(ready, tx, claimed).await
     }
 
     /// No usable work came after all sends: delivering -> expired, the money goes back.
     pub async fn delivery_failed(
         &self,
-        claimed: Claimed,
+        claimed: &Claimed,
         delivery: &Delivery,
         outcome: Outcome,
         settle: Option<&Settlement>,
@@ -130,12 +130,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<Guarded<()>> {
         let fault = (Outcome::PlatformFault, PLATFORM_FAULT);
-        self.no_delivery(claimed, delivery, fault, settle, now).await
+        self.no_delivery(&claimed, delivery, fault, settle, now).await
     }
 
     async fn no_delivery(
         &self,
-        claimed: Claimed,
+        claimed: &Claimed,
         delivery: &Delivery,
         (outcome, reason): (Outcome, &str),
         settle: Option<&Settlement>,
@@ -153,9 +153,9 @@ impl Store {
         if let Some(settle) = settle {
             ledger::refund(&mut tx, claimed.task().id, settle, now).await?;
         }
-        let change = self.change(&claimed, TaskEvent::DeliveryFailed, None, None, Some(reason), now);
+        let change = self.change(claimed, TaskEvent::DeliveryFailed, None, None, Some(reason), now);
         let changed = tx_change(&mut tx, change).await?;
-        self.conclude(changed, tx, &claimed).await
+        self.conclude(changed, tx, claimed).await
     }
 
     /// The answer window lapsed and silence approves.

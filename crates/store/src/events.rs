@@ -16,6 +16,8 @@ pub(crate) struct Change<'a> {
     pub(crate) event: TaskEvent,
     /// The fence the loop read; `None` for callers that guard by the state alone (the API).
     pub(crate) fence: Option<i64>,
+    /// Whoever holds the claim goes on with the next step.
+    pub(crate) keeps_claim: bool,
     pub(crate) actor: Actor,
     pub(crate) reason: Option<&'a str>,
     /// When the new state lapses.
@@ -25,16 +27,17 @@ pub(crate) struct Change<'a> {
     pub(crate) at: Timestamp,
 }
 
-/// Writes a change of state and its event, or nothing when the guard does not hold. Every change ends the
-/// present claim and moves the fence, so that whoever worked on the task notices; whatever failed before is forgotten.
+/// Writes a change of state and its event, or nothing when the guard does not hold. Unless it is kept, every change ends
+/// the present claim and moves the fence, so that whoever worked on the task notices; whatever failed before is forgotten.
 pub(crate) async fn change_state(c: &mut Conn, change: Change<'_>) -> Result<Guarded<TaskState>> {
     let Ok(to) = change.from.after(change.event) else { return Ok(Guarded::Lost) };
     let row = sql!(
         c,
         fetch_optional as (i64,),
-        "UPDATE tasks SET state = $3, reason = $4, expires_at = $5, ready_at = $6, lease_owner = NULL,
-             lease_until = NULL, fence = fence + 1, event_seq = event_seq + 1, failures = 0, dead_at = NULL,
-             dead_reason = NULL
+        "UPDATE tasks SET state = $3, reason = $4, expires_at = $5, ready_at = $6,
+             lease_owner = CASE WHEN $8 THEN lease_owner END, lease_until = CASE WHEN $8 THEN lease_until END,
+             fence = CASE WHEN $8 THEN fence ELSE fence + 1 END, event_seq = event_seq + 1, failures = 0,
+             dead_at = NULL, dead_reason = NULL
          WHERE id = $1 AND state = $2 AND (fence = $7 OR $7 IS NULL) RETURNING event_seq",
         change.task.uuid(),
         change.from.name(),
@@ -42,7 +45,8 @@ pub(crate) async fn change_state(c: &mut Conn, change: Change<'_>) -> Result<Gua
         change.reason,
         change.expires_at,
         change.ready_at,
-        change.fence
+        change.fence,
+        change.keeps_claim
     )?;
     let Some((seq,)) = row else { return Ok(Guarded::Lost) };
     let event = Event {

@@ -5,7 +5,7 @@ use crate::claim::Lease;
 use crate::db::{Conn, sql};
 use crate::events::tell;
 use crate::rows::number;
-use crate::{Claimed, Guarded, Result, Store, answers, attempts, exchanges, locks};
+use crate::{Guarded, Result, answers, attempts, exchanges, locks};
 use gavel_domain::agent::Record;
 use gavel_domain::bid::Bid;
 use gavel_domain::event::{Actor, EventKind};
@@ -32,37 +32,19 @@ pub struct Ended {
     pub attempt: Option<(AttemptId, AttemptResult)>,
 }
 
-impl Store {
-    /// Ends an invitation exactly once: its last send, its outcome, the agent's record, the bid if there is one, and
-    /// the event.
-    pub async fn end_invitation(&self, claimed: &Claimed, ended: &Ended) -> Result<Guarded<()>> {
-        let mut tx = self.begin().await?;
-        if let Guarded::Lost = end(&mut tx, claimed.guard(), ended).await? {
-            return Ok(Guarded::Lost);
-        }
-        tx.commit().await?;
-        self.hints().told(claimed.task().id);
-        Ok(Guarded::Done(()))
-    }
-}
-
-/// Ends an invitation inside a transaction: its last send, its outcome, the agent's record, the bid if there is one, the event.
+/// Ends an open invitation inside a transaction that holds its task: its outcome, its last send, the agent's record, the
+/// bid if there is one, the event. `false`: it has its outcome already, and nothing was written.
 pub(crate) async fn end(
     c: &mut Conn,
-    guard: (TaskId, TaskState, Option<i64>),
+    (task, state): (TaskId, TaskState),
     ended: &Ended,
-) -> Result<Guarded<()>> {
+) -> Result<Guarded<bool>> {
     let Ending { outcome, at, .. } = ended.ending;
-    let data = told(ended.invitation, &ended.agent_slug, &ended.ending, ended.bid.as_ref().map(|bid| bid.id));
-    let heard = tell(c, guard, EventKind::Outcome, Actor::Gavel, data, at).await?;
-    if heard == Guarded::Lost {
-        return Ok(Guarded::Lost);
-    }
-    // Before the exchange: it locks the agent.
-    change_record(c, ended.agent, |before, probe| before.after(outcome, probe, at)).await?;
+    let (before, probe) = record_of(c, ended.agent).await?; // before the exchange: it locks the agent
     if !close(c, ended.invitation, &ended.ending).await? {
-        return Ok(Guarded::Lost);
+        return Ok(Guarded::Done(false));
     }
+    write_record(c, ended.agent, &before.after(outcome, probe, at)).await?;
     match &ended.attempt {
         Some((attempt, result)) => attempts::end(c, *attempt, result).await?, // those before it have ended
         None => attempts::abandon(c, ended.invitation, &ended.ending).await?,
@@ -70,7 +52,12 @@ pub(crate) async fn end(
     if let Some(bid) = &ended.bid {
         answers::insert_bid(c, bid).await?;
     }
-    Ok(Guarded::Done(()))
+    let data = told(ended.invitation, &ended.agent_slug, &ended.ending, ended.bid.as_ref().map(|bid| bid.id));
+    let told = tell(c, (task, state, None), EventKind::Outcome, Actor::Gavel, data, at).await?;
+    Ok(match told {
+        Guarded::Done(()) => Guarded::Done(true),
+        Guarded::Lost => Guarded::Lost,
+    })
 }
 
 /// Whether the claim still holds, inside a transaction: the row stays ours until the commit.
@@ -171,15 +158,13 @@ async fn count_real_tasks(c: &mut Conn, task: TaskId) -> Result<()> {
 /// How a final call ended enters the winner's reliability.
 pub(crate) async fn keep_final_record(c: &mut Conn, bid: BidId, outcome: Outcome) -> Result<()> {
     let (agent,) = sql!(c, fetch_one as (Uuid,), "SELECT agent_id FROM bids WHERE id = $1", bid.uuid())?;
-    change_record(c, AgentId::from_uuid(agent), |before, probe| before.after_final(outcome, probe)).await
+    let agent = AgentId::from_uuid(agent);
+    let (before, probe) = record_of(c, agent).await?;
+    write_record(c, agent, &before.after_final(outcome, probe)).await
 }
 
-/// Reads an agent's record and what its newest probe said, and writes what became of the record.
-async fn change_record(
-    c: &mut Conn,
-    agent: AgentId,
-    change: impl FnOnce(Record, Probe) -> Record + Send,
-) -> Result<()> {
+/// An agent's record, and what its newest probe said; nobody else changes it until we commit.
+async fn record_of(c: &mut Conn, agent: AgentId) -> Result<(Record, Probe)> {
     let (real_tasks, recent, last_active_at, last_probe) = sql!(
         c,
         fetch_one as (i64, String, Option<Timestamp>, String),
@@ -189,21 +174,24 @@ async fn change_record(
         },
         agent.uuid()
     )?;
-    let before = Record {
+    let record = Record {
         real_tasks: number(real_tasks, "agents", "real_tasks")?,
         recent: recent.chars().map(|c| c == '1').collect(),
         last_active_at,
     };
-    let after = change(before, probe(&last_probe));
-    let recent: String = after.recent.iter().map(|ok| if *ok { '1' } else { '0' }).collect();
+    Ok((record, probe(&last_probe)))
+}
+
+async fn write_record(c: &mut Conn, agent: AgentId, record: &Record) -> Result<()> {
+    let recent: String = record.recent.iter().map(|ok| if *ok { '1' } else { '0' }).collect();
     sql!(
         c,
         execute,
         "UPDATE agents SET real_tasks = $2, recent = $3, last_active_at = $4 WHERE id = $1",
         agent.uuid(),
-        i64::from(after.real_tasks),
+        i64::from(record.real_tasks),
         recent,
-        after.last_active_at
+        record.last_active_at
     )?;
     Ok(())
 }

@@ -24,6 +24,7 @@ mod trace;
 pub mod accounts;
 pub mod agents;
 pub mod answers;
+pub mod arrivals;
 pub mod attempts;
 pub mod backup;
 pub mod choices;

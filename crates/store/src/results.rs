@@ -118,7 +118,7 @@ async fn end_prototype(
         attempt: None,
     };
     // No fence: a step that works on this task goes on, and sees the bid when it looks.
-    let ended = invitations::end(c, (invitation.task, TaskState::Prototyping, None), &ended).await?;
+    let ended = invitations::end(c, (invitation.task, TaskState::Prototyping), &ended).await?;
     // A task that was set aside waits for an operator, not for results.
     sql!(
         c,
@@ -127,7 +127,7 @@ async fn end_prototype(
         invitation.task.uuid(),
         arrived.at
     )?;
-    Ok(ended)
+    Ok(if ended == Guarded::Done(true) { Guarded::Done(()) } else { Guarded::Lost })
 }
 
 async fn end_final(

@@ -1,11 +1,11 @@
 //! From posted to asked: a round's decision and its invitations, in one transaction.
 
-use crate::db::sql;
+use crate::db::{Tx, sql};
 use crate::events::{Change, change_state, tell};
 use crate::{Claimed, Guarded, Result, Store, exchanges, letters, locks};
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::{Invitation, Mode};
-use gavel_domain::lifecycle::TaskEvent;
+use gavel_domain::lifecycle::{TaskEvent, TaskState};
 use gavel_domain::{TaskId, Timestamp};
 use serde_json::json;
 
@@ -25,56 +25,74 @@ pub struct NewRound {
 }
 
 impl Store {
-    /// open -> matching.
-    pub async fn start(&self, claimed: Claimed, now: Timestamp) -> Result<Guarded<()>> {
+    /// open -> matching, where it waits until `ready_at`.
+    pub async fn start(&self, claimed: Claimed, ready_at: Timestamp, now: Timestamp) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
-        let change = self.change(&claimed, TaskEvent::Start, None, Some(now), None, now);
+        let change = self.change(&claimed, TaskEvent::Start, None, Some(ready_at), None, now);
         self.conclude(tx_change(&mut tx, change).await?, tx, &claimed).await
     }
 
-    /// matching -> prototyping, with the decision and every invitation.
+    /// open or matching -> prototyping, with the decision and every invitation. The claim is kept: whoever decided goes on
+    /// and sends.
     pub async fn record_round(
         &self,
         claimed: Claimed,
         round: NewRound,
         now: Timestamp,
-    ) -> Result<Guarded<()>> {
+    ) -> Result<Guarded<Claimed>> {
         let mut tx = self.begin().await?;
+        let Guarded::Done(claimed) = self.matching(&mut tx, claimed, now).await? else {
+            return Ok(Guarded::Lost);
+        };
         let deadline = Some(round.phase_deadline);
-        let change = self.change(&claimed, TaskEvent::Invite, deadline, Some(now), None, now);
-        if let Guarded::Lost = change_state(&mut tx, change).await? {
+        let change = self.change(&claimed, TaskEvent::Invite, deadline, None, None, now);
+        if let Guarded::Lost = change_state(&mut tx, Change { keeps_claim: true, ..change }).await? {
             return Ok(Guarded::Lost);
         }
+        let claimed = claimed.moved(TaskState::Prototyping, deadline);
         let task = claimed.task();
         insert_decision(&mut tx, task.id, task.round, &round.decision, now).await?;
-        sql!(
-            tx,
-            execute,
-            "UPDATE tasks SET under_supplied = $2 WHERE id = $1",
-            task.id.uuid(),
-            round.under_supplied
-        )?;
+        if task.under_supplied != round.under_supplied {
+            sql!(
+                tx,
+                execute,
+                "UPDATE tasks SET under_supplied = $2 WHERE id = $1",
+                task.id.uuid(),
+                round.under_supplied
+            )?;
+        }
         letters::insert(&mut tx, (task.id, task.round, Mode::Prototype, 0), &round.letter).await?;
         for invitation in &round.invitations {
             insert_invitation(&mut tx, invitation).await?;
         }
         locks::agents(&mut tx, task.id).await?; // no worker takes a place between our look and our commit
         exchanges::insert_round(&mut tx, (task.id, task.round), now).await?;
-        let (id, _, _) = claimed.guard();
-        let prototyping = (id, gavel_domain::lifecycle::TaskState::Prototyping, None);
         let data = json!({ "round": task.round, "invited": round.invitations.len(),
                            "under_supplied": round.under_supplied, "deadline_at": round.phase_deadline });
-        if let Guarded::Lost = tell(&mut tx, prototyping, EventKind::Invited, Actor::Gavel, data, now).await?
+        if let Guarded::Lost =
+            tell(&mut tx, claimed.guard(), EventKind::Invited, Actor::Gavel, data, now).await?
         {
             return Ok(Guarded::Lost);
         }
         tx.commit().await?;
-        self.hints().changed(id);
+        self.hints().told(task.id);
         round.invitations.iter().for_each(|invitation| self.hints().invited(invitation.agent));
-        Ok(Guarded::Done(()))
+        Ok(Guarded::Done(claimed))
     }
 
-    /// matching -> expired: triage found nobody; its record says why, for every candidate.
+    /// open -> matching, for whoever goes on from there at once.
+    async fn matching(&self, tx: &mut Tx, claimed: Claimed, now: Timestamp) -> Result<Guarded<Claimed>> {
+        if claimed.task().state != TaskState::Open {
+            return Ok(Guarded::Done(claimed));
+        }
+        let change = self.change(&claimed, TaskEvent::Start, None, None, None, now);
+        Ok(match change_state(tx, Change { keeps_claim: true, ..change }).await? {
+            Guarded::Done(matching) => Guarded::Done(claimed.moved(matching, None)),
+            Guarded::Lost => Guarded::Lost,
+        })
+    }
+
+    /// open or matching -> expired: triage found nobody; its record says why, for every candidate.
     pub async fn nobody_eligible(
         &self,
         claimed: Claimed,
@@ -82,6 +100,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
+        let Guarded::Done(claimed) = self.matching(&mut tx, claimed, now).await? else {
+            return Ok(Guarded::Lost);
+        };
         let change =
             self.change(&claimed, TaskEvent::NobodyEligible, None, None, Some("no_eligible_agents"), now);
         let changed = tx_change(&mut tx, change).await?;
@@ -112,14 +133,15 @@ impl Store {
         at: Timestamp,
     ) -> Change<'a> {
         let (task, from, fence) = claimed.guard();
-        Change { task, from, event, fence, actor: Actor::Gavel, reason, expires_at, ready_at, at }
+        let (actor, keeps_claim) = (Actor::Gavel, false);
+        Change { task, from, event, fence, keeps_claim, actor, reason, expires_at, ready_at, at }
     }
 
     /// Commits and tells the watchers when the guard held; rolls everything back when it did not.
     pub(crate) async fn conclude(
         &self,
         changed: Guarded<()>,
-        tx: crate::db::Tx,
+        tx: Tx,
         claimed: &Claimed,
     ) -> Result<Guarded<()>> {
         if changed == Guarded::Done(()) {

@@ -1,6 +1,6 @@
 //! Verdicts, and the end of a phase: who is presented.
 
-use crate::db::{Conn, Tx, sql};
+use crate::db::{Conn, sql};
 use crate::events::tell;
 use crate::rounds::tx_change;
 use crate::rows::{json as read_json, number, to_json};
@@ -9,14 +9,27 @@ use crate::{
     invitations::{close_all_open, holds},
 };
 use gavel_domain::agent::ROLLING_WINDOW;
-use gavel_domain::bid::{Bid, Standing, shortlist};
+use gavel_domain::bid::{Standing, shortlist};
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::Outcome;
 use gavel_domain::lifecycle::TaskEvent;
-use gavel_domain::{BidId, Ppm, TaskId, Timestamp};
+use gavel_domain::{AgentId, BidId, Ppm, TaskId, Timestamp};
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
+
+/// A bid that was judged.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// Which.
+    pub bid: BidId,
+    /// Whose.
+    pub agent: AgentId,
+    /// The agent's short name, for the event.
+    pub agent_slug: String,
+    /// The judge's word.
+    pub verdict: NewVerdict,
+}
 
 /// A judge's word on a bid.
 #[derive(Debug, Clone)]
@@ -64,57 +77,16 @@ impl Store {
         Ok(RoundProgress { event_seq, scores: rows.into_iter().map(score).collect() })
     }
 
-    /// Stores a verdict, gives the bid its score and adds it to the agent's standing in the category.
-    pub async fn score_bid(
-        &self,
-        claimed: &Claimed,
-        bid: &Bid,
-        agent_slug: &str,
-        verdict: &NewVerdict,
-        now: Timestamp,
-    ) -> Result<Guarded<()>> {
-        let mut tx = self.begin().await?;
-        let data = json!({ "bid_id": bid.id.to_string(), "agent": agent_slug,
-                           "eval_score": verdict.composite.as_f64(), "judge": verdict.judge });
-        if let Guarded::Lost =
-            tell(&mut tx, claimed.guard(), EventKind::Scored, Actor::Gavel, data, now).await?
-        {
-            return Ok(Guarded::Lost);
-        }
-        let scored = sql!(
-            tx,
-            execute,
-            "UPDATE bids SET score = $2, status = 'scored' WHERE id = $1 AND status = 'received'",
-            bid.id.uuid(),
-            i64::from(verdict.composite.get())
-        )?;
-        if scored == 0 {
-            return Ok(Guarded::Lost);
-        }
-        sql!(
-            tx,
-            execute,
-            "INSERT INTO verdicts (bid_id, judge, composite, document, judged_at) VALUES ($1, $2, $3, $4, $5)",
-            bid.id.uuid(),
-            &verdict.judge,
-            i64::from(verdict.composite.get()),
-            &verdict.document,
-            now
-        )?;
-        add_to_standing(&mut tx, bid, &claimed.task().brief.category, verdict.composite).await?;
-        tx.commit().await?;
-        self.hints().told(claimed.task().id);
-        Ok(Guarded::Done(()))
-    }
-
     /// prototyping -> review, or -> expired when there is no bid. Invitations that are still open end as
     /// `late` (or, when the close policy was met before the deadline, as `superseded`): neither counts.
     ///
-    /// A phase in which a bid waits for the judge is not closed, whatever came to our door since the caller looked:
-    /// [`PhaseEnd::BidsToJudge`]. Those that no judge could read (`unjudged`) stay unscored and hold up nobody.
+    /// What was `judged` is written first. A phase in which a bid waits for the judge is not closed, whatever came to our
+    /// door since the caller looked: [`PhaseEnd::BidsToJudge`]. Those that no judge could read (`unjudged`) stay unscored
+    /// and hold up nobody.
     pub async fn close_phase(
         &self,
         claimed: &Claimed,
+        judged: &[Judged],
         unjudged: &BTreeSet<BidId>,
         open_become: Outcome,
         review_until: Timestamp,
@@ -124,9 +96,13 @@ impl Store {
         if !holds(&mut tx, claimed.lease()).await? {
             return Ok(Guarded::Lost);
         }
+        if let Guarded::Lost = score_all(&mut tx, claimed, judged, now).await? {
+            return Ok(Guarded::Lost);
+        }
         let task = claimed.task();
         let bids = standings(&mut tx, task.id, task.round).await?;
         if bids.unscored.iter().any(|bid| !unjudged.contains(bid)) {
+            tx.commit().await?;
             return Ok(Guarded::Done(PhaseEnd::BidsToJudge));
         }
         let (event, until, reason) = match bids.scored.is_empty() && bids.unscored.is_empty() {
@@ -142,6 +118,59 @@ impl Store {
             Guarded::Lost => Guarded::Lost,
         })
     }
+}
+
+/// Writes verdicts, inside a transaction that holds their task.
+pub(crate) async fn score_all(
+    c: &mut Conn,
+    claimed: &Claimed,
+    judged: &[Judged],
+    now: Timestamp,
+) -> Result<Guarded<()>> {
+    for judged in by_agent(judged, |judged| judged.agent) {
+        if let Guarded::Lost = score(c, claimed, judged, now).await? {
+            return Ok(Guarded::Lost);
+        }
+    }
+    Ok(Guarded::Done(()))
+}
+
+/// Rows of agents are locked in the order of their ids (`locks.rs`).
+pub(crate) fn by_agent<T>(all: &[T], agent: impl Fn(&T) -> AgentId) -> Vec<&T> {
+    let mut sorted: Vec<&T> = all.iter().collect();
+    sorted.sort_by_key(|one| agent(one));
+    sorted
+}
+
+/// Stores a verdict, gives the bid its score and adds it to the agent's standing in the category; nothing where the bid
+/// has a score already.
+async fn score(c: &mut Conn, claimed: &Claimed, judged: &Judged, now: Timestamp) -> Result<Guarded<()>> {
+    let Judged { bid, agent, agent_slug, verdict } = judged;
+    let composite = i64::from(verdict.composite.get());
+    let scored = sql!(
+        c,
+        execute,
+        "UPDATE bids SET score = $2, status = 'scored' WHERE id = $1 AND status = 'received'",
+        bid.uuid(),
+        composite
+    )?;
+    if scored == 0 {
+        return Ok(Guarded::Done(()));
+    }
+    sql!(
+        c,
+        execute,
+        "INSERT INTO verdicts (bid_id, judge, composite, document, judged_at) VALUES ($1, $2, $3, $4, $5)",
+        bid.uuid(),
+        &verdict.judge,
+        composite,
+        &verdict.document,
+        now
+    )?;
+    add_to_standing(c, *agent, &claimed.task().brief.category, verdict.composite).await?;
+    let data = json!({ "bid_id": bid.to_string(), "agent": agent_slug, "eval_score": verdict.composite.as_f64(),
+                       "judge": verdict.judge });
+    tell(c, claimed.guard(), EventKind::Scored, Actor::Gavel, data, now).await
 }
 
 struct Standings {
@@ -189,15 +218,15 @@ async fn present(c: &mut Conn, bids: Vec<BidId>) -> Result<()> {
     Ok(())
 }
 
-async fn add_to_standing(tx: &mut Tx, bid: &Bid, category: &str, score: Ppm) -> Result<()> {
+async fn add_to_standing(c: &mut Conn, agent: AgentId, category: &str, score: Ppm) -> Result<()> {
     let row = sql!(
-        tx,
+        c,
         fetch_optional as (String,),
         {
             sqlite: "SELECT scores FROM standings WHERE agent_id = $1 AND category = $2",
             postgres: "SELECT scores FROM standings WHERE agent_id = $1 AND category = $2 FOR NO KEY UPDATE",
         },
-        bid.agent.uuid(),
+        agent.uuid(),
         category
     )?;
     let mut ring: Vec<u32> =
@@ -206,11 +235,11 @@ async fn add_to_standing(tx: &mut Tx, bid: &Bid, category: &str, score: Ppm) -> 
     let surplus = ring.len().saturating_sub(ROLLING_WINDOW);
     ring.drain(..surplus);
     sql!(
-        tx,
+        c,
         execute,
         "INSERT INTO standings (agent_id, category, scores) VALUES ($1, $2, $3)
          ON CONFLICT (agent_id, category) DO UPDATE SET scores = excluded.scores",
-        bid.agent.uuid(),
+        agent.uuid(),
         category,
         to_json(&ring, "standings", "scores")?
     )?;

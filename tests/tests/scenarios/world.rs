@@ -221,7 +221,7 @@ impl World {
         let gavel = self.gavel()?;
         let now = gavel.clock.now();
         let claimed = gavel.store.claim("by hand", now, now + LONG).await?;
-        let started = gavel.store.start(claimed.context("no task is open")?, now).await?;
+        let started = gavel.store.start(claimed.context("no task is open")?, now, now).await?;
         ensure!(started == Guarded::Done(()), "the task was taken from our hands");
         Ok(())
     }

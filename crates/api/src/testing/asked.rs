@@ -8,8 +8,9 @@ use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{Attempt, AttemptResult, Ending, Invitation, Mode, Outcome, Timing, Trace};
 use gavel_domain::*;
 use gavel_store::Claimed;
+use gavel_store::arrivals::Arrivals;
 use gavel_store::invitations::Ended;
-use gavel_store::scores::NewVerdict;
+use gavel_store::scores::{Judged, NewVerdict};
 use gavel_vault::{agent_secret_context, new_signing_secret};
 
 /// A call to an agent, with its one send.
@@ -61,7 +62,8 @@ impl World {
             bid,
             attempt: Some((asked.attempt, result)),
         };
-        done(self.state.store.end_invitation(&asked.claimed, &ended).await.unwrap());
+        let arrivals = Arrivals { ended: vec![ended], judged: Vec::new() };
+        done(self.state.store.keep(&asked.claimed, &arrivals, now).await.unwrap());
     }
 
     /// While the call is open the buyer takes the bid of another agent, `one`, that was asked beside it.
@@ -93,7 +95,9 @@ impl World {
             composite: Ppm::new(700_000),
             document: "{}".to_owned(),
         };
-        done(store.score_bid(&asked.claimed, &bid, "slug", &verdict, self.state.now()).await.unwrap());
+        let judged = Judged { bid: bid.id, agent: bid.agent, agent_slug: "slug".to_owned(), verdict };
+        let arrivals = Arrivals { ended: Vec::new(), judged: vec![judged] };
+        done(store.keep(&asked.claimed, &arrivals, self.state.now()).await.unwrap());
         let (task, id) = (asked.task.to_string(), bid.id.to_string());
         let path = format!("/api/v1/tasks/{task}/bids/{id}/select");
         assert_eq!(self.post(self.buyer(), &path, &serde_json::Value::Null).await.status, 200);

@@ -7,19 +7,20 @@
 use crate::call::Letter;
 use crate::calls::Calls;
 use crate::journal::StepJournal;
-use crate::steps::score::{self, Yardstick};
+use crate::steps::score::Judging;
 use crate::{Context, error::StepError, pump::Step, slots::Slot};
-use futures::StreamExt;
+use futures::{FutureExt, Stream, StreamExt};
 use gavel_dispatcher::{Begun, Call, Said, Settled};
 use gavel_domain::bid::{Bid, BidStatus};
 use gavel_domain::invitation::{AttemptResult, Ending, Outcome};
 use gavel_domain::task::{PhaseProgress, Task};
-use gavel_domain::{AttemptId, BidId, InvitationId, Ppm, Timestamp};
+use gavel_domain::{AttemptId, BidId, InvitationId, Timestamp};
+use gavel_store::arrivals::Arrivals;
 use gavel_store::dispatches::Dispatch;
 use gavel_store::invitations::Ended;
-use gavel_store::scores::PhaseEnd;
-use gavel_store::{Claimed, Guarded};
-use std::collections::{BTreeMap, BTreeSet};
+use gavel_store::scores::{Judged, PhaseEnd};
+use gavel_store::{Claimed, Guarded, Watch};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How often the step looks for results that came to another replica and whose hint was lost.
@@ -31,28 +32,23 @@ pub(crate) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot) ->
     let mut phase = Phase::gather(context, &claimed, &task).await?;
     let calls = phase.calls(context, &claimed, slot.calls()).await?;
     let mut under_way = calls.len();
-    let mut settled = StepJournal::dispatcher(context, &claimed, slot.calls()).fan_out(calls);
+    let mut settled = StepJournal::dispatcher(context, &claimed, slot.calls()).fan_out(calls).fuse();
 
     while !phase.is_over(context) {
-        if under_way == 0 {
-            let (seen, until) = (phase.seen, phase.next_deadline());
-            return Ok(context.store.park(claimed.lease(), seen, until, context.clock.now()).await?);
+        if under_way == 0 && phase.judging.is_idle() {
+            if phase.is_read {
+                return phase.park(context, &claimed).await;
+            }
+            phase.catch_up(context, &claimed).await?;
+            continue;
         }
         let look = phase.next_look(context);
-        let news = async {
-            tokio::select! {
-                biased;
-                Some(settled) = settled.next() => Some(settled),
-                () = news.changed() => None,
-                () = tokio::time::sleep(look) => None,
-            }
-        };
-        match slot.leave_while(news).await {
-            Some(settled) => {
-                under_way -= 1;
-                let was_sent = settled.last_send.is_some();
-                phase.record(context, &claimed, settled).await?;
-                slot.calls().end(usize::from(was_sent));
+        match slot.leave_while(next(&mut settled, &mut phase.judging, &mut news, look)).await {
+            Some(came) => {
+                under_way -= came.settled.len();
+                let sent = came.settled.iter().filter(|settled| settled.last_send.is_some()).count();
+                phase.take(context, &claimed, came).await?;
+                slot.calls().end(sent);
             }
             None => phase.catch_up(context, &claimed).await?,
         }
@@ -60,16 +56,48 @@ pub(crate) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot) ->
     close(context, claimed, phase).await
 }
 
+/// What has come at one time.
+#[derive(Default)]
+struct Came {
+    settled: Vec<Settled>,
+    judged: Vec<Judged>,
+}
+
+/// Waits until something comes, and takes all that has come by then. `None`: it is time to look.
+async fn next(
+    settled: &mut (impl Stream<Item = Settled> + Unpin),
+    judging: &mut Judging,
+    news: &mut Watch,
+    look: Duration,
+) -> Option<Came> {
+    let mut came = Came::default();
+    tokio::select! {
+        biased;
+        Some(settled) = settled.next() => came.settled.push(settled),
+        judged = judging.next() => came.judged.extend(judged),
+        () = news.changed() => return None,
+        () = tokio::time::sleep(look) => return None,
+    }
+    while let Some(Some(settled)) = settled.next().now_or_never() {
+        came.settled.push(settled);
+    }
+    while let Some(judged) = judging.next().now_or_never() {
+        came.judged.extend(judged);
+    }
+    Some(came)
+}
+
 /// Ends the phase. What our door accepted meanwhile is judged first: who was told that its work is in is in.
 async fn close(context: &Context, claimed: Claimed, mut phase: Phase<'_>) -> Step {
     loop {
-        phase.judge(context, &claimed).await?;
+        let judged = phase.judging.rest().await;
         let now = context.clock.now();
         let in_time = phase.task.expires_at.is_none_or(|until| now < until);
         let open_become = if in_time { Outcome::Superseded } else { Outcome::Late };
         let until = now + context.settings.timers.review_window;
-        match context.store.close_phase(&claimed, &phase.unjudged, open_become, until, now).await? {
-            Guarded::Done(PhaseEnd::BidsToJudge) => {} // no more than were asked
+        let unjudged = phase.judging.unjudged();
+        match context.store.close_phase(&claimed, &judged, unjudged, open_become, until, now).await? {
+            Guarded::Done(PhaseEnd::BidsToJudge) => phase.hand_over(context).await?, // no more than were asked
             Guarded::Done(PhaseEnd::Closed) | Guarded::Lost => return Ok(()),
         }
     }
@@ -78,79 +106,67 @@ async fn close(context: &Context, claimed: Claimed, mut phase: Phase<'_>) -> Ste
 /// Where the phase stands; after a restart it is gathered from what was stored.
 struct Phase<'a> {
     task: &'a Task,
-    yardstick: Yardstick,
+    judging: Judging,
     open: BTreeMap<InvitationId, Dispatch>,
     progress: PhaseProgress,
-    /// Bids that the judge failed at: they stay unscored.
-    unjudged: BTreeSet<BidId>,
     /// The task's events when all this was read.
     seen: i64,
+    /// Whether nothing was written since.
+    is_read: bool,
 }
 
 impl<'a> Phase<'a> {
     async fn gather(context: &Context, claimed: &Claimed, task: &'a Task) -> Result<Self, StepError> {
         let progress = PhaseProgress { open: 0, bids: 0, best: None };
-        let yardstick = Yardstick::new(context, task);
-        let (open, unjudged) = (BTreeMap::new(), BTreeSet::new());
-        let mut phase = Phase { task, yardstick, open, progress, unjudged, seen: 0 };
+        let (judging, open) = (Judging::new(context, task), BTreeMap::new());
+        let mut phase = Phase { task, judging, open, progress, seen: 0, is_read: false };
         phase.catch_up(context, claimed).await?;
         Ok(phase)
     }
 
-    /// Has what came in judged, ends what is overdue, and reads where the phase stands.
+    /// Reads where the phase stands, has what came in judged, and ends what is overdue.
     async fn catch_up(&mut self, context: &Context, claimed: &Claimed) -> Step {
-        self.judge(context, claimed).await?;
         let (store, task, round) = (&context.store, self.task.id, self.task.round);
         let stands = context.patiently(|| store.progress(task, round)).await?;
         let dispatches = context.patiently(|| store.dispatches(task, round)).await?;
         let open = dispatches.into_iter().filter(|dispatch| dispatch.invitation.ended.is_none());
         self.open = open.map(|dispatch| (dispatch.invitation.id, dispatch)).collect();
-        self.seen = stands.event_seq;
+        (self.seen, self.is_read) = (stands.event_seq, true);
         self.progress = PhaseProgress {
             open: self.open.len(),
             bids: stands.scores.len(),
             best: stands.scores.iter().flatten().max().copied(),
         };
+        if stands.scores.contains(&None) {
+            self.hand_over(context).await?;
+        }
         self.end_overdue(context, claimed).await
     }
 
-    /// Judges the bids that the API stored.
-    async fn judge(&mut self, context: &Context, claimed: &Claimed) -> Step {
+    /// Hands the bids that the API stored to the judge.
+    async fn hand_over(&mut self, context: &Context) -> Step {
         let unscored = context.patiently(|| context.store.unscored_bids(self.task.id, self.task.round));
         for shown in unscored.await? {
-            if !self.unjudged.contains(&shown.bid.id) {
-                self.score(context, claimed, (&shown.bid, &shown.agent_slug)).await?;
-            }
+            self.judging.hand(&shown.bid, &shown.agent_slug);
         }
         Ok(())
-    }
-
-    async fn score(
-        &mut self,
-        context: &Context,
-        claimed: &Claimed,
-        bid: (&Bid, &str),
-    ) -> Result<Option<Ppm>, StepError> {
-        let score = score::bid(context, claimed, &self.yardstick, bid).await?;
-        if score.is_none() {
-            self.unjudged.insert(bid.0.id);
-        }
-        Ok(score)
     }
 
     /// Exchanges that end elsewhere than in a send of ours, and whose deadline has passed.
     async fn end_overdue(&mut self, context: &Context, claimed: &Claimed) -> Step {
         let now = context.clock.now();
-        let overdue = |dispatch: &&Dispatch| {
-            dispatch.awaits_the_door() && dispatch.exchange.as_ref().is_some_and(|x| x.deadline_at < now)
-        };
-        let due = self.open.values().filter(overdue);
-        for dispatch in due.cloned().collect::<Vec<_>>() {
-            let Some(exchange) = &dispatch.exchange else { continue };
-            let ended = ended(&dispatch, exchange.unanswered(now), None, None);
-            self.end(context, claimed, &ended).await?;
-        }
-        Ok(())
+        let due = self.open.values().filter_map(|dispatch| {
+            let exchange = dispatch.exchange.as_ref().filter(|exchange| exchange.deadline_at < now)?;
+            dispatch.awaits_the_door().then(|| ended(dispatch, exchange.unanswered(now), None, None))
+        });
+        let arrivals = Arrivals { ended: due.collect(), judged: Vec::new() };
+        self.keep(context, claimed, arrivals).await
+    }
+
+    /// Lets the task go until something must end, or something comes to our door.
+    async fn park(&self, context: &Context, claimed: &Claimed) -> Step {
+        let until = self.next_deadline();
+        Ok(context.store.park(claimed.lease(), self.seen, until, context.clock.now()).await?)
     }
 
     /// The calls to be made now. Those whose agents have a place free are begun, their attempts written together; the
@@ -226,49 +242,70 @@ impl<'a> Phase<'a> {
         own.chain(self.task.expires_at).min().unwrap_or(Timestamp::MAX_UTC)
     }
 
-    /// Stores what came of one call and judges the bid, if there is one.
-    async fn record(&mut self, context: &Context, claimed: &Claimed, settled: Settled) -> Step {
-        let Some(dispatch) = self.open.get(&settled.key.invitation).cloned() else { return Ok(()) };
-        match settled.said {
-            Said::Acknowledged { .. } => {
-                if let Some((attempt, result)) = &settled.last_send {
-                    context.patiently(|| context.store.acknowledge(settled.key, *attempt, result)).await?;
+    /// Stores what came, and has new bids judged.
+    async fn take(&mut self, context: &Context, claimed: &Claimed, came: Came) -> Step {
+        let (mut ends, mut acknowledged) = (Vec::new(), false);
+        for settled in came.settled {
+            let Some(dispatch) = self.open.get(&settled.key.invitation) else { continue };
+            match settled.said {
+                Said::Ended(said) => ends.push(self.end_of(context, dispatch, *said, settled.last_send)),
+                Said::Acknowledged { .. } => {
+                    acknowledged = true;
+                    if let Some((attempt, result)) = &settled.last_send {
+                        context
+                            .patiently(|| context.store.acknowledge(settled.key, *attempt, result))
+                            .await?;
+                    }
                 }
-                self.catch_up(context, claimed).await
-            }
-            Said::Ended(said) => {
-                let said = *said;
-                let at = settled.last_send.as_ref().map_or_else(|| context.clock.now(), |(_, r)| r.ended_at);
-                let detail = (said.outcome != Outcome::Valid).then_some(said.code);
-                let ending = Ending { outcome: said.outcome, detail, at };
-                let bid = said.answer.map(|answer| Bid {
-                    id: BidId::new(at, &*context.chance),
-                    task: self.task.id,
-                    round: self.task.round,
-                    invitation: dispatch.invitation.id,
-                    agent: dispatch.invitation.agent,
-                    answer,
-                    status: BidStatus::Received,
-                    score: None,
-                    presented: false,
-                    received_at: at,
-                });
-                self.end(context, claimed, &ended(&dispatch, ending, bid, settled.last_send)).await
             }
         }
+        self.keep(context, claimed, Arrivals { ended: ends, judged: came.judged }).await?;
+        if acknowledged { self.catch_up(context, claimed).await } else { Ok(()) }
     }
 
-    async fn end(&mut self, context: &Context, claimed: &Claimed, ended: &Ended) -> Step {
-        self.open.remove(&ended.invitation);
+    /// What one call has come to.
+    fn end_of(
+        &self,
+        context: &Context,
+        dispatch: &Dispatch,
+        said: gavel_dispatcher::Ended,
+        last_send: Option<(AttemptId, AttemptResult)>,
+    ) -> Ended {
+        let at = last_send.as_ref().map_or_else(|| context.clock.now(), |(_, result)| result.ended_at);
+        let detail = (said.outcome != Outcome::Valid).then_some(said.code);
+        let bid = said.answer.map(|answer| Bid {
+            id: BidId::new(at, &*context.chance),
+            task: self.task.id,
+            round: self.task.round,
+            invitation: dispatch.invitation.id,
+            agent: dispatch.invitation.agent,
+            answer,
+            status: BidStatus::Received,
+            score: None,
+            presented: false,
+            received_at: at,
+        });
+        ended(dispatch, Ending { outcome: said.outcome, detail, at }, bid, last_send)
+    }
+
+    /// Writes what came, together. What has its outcome already keeps it; whose claim is gone is dropped by the loop.
+    async fn keep(&mut self, context: &Context, claimed: &Claimed, arrivals: Arrivals) -> Step {
+        if arrivals.is_empty() {
+            return Ok(());
+        }
+        arrivals.ended.iter().for_each(|ended| drop(self.open.remove(&ended.invitation)));
         self.progress.open = self.open.len();
-        if let Guarded::Lost = context.patiently(|| context.store.end_invitation(claimed, ended)).await? {
-            return Ok(()); // it has its outcome already, or the loop notices that the claim is gone
+        let keeping = || context.store.keep(claimed, &arrivals, context.clock.now());
+        let Guarded::Done(kept) = context.patiently(keeping).await? else { return Ok(()) };
+        self.is_read = false;
+        for ended in arrivals.ended.iter().filter(|ended| kept.contains(&ended.invitation)) {
+            if let Some(bid) = &ended.bid {
+                self.progress.bids += 1;
+                self.judging.hand(bid, &ended.agent_slug);
+            }
         }
-        if let Some(bid) = &ended.bid {
-            self.progress.bids += 1;
-            let score = self.score(context, claimed, (bid, &ended.agent_slug)).await?;
-            self.progress.best = self.progress.best.max(score);
-        }
+        let best = arrivals.judged.iter().map(|judged| judged.verdict.composite).max();
+        self.progress.best = self.progress.best.max(best);
         Ok(())
     }
 }

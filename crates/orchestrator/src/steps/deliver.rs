@@ -215,28 +215,31 @@ async fn winner(
     Ok(dispatch.map(|dispatch| (bid, dispatch)))
 }
 
+/// What the winner said is stored as soon as it can be: it is asked for no work twice.
 async fn record(context: &Context, claimed: Claimed, delivery: &Delivery, settled: Settled) -> Step {
-    context.patiently(|| context.store.is_writable()).await?;
+    let (store, clock) = (&context.store, &context.clock);
     let ended = match settled.said {
         Said::Ended(ended) => *ended,
         Said::Acknowledged { .. } => {
             if let Some((attempt, result)) = &settled.last_send {
-                context.store.acknowledge(settled.key, *attempt, result).await?;
+                context.patiently(|| store.acknowledge(settled.key, *attempt, result)).await?;
             }
             return wait_for_result(context, claimed, delivery.deadline_at).await;
         }
     };
-    let now = context.clock.now();
     match (ended.answer, settled.last_send) {
         (Some(answer), Some((attempt, result))) => {
-            let (until, last_send) = (now + context.settings.timers.answer_window, (attempt, &result));
-            let _: Guarded<()> =
-                context.store.delivery_ready(claimed, delivery, &answer, last_send, until, now).await?;
+            let storing = || {
+                let now = clock.now();
+                let (until, last_send) = (now + context.settings.timers.answer_window, (attempt, &result));
+                store.delivery_ready(&claimed, delivery, &answer, last_send, until, now)
+            };
+            let _: Guarded<()> = context.patiently(storing).await?;
             Ok(())
         }
         (_, last_send) => {
             if let Some((attempt, result)) = last_send {
-                context.store.end_attempt(attempt, &result).await?;
+                context.patiently(|| store.end_attempt(attempt, &result)).await?;
             }
             fail(context, claimed, delivery, ended.outcome).await
         }
@@ -251,9 +254,9 @@ async fn wait_for_result(context: &Context, claimed: Claimed, deadline_at: Times
 
 async fn fail(context: &Context, claimed: Claimed, delivery: &Delivery, outcome: Outcome) -> Step {
     let settle = context.settlement(claimed.task().test);
-    let now = context.clock.now();
-    let _: Guarded<()> =
-        context.store.delivery_failed(claimed, delivery, outcome, settle.as_ref(), now).await?;
+    let (store, clock) = (&context.store, &context.clock);
+    let storing = || store.delivery_failed(&claimed, delivery, outcome, settle.as_ref(), clock.now());
+    let _: Guarded<()> = context.patiently(storing).await?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use gavel_dispatcher::plan::deadline_for;
 use gavel_domain::agent::{ExecutionMode, Visibility};
 use gavel_domain::invitation::{Invitation, Mode};
+use gavel_domain::lifecycle::TaskState;
 use gavel_domain::policy::MoneyMode;
 use gavel_domain::task::Task;
 use gavel_domain::{AgentId, InvitationId, Money, Timestamp};
@@ -22,14 +23,9 @@ const BOOST_WINDOW: TimeDelta = TimeDelta::days(30);
 /// How often it is looked again while everybody who could be asked is busy.
 const BUSY_LOOK: TimeDelta = TimeDelta::seconds(1);
 
-/// open -> matching: the loop has seen the task.
-pub(crate) async fn start(context: &Context, claimed: Claimed) -> Step {
-    let _ = context.store.start(claimed, context.clock.now()).await?;
-    Ok(())
-}
-
-/// matching -> prototyping, or expired when nobody can be asked. A burst of tasks for few agents waits a while for them.
-pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
+/// open or matching -> prototyping, or expired when nobody can be asked. A burst of tasks for few agents waits a while for
+/// them. Gives the claim on a task whose agents are to be asked now.
+pub(crate) async fn run(context: &Context, claimed: Claimed) -> Result<Option<Claimed>, StepError> {
     let now = context.clock.now();
     let (input, asked_how) = gather(context, claimed.task(), now).await?;
 
@@ -39,17 +35,31 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
 
     if record.chosen.len() < context.settings.agents_min.max(1) {
         if somebody_is_only_busy(&record) && now < claimed.task().created_at + context.settings.busy_wait {
-            return Ok(context.store.release(claimed.lease(), Some(now + BUSY_LOOK)).await?);
+            wait(context, claimed, now).await?;
+        } else {
+            let _: Guarded<()> = context.store.nobody_eligible(claimed, &decision, now).await?;
         }
-        let _: Guarded<()> = context.store.nobody_eligible(claimed, &decision, now).await?;
-        return Ok(());
+        return Ok(None);
     }
 
     let round = round(context, claimed.task(), (&record, &asked_how), decision, now)?;
     let asked: Vec<AgentId> = round.invitations.iter().map(|invitation| invitation.agent).collect();
-    let _: Guarded<()> = context.store.record_round(claimed, round, now).await?;
+    let recorded = context.store.record_round(claimed, round, now).await?;
     probes::before_dispatch(context, asked); // beside the dispatch, never before it
-    Ok(())
+    Ok(match recorded {
+        Guarded::Done(claimed) => Some(claimed),
+        Guarded::Lost => None,
+    })
+}
+
+/// Looks again a little later.
+async fn wait(context: &Context, claimed: Claimed, now: Timestamp) -> Step {
+    let until = now + BUSY_LOOK;
+    if claimed.task().state == TaskState::Open {
+        let _: Guarded<()> = context.store.start(claimed, until, now).await?;
+        return Ok(());
+    }
+    Ok(context.store.release(claimed.lease(), Some(until)).await?)
 }
 
 /// Whether waiting may help: an agent was kept out by nothing but the calls it has under way.

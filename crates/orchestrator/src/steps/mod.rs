@@ -14,11 +14,13 @@ use crate::{Context, pump::Step, slots::Slot};
 use gavel_domain::lifecycle::TaskState;
 use gavel_store::Claimed;
 
-/// Takes the one step that a task's state calls for.
+/// Takes the step that a task's state calls for. Whoever has decided whom to ask goes on and asks.
 pub(crate) async fn take(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
     match claimed.task().state {
-        TaskState::Open => matching::start(context, claimed).await,
-        TaskState::Matching => matching::run(context, claimed).await,
+        TaskState::Open | TaskState::Matching => match matching::run(context, claimed).await? {
+            Some(claimed) => collect::run(context, claimed, slot).await,
+            None => Ok(()),
+        },
         TaskState::Prototyping => collect::run(context, claimed, slot).await,
         TaskState::Review => review::run(context, claimed).await,
         TaskState::Accepted => hold::run(context, claimed).await,

@@ -1,56 +1,128 @@
-//! A bid is judged the moment it is in. The judge sees the brief and the work, never who made it or what it costs.
+//! A bid is judged as soon as it is stored, beside everything else. The judge sees the brief and the work, never who made
+//! it or what it costs.
 
-use crate::{Context, error::StepError};
-use gavel_domain::Ppm;
+use crate::Context;
+use futures::FutureExt;
 use gavel_domain::bid::Bid;
+use gavel_domain::invitation::Answer;
 use gavel_domain::task::Task;
-use gavel_judge::{CompiledBrief, Rubric, Verdict, Work, compile, judge};
-use gavel_store::scores::NewVerdict;
-use gavel_store::{Claimed, Guarded};
+use gavel_domain::{AgentId, BidId, TaskId};
+use gavel_judge::{CompiledBrief, Rubric, Work, compile, judge};
+use gavel_store::scores::{Judged, NewVerdict};
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, spawn_blocking};
 
-/// What all bids of a task are measured with: compiled once, the same for everyone.
-pub(crate) struct Yardstick(Arc<(CompiledBrief, Rubric)>);
+/// A work of so many bytes is judged in a few hundred microseconds, which is less than a thread of its own would cost.
+const SHORT_BYTES: usize = 16 * 1024;
 
-impl Yardstick {
+/// The bids of one task that are with the judge. Dropped, they are given up.
+pub(crate) struct Judging {
+    task: TaskId,
+    /// What all bids of the task are measured with: compiled once, the same for everyone.
+    yardstick: Arc<(CompiledBrief, Rubric)>,
+    /// How many long works may be judged side by side.
+    judges: Arc<Semaphore>,
+    under_way: JoinSet<(BidId, Option<Judged>)>,
+    handed: BTreeSet<BidId>,
+    unjudged: BTreeSet<BidId>,
+}
+
+impl Judging {
     pub(crate) fn new(context: &Context, task: &Task) -> Self {
         let rubric = context.settings.rubrics.for_category(&task.brief.category);
-        Self(Arc::new((compile(&task.brief), rubric)))
+        Judging {
+            task: task.id,
+            yardstick: Arc::new((compile(&task.brief), rubric)),
+            judges: Arc::clone(&context.judges),
+            under_way: JoinSet::new(),
+            handed: BTreeSet::new(),
+            unjudged: BTreeSet::new(),
+        }
+    }
+
+    /// Hands a bid to the judge, once.
+    pub(crate) fn hand(&mut self, bid: &Bid, agent_slug: &str) {
+        if !self.handed.insert(bid.id) {
+            return;
+        }
+        let (id, agent, agent_slug) = (bid.id, bid.agent, agent_slug.to_owned());
+        let verdict = verdict(Arc::clone(&self.judges), Arc::clone(&self.yardstick), &bid.answer);
+        self.under_way.spawn(async move { (id, judged(id, agent, agent_slug, verdict).await) });
+    }
+
+    /// Waits for the next one, for ever where none is with the judge. `None`: it could not be judged.
+    pub(crate) async fn next(&mut self) -> Option<Judged> {
+        let Some(done) = self.under_way.join_next().await else { return std::future::pending().await };
+        let (bid, judged) = done.ok()?; // it catches every panic; an error is the end of the runtime
+        if judged.is_none() {
+            tracing::error!(task.id = %self.task, bid.id = %bid, "the judge failed; the bid stays unscored");
+            self.unjudged.insert(bid);
+        }
+        judged
+    }
+
+    /// Waits for all that are with the judge.
+    pub(crate) async fn rest(&mut self) -> Vec<Judged> {
+        let mut all = Vec::with_capacity(self.under_way.len());
+        while !self.is_idle() {
+            all.extend(self.next().await);
+        }
+        all
+    }
+
+    /// Whether no bid is with the judge.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// Bids that the judge failed at: they stay unscored, and never block the gallery.
+    pub(crate) fn unjudged(&self) -> &BTreeSet<BidId> {
+        &self.unjudged
     }
 }
 
-/// Judges a bid and stores the verdict; `None` when it could not be judged, which never blocks the gallery.
-pub(crate) async fn bid(
-    context: &Context,
-    claimed: &Claimed,
-    yardstick: &Yardstick,
-    (bid, agent_slug): (&Bid, &str),
-) -> Result<Option<Ppm>, StepError> {
-    let Some(verdict) = measure(context, yardstick, bid).await else {
-        tracing::error!(task.id = %bid.task, bid.id = %bid.id, "the judge failed; the bid stays unscored");
-        return Ok(None);
-    };
-    let composite = verdict.composite;
-    let document =
-        serde_json::to_string(&verdict).map_err(|source| StepError::Document { what: "verdict", source })?;
-    let stored = NewVerdict { judge: verdict.judge, composite, document };
-    let now = context.clock.now();
-    let storing = || context.store.score_bid(claimed, bid, agent_slug, &stored, now);
-    match context.patiently(storing).await? {
-        Guarded::Done(()) => Ok(Some(composite)),
-        Guarded::Lost => Ok(None),
+async fn judged(
+    bid: BidId,
+    agent: AgentId,
+    agent_slug: String,
+    verdict: impl Future<Output = Option<NewVerdict>>,
+) -> Option<Judged> {
+    let verdict = AssertUnwindSafe(verdict).catch_unwind().await.ok()??;
+    Some(Judged { bid, agent, agent_slug, verdict })
+}
+
+/// The judge's word. A long text is read on a thread of its own: it must not hold up other tasks' answers. No more at once
+/// than there are cores, whatever comes in: more would only hold more memory. A panic there is no score.
+fn verdict(
+    judges: Arc<Semaphore>,
+    yardstick: Arc<(CompiledBrief, Rubric)>,
+    answer: &Answer,
+) -> impl Future<Output = Option<NewVerdict>> + Send + use<> {
+    let (work, is_short) = (Work::of(answer), bytes(answer) <= SHORT_BYTES);
+    let judging = move || measure(&yardstick, &work);
+    async move {
+        if is_short {
+            return judging();
+        }
+        let turn = judges.acquire_owned().await.ok()?; // never closed
+        let judging = move || {
+            let _turn = turn; // held until the thread is done, also when nobody waits for it any more
+            judging()
+        };
+        spawn_blocking(judging).await.ok()?
     }
 }
 
-/// On a thread of its own: a long text must not hold up other tasks' answers. No more at once than there are cores,
-/// whatever comes in: more would only hold more memory. A panic there is no score.
-async fn measure(context: &Context, yardstick: &Yardstick, bid: &Bid) -> Option<Verdict> {
-    let turn = Arc::clone(&context.judges).acquire_owned().await.ok()?; // never closed
-    let yardstick = Arc::clone(&yardstick.0);
-    let work = Work::of(&bid.answer);
-    let judging = move || {
-        let _turn = turn; // held until the thread is done, also when nobody waits for it any more
-        judge(&yardstick.0, &work, &yardstick.1)
-    };
-    tokio::task::spawn_blocking(judging).await.ok()
+fn bytes(answer: &Answer) -> usize {
+    let artifacts = answer.artifacts.iter().map(|artifact| artifact.content.len()).sum::<usize>();
+    answer.full_text.len() + answer.summary.len() + artifacts
+}
+
+fn measure((brief, rubric): &(CompiledBrief, Rubric), work: &Work) -> Option<NewVerdict> {
+    let verdict = judge(brief, work, rubric);
+    let document = serde_json::to_string(&verdict).ok()?;
+    Some(NewVerdict { judge: verdict.judge, composite: verdict.composite, document })
 }

@@ -275,7 +275,8 @@ pub(super) const CHECKS: &[Check] = &[
         Given::Overdue,
         concat!(
             "SELECT id AS id, state AS what FROM tasks
-             WHERE state NOT IN ", ended!(), " AND ready_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)"
+             WHERE state NOT IN ", ended!(), " AND COALESCE(ready_at, lease_until) <= $1
+                 AND (lease_until IS NULL OR lease_until <= $1)"
         )
     ),
     check!(

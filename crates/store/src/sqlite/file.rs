@@ -20,7 +20,8 @@ const NETWORK: &[&str] = &[
 
 /// The path that a URL names.
 pub(crate) fn path_of(url: &str) -> &str {
-    url.trim_start_matches("sqlite:").trim_start_matches("//")
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    path.strip_prefix("//").unwrap_or(path)
 }
 
 /// Whether a URL names no file.
@@ -28,19 +29,39 @@ pub(crate) fn in_memory(url: &str) -> bool {
     path_of(url) == ":memory:"
 }
 
-/// Takes the file for this process alone. The lock dies with the process, however it ends. The database's own file is
-/// made here too, for our eyes only: it holds buyers' briefs.
-pub(super) fn lock(path: &str) -> Result<File> {
+/// A file that this process has alone. It dies with the process, however that ends.
+pub(super) struct Lock {
+    _beside: File,
+    /// The database's own file, whatever name it was opened by. Closed after all connections: the system then forgets
+    /// every lock that this process has on it, SQLite's too.
+    #[cfg(target_os = "linux")]
+    _itself: File,
+}
+
+/// Takes the file for this process alone. The database's own file is made here too, for our eyes only: it holds buyers'
+/// briefs.
+pub(super) fn lock(path: &str) -> Result<Lock> {
     if let Some(system) = network_system(path) {
         return Err(Error::Network { file: path.to_owned(), system });
     }
-    let name = format!("{path}.lock");
-    let file = private(&name)?;
-    drop(private(path)?);
+    let real = std::fs::canonicalize(path).ok().and_then(|real| real.into_os_string().into_string().ok());
+    let beside = locked(path, &format!("{}.lock", real.as_deref().unwrap_or(path)))?;
+    // Elsewhere such a lock would be in the way of SQLite's own.
+    #[cfg(target_os = "linux")]
+    return Ok(Lock { _beside: beside, _itself: locked(path, path)? });
+    #[cfg(not(target_os = "linux"))]
+    {
+        drop(private(path)?);
+        Ok(Lock { _beside: beside })
+    }
+}
+
+fn locked(database: &str, path: &str) -> Result<File> {
+    let file = private(path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { file: path.to_owned() }),
-        Err(std::fs::TryLockError::Error(source)) => Err(Error::File { path: name, source }),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { file: database.to_owned() }),
+        Err(std::fs::TryLockError::Error(source)) => Err(Error::File { path: path.to_owned(), source }),
     }
 }
 

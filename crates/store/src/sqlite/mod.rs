@@ -21,9 +21,8 @@ use readers::{Reader, Readers};
 use rows::FromLite;
 use rusqlite::Connection;
 use sqlx::migrate::Migrator;
-use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use writer::{Counts, Look, Writer};
 
 /// An open database.
@@ -34,9 +33,11 @@ struct Open {
     /// `None` for a database in memory, which lives in its one connection. Before the writer: whoever closes the file
     /// last tidies up, and readers may not.
     readers: Option<Readers>,
+    /// What folds the log, once it was needed.
+    folder: Mutex<Option<Connection>>,
     writer: Writer,
     /// After both: the file is closed when another process may have it. Held for the life of the process: a second process on the same file is refused. `None` beside a server.
-    _lock: Option<File>,
+    _lock: Option<file::Lock>,
 }
 
 /// A connection that somebody uses at the moment.
@@ -100,9 +101,9 @@ impl Lite {
         Ok(Self::of(settings::writer(path)?, Some(Readers::new(path)), None))
     }
 
-    fn of(connection: Connection, readers: Option<Readers>, lock: Option<File>) -> Lite {
+    fn of(connection: Connection, readers: Option<Readers>, lock: Option<file::Lock>) -> Lite {
         let writer = Writer::new(connection, readers.is_none());
-        Lite(Arc::new(Open { readers, writer, _lock: lock }))
+        Lite(Arc::new(Open { readers, folder: Mutex::default(), writer, _lock: lock }))
     }
 
     /// Folds the write-ahead log into the file from time to time, on a connection of its own: no commit waits for it.
@@ -114,12 +115,7 @@ impl Lite {
             loop {
                 wait_for_checkpoint(&counts).await;
                 let Some(open) = database.upgrade() else { return };
-                let folded = match settings::checkpoint_beside(&path).await {
-                    Ok(true) => open.writer.start_log_anew().await,
-                    Ok(false) => Ok(()),
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = folded {
+                if let Err(error) = open.fold_beside(&path).await {
                     tracing::warn!(error = %Chain(&error), "the write-ahead log could not be folded; it is tried again");
                 }
             }
@@ -157,6 +153,29 @@ impl Lite {
         {
             tracing::warn!(%error, "the write-ahead log stays beside the file");
         }
+    }
+}
+
+impl Open {
+    /// Folds what can be folded while others work; when that is not enough, writers wait.
+    async fn fold_beside(self: Arc<Self>, path: &str) -> Result<()> {
+        let (open, path) = (Arc::clone(&self), path.to_owned());
+        let folding = tokio::task::spawn_blocking(move || open.fold_some(&path));
+        match folding.await.unwrap_or(Ok(false))? {
+            true => self.writer.start_log_anew().await,
+            false => Ok(()),
+        }
+    }
+
+    fn fold_some(&self, path: &str) -> Result<bool> {
+        let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match folder.take() {
+            Some(connection) => connection,
+            None => settings::folder(path)?,
+        };
+        let folded = settings::fold_some(&connection)?; // after a failure the next time begins with a new one
+        *folder = Some(connection);
+        Ok(folded)
     }
 }
 

@@ -14,11 +14,12 @@ const READER_WAIT: Duration = Duration::from_secs(5);
 const STATEMENTS_KEPT: usize = 512;
 /// The log is looked at this often at least.
 pub(super) const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
-/// Pages of the log (4 KiB each) from which on it is folded into the file, beside the writing: 4 MiB.
-const LOG_PAGES: i64 = 1_000;
-/// Pages from which on writers have to wait until the log has started anew: 16 MiB. It starts anew by itself only in a
+/// Pages of the log (4 KiB each) from which on it is folded into the file, beside the writing: 8 MiB. What is written
+/// again and again until then is written to the file once.
+const LOG_PAGES: i64 = 2_000;
+/// Pages from which on writers have to wait until the log has started anew: 24 MiB. It starts anew by itself only in a
 /// moment in which all of it is in the file.
-const LOG_PAGES_MAX: i64 = 4_000;
+const LOG_PAGES_MAX: i64 = 6_000;
 /// A log that has grown larger gives its room back when it starts anew, in bytes.
 const LOG_KEPT: i64 = 32 * 1024 * 1024;
 /// What the connection that writes keeps in memory, in KiB.
@@ -59,6 +60,7 @@ pub(super) fn of_writer(connection: &Connection) -> Result<()> {
     let _: i64 =
         connection.pragma_update_and_check(None, "journal_size_limit", LOG_KEPT, |row| row.get(0))?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    connection.pragma_update(None, "temp_store", "memory")?; // what a savepoint takes back needs no file
     common(connection)?;
     let durable: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
     if durable == FULL { Ok(()) } else { Err(Error::NotDurable) }
@@ -103,14 +105,17 @@ pub(super) fn start_anew(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))
 }
 
+/// A connection that folds the log into the file beside the one that writes.
+pub(super) fn folder(path: &str) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(path, flags)?)
+}
+
 /// Folds what can be folded while others read and write; whether the log has grown too long all the same.
-pub(super) async fn checkpoint_beside(path: &str) -> Result<bool> {
-    let path = path.to_owned();
-    let folded = tokio::task::spawn_blocking(move || -> Result<i64> {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?)
-    });
-    Ok(folded.await.unwrap_or(Ok(0))? >= LOG_PAGES_MAX)
+pub(super) fn fold_some(connection: &Connection) -> Result<bool> {
+    let pages: i64 =
+        connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |row| row.get(1))?;
+    Ok(pages >= LOG_PAGES_MAX)
 }
 
 /// Whether another process has the lock that is wanted.

@@ -375,7 +375,8 @@ mod tests {
             insert(&writer, n).await.unwrap();
         }
         let grown = log();
-        assert!(!settings::checkpoint_beside(path.to_str().unwrap()).await.unwrap(), "it is short");
+        let folder = settings::folder(path.to_str().unwrap()).unwrap();
+        assert!(!settings::fold_some(&folder).unwrap(), "it is short");
         writer.start_log_anew().await.unwrap();
         insert(&writer, 100).await.unwrap();
         assert_eq!(log(), grown, "its room is used again");

@@ -48,7 +48,7 @@ on_both! {
         assert!(facts.iter().all(|f| f.in_flight == 1 && f.boosted_lately == 2));
 
         world.scored(&claimed, &invited[0], 810_000).await;
-        done(world.store.end_invitation(&claimed, &world.ended(&invited[1], Outcome::Timeout)).await.unwrap());
+        done(world.end_invitation(&claimed, &world.ended(&invited[1], Outcome::Timeout)).await);
         let (facts, _) = world.store.candidates("content-writing", false, world.now()).await.unwrap();
         let of = |slug: &str| facts.iter().find(|f| f.agent.slug == slug).unwrap();
         assert_eq!(of("good").scores, vec![Ppm::new(810_000)]);

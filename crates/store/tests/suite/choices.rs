@@ -109,7 +109,7 @@ on_both! {
         let _ = world.select(task, played.bids[0].id).await;
         let delivery = world.pending(&played.bids[0]);
         done(world.store.hold_and_deliver(world.claim().await, &delivery, Some(&world.settlement()), world.now()).await.unwrap());
-        done(world.store.delivery_failed(world.claim().await, &delivery, Outcome::ServerError, Some(&world.settlement()), world.now()).await.unwrap());
+        done(world.store.delivery_failed(&world.claim().await, &delivery, Outcome::ServerError, Some(&world.settlement()), world.now()).await.unwrap());
         assert_eq!(world.state(task).await, (TaskState::Expired, Some("delivery_failed".to_owned())));
         assert!(world.balances().await.is_empty());
         assert_eq!(world.store.verify_ledger("USD").await.unwrap().problems, Vec::<String>::new());
@@ -149,7 +149,7 @@ on_both! {
     async fn a_selection_between_read_and_write_wins_over_the_loop(world) {
         let played = world.played().await;
         let _ = world.select(played.task.id, played.bids[0].id).await;
-        let closed = world.store.close_phase(&played.claimed, &BTreeSet::new(), Outcome::Late, world.now(), world.now()).await.unwrap();
+        let closed = world.store.close_phase(&played.claimed, &[], &BTreeSet::new(), Outcome::Late, world.now(), world.now()).await.unwrap();
         assert_eq!(closed, Guarded::Lost);
         assert_eq!(world.state(played.task.id).await.0, TaskState::Accepted);
     }

@@ -66,7 +66,7 @@ on_both! {
             let attempts = [send(&world, &invited[0], 1), send(&world, &invited[1], 1)];
             let _ = done(world.store.begin_attempts(claimed.lease(), &attempts, &[]).await.unwrap());
             world.store.end_attempt(attempts[0].id, &result(world.now(), code)).await.unwrap();
-            done(world.store.end_invitation(&claimed, &world.ended(&invited[0], outcome)).await.unwrap());
+            done(world.end_invitation(&claimed, &world.ended(&invited[0], outcome)).await);
             sent.insert(0, attempts[0].clone());
             tasks.insert(0, task);
         }
@@ -110,7 +110,7 @@ on_both! {
             attempt: Some((answered.id, result(world.now(), "ok"))),
             ..world.ended(&invited[0], Outcome::Valid)
         };
-        done(world.store.end_invitation(&claimed, &ended).await.unwrap());
+        done(world.end_invitation(&claimed, &ended).await);
 
         let first = world.store.delivery_detail(agent.id, lost.id).await.unwrap().unwrap();
         assert!(!first.send.is_last && !first.send.fetched);

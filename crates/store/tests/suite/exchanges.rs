@@ -91,7 +91,7 @@ impl World {
             composite: gavel_domain::Ppm::new(700_000),
             document: "{}".to_owned(),
         };
-        done(self.store.score_bid(&asked.claimed, &bid, "atlas", &verdict, self.now()).await.unwrap());
+        self.score(&asked.claimed, &bid, verdict).await;
         let picked = self.store.select(asked.task.id, bid.id, self.now()).await;
         assert!(picked.unwrap().is_ok());
         let delivery = self.pending(&bid);
@@ -115,7 +115,7 @@ on_both! {
         assert!(world.begin(&asked.claimed, &asked.invited, 2).await, "a second send has its place already");
 
         let ended = world.ended(&asked.invited, Outcome::Timeout);
-        done(world.store.end_invitation(&asked.claimed, &ended).await.unwrap());
+        done(world.end_invitation(&asked.claimed, &ended).await);
         assert!(world.begin(&claimed, &invited[0], 1).await, "the place is free again");
 
         // What a killed process left behind is over at its deadline, whoever closes it later.
@@ -182,7 +182,7 @@ on_both! {
         assert!(world.store.gallery(asked.task.id).await.unwrap().is_empty());
 
         let ended = world.ended(&asked.invited, Outcome::Timeout);
-        done(world.store.end_invitation(&asked.claimed, &ended).await.unwrap());
+        done(world.end_invitation(&asked.claimed, &ended).await);
         let before = Arrived { at: asked.invited.created_at, ..world.arrived("m1", Outcome::Valid) };
         assert_eq!(world.take(asked.key, &before).await, Taken::TooLate, "it has its outcome");
     }

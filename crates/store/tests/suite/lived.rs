@@ -90,7 +90,7 @@ impl World {
         let until = self.now() + TimeDelta::days(14);
         let ready = self
             .store
-            .delivery_ready(claimed, delivery, &answer(), (attempt.id, &result), until, self.now())
+            .delivery_ready(&claimed, delivery, &answer(), (attempt.id, &result), until, self.now())
             .await;
         done(ready.unwrap());
     }

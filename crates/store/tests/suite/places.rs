@@ -94,7 +94,7 @@ on_both! {
         assert!(!world.begins(&second, &waits).await, "all places are taken");
         let waiting = [prototype(&waits_here)];
         done(world.store.begin_attempts(third.lease(), &[], &waiting).await.unwrap());
-        done(world.store.end_invitation(&first, &world.ended(&asked, Outcome::Valid)).await.unwrap());
+        done(world.end_invitation(&first, &world.ended(&asked, Outcome::Valid)).await);
         assert!(world.begins(&second, &waits).await);
         for (invited, own_limit) in [(&asked, true), (&waits, false), (&waits_here, false)] {
             assert_eq!(world.exchange(prototype(invited)).await.deadline_is_own_limit, own_limit);
@@ -143,7 +143,7 @@ on_both! {
         assert!(!world.finishes(&wins, &won).await, "its worker is busy");
         let key = ExchangeKey { mode: Mode::Final, ..prototype(&won) };
         assert!(world.store.dispatch(key).await.unwrap().unwrap().exchange.is_none(), "and no limit runs");
-        done(world.store.end_invitation(&other_claimed, &world.ended(&other, Outcome::Valid)).await.unwrap());
+        done(world.end_invitation(&other_claimed, &world.ended(&other, Outcome::Valid)).await);
         let (_, _, waits) = world.asks(&agent).await;
         assert!(world.finishes(&wins, &won).await);
         assert_eq!(world.charged(&waits).await, Outcome::Late, "the place is the final call's");
@@ -242,8 +242,7 @@ impl World {
         }));
         let ends = async {
             for invited in invited.iter().rev() {
-                let _ =
-                    self.store.end_invitation(claimed, &self.ended(invited, Outcome::Timeout)).await.unwrap();
+                let _ = self.end_invitation(claimed, &self.ended(invited, Outcome::Timeout)).await;
             }
         };
         let seen = async {
@@ -253,7 +252,8 @@ impl World {
             let unjudged = self.store.unscored_bids(claimed.task().id, 1).await.unwrap();
             let unjudged = unjudged.iter().map(|shown| shown.bid.id).collect();
             let until = self.now() + TimeDelta::days(7);
-            let closed = self.store.close_phase(claimed, &unjudged, Outcome::Late, until, self.now()).await;
+            let closed =
+                self.store.close_phase(claimed, &[], &unjudged, Outcome::Late, until, self.now()).await;
             let _ = closed.unwrap();
         };
         tokio::join!(sends, answers, ends, seen, self.fetches(developer), closes);

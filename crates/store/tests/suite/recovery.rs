@@ -66,7 +66,7 @@ on_both! {
         assert_eq!(recover(&world.store, world.now()).await, [], "once");
         assert!(!world.store.renew(slow.lease(), world.now() + LEASE).await.unwrap());
         assert_eq!(world.fails(&slow).await, None, "whoever had it counts for nothing more");
-        assert_eq!(world.store.start(slow, world.now()).await.unwrap(), Guarded::Lost);
+        assert_eq!(world.store.start(slow, world.now(), world.now()).await.unwrap(), Guarded::Lost);
 
         assert!(world.try_claim().await.is_none(), "it rests");
         world.clock.advance(PAUSE);
@@ -140,7 +140,7 @@ on_both! {
         world.store.let_go(claimed.lease(), world.now()).await.unwrap();
         let claimed = world.claim().await;
         assert_eq!(claimed.failures(), 1, "a stop is no progress");
-        done(world.store.start(claimed, world.now()).await.unwrap());
+        done(world.store.start(claimed, world.now(), world.now()).await.unwrap());
         let claimed = world.claim().await;
         assert_eq!((claimed.task().id, claimed.failures()), (task.id, 0), "a change of state");
         world.fails(&claimed).await.unwrap();
@@ -198,7 +198,7 @@ on_both! {
             let claimed = match steps {
                 0 => world.claim().await,
                 1 => {
-                    done(world.store.start(world.claim().await, world.now()).await.unwrap());
+                    done(world.store.start(world.claim().await, world.now(), world.now()).await.unwrap());
                     world.claim().await
                 }
                 _ => world.prototyping(&task, &[&one, &two]).await.0,

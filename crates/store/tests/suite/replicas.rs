@@ -118,7 +118,7 @@ async fn what_is_said_last_is_still_heard() {
     a.store.release(claimed.lease(), Some(world.now())).await.unwrap();
     a.stop().await; // at once
     tokio::time::timeout(Duration::from_millis(500), watch.changed()).await.expect("b is told");
-    done(b.store.start(world.claim().await, world.now()).await.unwrap());
+    done(b.store.start(world.claim().await, world.now(), world.now()).await.unwrap());
     b.stop().await;
 }
 

@@ -90,7 +90,7 @@ on_both! {
             trace: Some(trace.clone()),
         };
         let ended = Ended { attempt: Some((attempt.id, result)), ..world.ended(&invited[0], Outcome::ServerError) };
-        done(world.store.end_invitation(&claimed, &ended).await.unwrap());
+        done(world.end_invitation(&claimed, &ended).await);
         world.close(&claimed, Outcome::Late, world.now()).await;
         let detail = async || world.store.delivery_detail(agent.id, attempt.id).await.unwrap().unwrap();
         let before = detail().await;

@@ -50,7 +50,7 @@ on_both! {
         let dispatch = &world.store.dispatches(task.id, 1).await.unwrap()[0];
         assert_eq!((dispatch.sends, dispatch.open_attempt), (2, Some(again.id)));
         let ended = gavel_store::invitations::Ended { attempt: Some((again.id, result.clone())), ..world.ended(&invited[0], Outcome::Unavailable) };
-        done(world.store.end_invitation(&claimed, &ended).await.unwrap());
+        done(world.end_invitation(&claimed, &ended).await);
         assert_eq!(world.store.attempts(invited[0].id).await.unwrap()[1].result.as_ref().unwrap().status, Some(503));
         let key = ExchangeKey { invitation: invited[0].id, mode: Mode::Final, revision: 0 };
         let for_final = world.store.dispatch(key).await.unwrap().unwrap();
@@ -67,8 +67,8 @@ on_both! {
         let task = world.task(world.account("buyer").await).await;
         let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
         let valid = world.ended(&invited[0], Outcome::Valid);
-        done(world.store.end_invitation(&claimed, &valid).await.unwrap());
-        let again = world.store.end_invitation(&claimed, &world.ended(&invited[0], Outcome::Timeout)).await.unwrap();
+        done(world.end_invitation(&claimed, &valid).await);
+        let again = world.end_invitation(&claimed, &world.ended(&invited[0], Outcome::Timeout)).await;
         assert_eq!(again, Guarded::Lost);
         let gallery = world.store.gallery(task.id).await.unwrap();
         assert_eq!(gallery[0].bid.answer, answer());
@@ -156,7 +156,7 @@ on_both! {
         let agent = world.agent(&developer, "atlas").await;
         let task = world.task(world.account("buyer").await).await;
         let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
-        done(world.store.end_invitation(&claimed, &world.ended(&invited[0], Outcome::ServerError)).await.unwrap());
+        done(world.end_invitation(&claimed, &world.ended(&invited[0], Outcome::ServerError)).await);
         world.close(&claimed, Outcome::Late, world.now()).await;
         let after = world.store.task(task.id).await.unwrap().unwrap();
         assert_eq!((after.state, after.reason.as_deref()), (TaskState::Expired, Some("no_valid_bids")));
@@ -167,7 +167,7 @@ on_both! {
 on_both! {
     async fn nobody_eligible_is_kept_with_its_reasons(world) {
         let task = world.task(world.account("buyer").await).await;
-        done(world.store.start(world.claim().await, world.now()).await.unwrap());
+        done(world.store.start(world.claim().await, world.now(), world.now()).await.unwrap());
         done(world.store.nobody_eligible(world.claim().await, r#"{"why":1}"#, world.now()).await.unwrap());
         let after = world.store.task(task.id).await.unwrap().unwrap();
         assert_eq!((after.state, after.reason.as_deref()), (TaskState::Expired, Some("no_eligible_agents")));
@@ -182,11 +182,11 @@ on_both! {
         let task = world.task(world.account("buyer").await).await;
         let (claimed, invited) = world.prototyping(&task, &[&one, &two]).await;
         let ended = world.ended(&invited[0], Outcome::Valid);
-        done(world.store.end_invitation(&claimed, &ended).await.unwrap());
+        done(world.end_invitation(&claimed, &ended).await);
         let bid = ended.bid.unwrap().id;
         let until = world.now() + chrono::TimeDelta::days(7);
         let close = async |unjudged: &BTreeSet<BidId>| {
-            let closed = world.store.close_phase(&claimed, unjudged, Outcome::Late, until, world.now()).await;
+            let closed = world.store.close_phase(&claimed, &[], unjudged, Outcome::Late, until, world.now()).await;
             closed.unwrap()
         };
         assert_eq!(close(&BTreeSet::new()).await, Guarded::Done(PhaseEnd::BidsToJudge));

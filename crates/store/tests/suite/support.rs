@@ -8,9 +8,10 @@ use gavel_domain::invitation::{Answer, Artifact, ArtifactKind, Ending, Invitatio
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
 use gavel_domain::*;
+use gavel_store::arrivals::Arrivals;
 use gavel_store::invitations::Ended;
 use gavel_store::rounds::NewRound;
-use gavel_store::scores::{NewVerdict, PhaseEnd};
+use gavel_store::scores::{Judged, NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Engine, Guarded, Store};
 use gavel_testkit::postgres::Server;
 use gavel_testkit::{ManualClock, SeededChance};
@@ -283,7 +284,7 @@ impl World {
     pub(crate) async fn prototyping(&self, task: &Task, agents: &[&Agent]) -> (Claimed, Vec<Invitation>) {
         let claimed = self.claim().await;
         assert_eq!(claimed.task().id, task.id);
-        done(self.store.start(claimed, self.now()).await.unwrap());
+        done(self.store.start(claimed, self.now(), self.now()).await.unwrap());
         let invitations: Vec<_> = agents.iter().map(|agent| self.invitation(task, agent)).collect();
         let round = NewRound {
             decision: r#"{"chosen":[]}"#.to_owned(),
@@ -292,8 +293,8 @@ impl World {
             phase_deadline: self.now() + chrono::TimeDelta::seconds(420),
             under_supplied: true,
         };
-        done(self.store.record_round(self.claim().await, round, self.now()).await.unwrap());
-        (self.claim().await, invitations)
+        let claimed = done(self.store.record_round(self.claim().await, round, self.now()).await.unwrap());
+        (claimed, invitations)
     }
 
     fn invitation(&self, task: &Task, agent: &Agent) -> Invitation {
@@ -321,10 +322,27 @@ impl World {
         }
     }
 
+    /// Writes how one invitation has ended; [`Guarded::Lost`] also when it had its outcome already.
+    pub(crate) async fn end_invitation(&self, claimed: &Claimed, ended: &Ended) -> Guarded<()> {
+        let arrivals = Arrivals { ended: vec![ended.clone()], judged: Vec::new() };
+        match self.store.keep(claimed, &arrivals, self.now()).await.unwrap() {
+            Guarded::Done(kept) if kept.contains(&ended.invitation) => Guarded::Done(()),
+            Guarded::Done(_) | Guarded::Lost => Guarded::Lost,
+        }
+    }
+
+    /// Writes a judge's word on a bid.
+    pub(crate) async fn score(&self, claimed: &Claimed, bid: &Bid, verdict: NewVerdict) {
+        let (agent_slug, bid, agent) = ("slug".to_owned(), bid.id, bid.agent);
+        let judged = vec![Judged { bid, agent, agent_slug, verdict }];
+        let kept = self.store.keep(claimed, &Arrivals { ended: Vec::new(), judged }, self.now()).await;
+        done(kept.unwrap());
+    }
+
     /// Ends the phase in which nothing is left to be judged.
     pub(crate) async fn close(&self, claimed: &Claimed, open_become: Outcome, review_until: Timestamp) {
         let (nobody, now) = (BTreeSet::new(), self.now());
-        let ended = self.store.close_phase(claimed, &nobody, open_become, review_until, now).await;
+        let ended = self.store.close_phase(claimed, &[], &nobody, open_become, review_until, now).await;
         assert_eq!(done(ended.unwrap()), PhaseEnd::Closed);
     }
 
@@ -361,14 +379,14 @@ impl World {
     /// A bid of this invitation, received and scored.
     pub(crate) async fn scored(&self, claimed: &Claimed, invitation: &Invitation, score: u32) -> Bid {
         let ended = self.ended(invitation, Outcome::Valid);
-        done(self.store.end_invitation(claimed, &ended).await.unwrap());
+        done(self.end_invitation(claimed, &ended).await);
         let bid = ended.bid.unwrap();
         let verdict = NewVerdict {
             judge: "embedded-1".to_owned(),
             composite: Ppm::new(score),
             document: r#"{"composite":1}"#.to_owned(),
         };
-        done(self.store.score_bid(claimed, &bid, "slug", &verdict, self.now()).await.unwrap());
+        self.score(claimed, &bid, verdict).await;
         bid
     }
 }
