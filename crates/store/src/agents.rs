@@ -294,18 +294,26 @@ async fn scores(c: &mut Conn, category: &str) -> Result<BTreeMap<Uuid, Vec<Ppm>>
 
 /// What is open at each agent. A winner that is waited for counts too, or new briefs would take every place it frees.
 async fn in_flight(c: &mut Conn) -> Result<BTreeMap<Uuid, u32>> {
-    let rows = sql!(
+    // Two statements: each is answered from an index alone.
+    let mut counted = sql!(
         c,
         fetch_all as (Uuid, i64),
-        "SELECT busy.agent_id, COUNT(*) FROM (
-             SELECT agent_id FROM exchanges WHERE ended_at IS NULL
-             UNION ALL
-             SELECT b.agent_id FROM deliveries d JOIN bids b ON b.id = d.bid_id
-             WHERE d.status = 'pending' AND NOT EXISTS (SELECT 1 FROM exchanges x
-                 WHERE x.invitation_id = b.invitation_id AND x.mode = 'final' AND x.revision = d.revision)
-         ) busy GROUP BY busy.agent_id"
+        "SELECT agent_id, COUNT(*) FROM exchanges WHERE ended_at IS NULL GROUP BY agent_id"
     )?;
-    Ok(rows.into_iter().map(|(agent, n)| (agent, u32::try_from(n).unwrap_or(u32::MAX))).collect())
+    counted.extend(sql!(
+        c,
+        fetch_all as (Uuid, i64),
+        "SELECT b.agent_id, COUNT(*) FROM deliveries d JOIN bids b ON b.id = d.bid_id
+         WHERE d.status = 'pending' AND NOT EXISTS (SELECT 1 FROM exchanges x
+             WHERE x.invitation_id = b.invitation_id AND x.mode = 'final' AND x.revision = d.revision)
+         GROUP BY b.agent_id"
+    )?);
+    let mut in_flight = BTreeMap::new();
+    for (agent, count) in counted {
+        let sum: &mut u32 = in_flight.entry(agent).or_default();
+        *sum = sum.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+    Ok(in_flight)
 }
 
 async fn owners(c: &mut Conn) -> Result<BTreeMap<Uuid, AccountId>> {
