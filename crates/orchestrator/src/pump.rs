@@ -156,9 +156,11 @@ async fn rest(context: &Context, stop: &CancellationToken) {
 
 async fn one_step(context: Arc<Context>, claimed: Claimed, mut slot: Slot) {
     let (lease, failures, calls) = (claimed.lease(), claimed.failures(), slot.calls().clone());
+    // On the heap, here and below: whoever waits for agents, perhaps for minutes, keeps no room for what comes after.
+    let step = Box::pin(take(&context, claimed, &mut slot));
     let unfinished = tokio::select! {
         biased;
-        taken = unharmed(take(&context, claimed, &mut slot)) => match taken {
+        taken = unharmed(step) => match taken {
             Ok(()) => return,
             Err(fault) => Some(fault),
         },
@@ -168,7 +170,7 @@ async fn one_step(context: Arc<Context>, claimed: Claimed, mut slot: Slot) {
         }
         () = calls.let_go(context.settings.drain) => None,
     };
-    let leave = || leave(&context, (lease, failures), unfinished.as_ref());
+    let leave = || Box::pin(leave(&context, (lease, failures), unfinished.as_ref()));
     let left = tokio::select! {
         left = context.patiently(leave) => left,
         () = patience_ends(&context, &calls) => leave().await,
@@ -206,7 +208,7 @@ async fn patience_ends(context: &Context, calls: &Calls) {
 async fn take(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
     match context.settings.recovery.next(claimed.failures()) {
         Next::Step => steps::take(context, claimed, slot).await,
-        Next::GiveUp | Next::SetAside => steps::give_up(context, claimed).await,
+        Next::GiveUp | Next::SetAside => Box::pin(steps::give_up(context, claimed)).await,
     }
 }
 
@@ -262,9 +264,9 @@ async fn lost(context: &Context, lease: Lease) {
         }
         let held = if Instant::now() >= renew_at {
             renew_at = Instant::now() + renewal;
-            context.store.renew(lease, context.clock.now() + context.settings.lease).await
+            Box::pin(context.store.renew(lease, context.clock.now() + context.settings.lease)).await
         } else {
-            context.store.is_held(lease).await
+            Box::pin(context.store.is_held(lease)).await
         };
         match held {
             Ok(false) => return,

@@ -29,17 +29,17 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
     let task = claimed.task().clone();
     let mut news = context.store.hints().watch_decisions(task.id);
-    let mut phase = Phase::gather(context, &claimed, &task).await?;
-    let calls = phase.calls(context, &claimed, slot.calls()).await?;
+    let mut phase = Box::pin(Phase::gather(context, &claimed, &task)).await?;
+    let calls = Box::pin(phase.calls(context, &claimed, slot.calls())).await?;
     let mut under_way = calls.len();
     let mut settled = StepJournal::dispatcher(context, &claimed, slot.calls()).fan_out(calls).fuse();
 
     while !phase.is_over(context) {
         if under_way == 0 && phase.judging.is_idle() {
             if phase.is_read {
-                return phase.park(context, &claimed).await;
+                return Box::pin(phase.park(context, &claimed)).await;
             }
-            phase.catch_up(context, &claimed).await?;
+            Box::pin(phase.catch_up(context, &claimed)).await?;
             continue;
         }
         let look = phase.next_look(context);
@@ -47,13 +47,13 @@ pub(crate) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot) ->
             Some(came) => {
                 under_way -= came.settled.len();
                 let sent = came.settled.iter().filter(|settled| settled.last_send.is_some()).count();
-                phase.take(context, &claimed, came).await?;
+                Box::pin(phase.take(context, &claimed, came)).await?;
                 slot.calls().end(sent);
             }
-            None => phase.catch_up(context, &claimed).await?,
+            None => Box::pin(phase.catch_up(context, &claimed)).await?,
         }
     }
-    close(context, claimed, phase).await
+    Box::pin(close(context, claimed, phase)).await
 }
 
 /// What has come at one time.

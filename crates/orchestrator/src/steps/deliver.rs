@@ -68,19 +68,21 @@ async fn call(
     let letter =
         Letter::finishing(context, &task, delivery.revision, winner.answer.price, delivery.notes.as_deref());
     let begin = Begin { context, claimed: &claimed, delivery: &delivery, letter: &letter };
-    match begin.when_there_is_a_place(slot, dispatch).await? {
+    match Box::pin(begin.when_there_is_a_place(slot, dispatch)).await? {
         Beginning::Lost => Ok(()), // the loop notices that the claim is gone
         Beginning::Later => {
             let again_at = context.clock.now() + TimeDelta::from_std(BUSY_ELSEWHERE).unwrap_or_default();
             Ok(context.store.release(claimed.lease(), Some(again_at)).await?)
         }
-        Beginning::TooLate => fail(context, claimed, &delivery, Outcome::PlatformFault).await,
-        Beginning::ToBeFetched { deadline_at } => wait_for_result(context, claimed, deadline_at).await,
+        Beginning::TooLate => Box::pin(fail(context, claimed, &delivery, Outcome::PlatformFault)).await,
+        Beginning::ToBeFetched { deadline_at } => {
+            Box::pin(wait_for_result(context, claimed, deadline_at)).await
+        }
         Beginning::Sent { deadline_at, dispatch, begun } => {
             let call = letter.call(context, &dispatch, (deadline_at, true))?;
             let exchange = StepJournal::dispatcher(context, &claimed, slot.calls());
             let settled = slot.leave_while(exchange.exchange(&call, Some(begun))).await;
-            record(context, claimed, &Delivery { deadline_at, ..delivery }, settled).await
+            Box::pin(record(context, claimed, &Delivery { deadline_at, ..delivery }, settled)).await
         }
     }
 }

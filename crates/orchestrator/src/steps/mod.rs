@@ -17,17 +17,17 @@ use gavel_store::Claimed;
 /// Takes the step that a task's state calls for. Whoever has decided whom to ask goes on and asks.
 pub(crate) async fn take(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
     match claimed.task().state {
-        TaskState::Open | TaskState::Matching => match matching::run(context, claimed).await? {
-            Some(claimed) => collect::run(context, claimed, slot).await,
+        TaskState::Open | TaskState::Matching => match Box::pin(matching::run(context, claimed)).await? {
+            Some(claimed) => Box::pin(collect::run(context, claimed, slot)).await,
             None => Ok(()),
         },
-        TaskState::Prototyping => collect::run(context, claimed, slot).await,
-        TaskState::Review => review::run(context, claimed).await,
-        TaskState::Accepted => hold::run(context, claimed).await,
-        TaskState::Delivering => deliver::run(context, claimed, slot).await,
+        TaskState::Prototyping => Box::pin(collect::run(context, claimed, slot)).await,
+        TaskState::Review => Box::pin(review::run(context, claimed)).await,
+        TaskState::Accepted => Box::pin(hold::run(context, claimed)).await,
+        TaskState::Delivering => Box::pin(deliver::run(context, claimed, slot)).await,
         // Nothing more can happen; the task is let go for good.
         TaskState::Completed | TaskState::Cancelled | TaskState::Expired => {
-            Ok(context.store.release(claimed.lease(), None).await?)
+            Ok(Box::pin(context.store.release(claimed.lease(), None)).await?)
         }
     }
 }

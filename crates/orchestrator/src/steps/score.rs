@@ -5,24 +5,32 @@ use crate::Context;
 use futures::FutureExt;
 use gavel_domain::bid::Bid;
 use gavel_domain::invitation::Answer;
-use gavel_domain::task::Task;
+use gavel_domain::task::{Brief, Task};
 use gavel_domain::{AgentId, BidId, TaskId};
 use gavel_judge::{CompiledBrief, Rubric, Work, compile, judge};
 use gavel_store::scores::{Judged, NewVerdict};
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, spawn_blocking};
 
 /// A work of so many bytes is judged in a few hundred microseconds, which is less than a thread of its own would cost.
 const SHORT_BYTES: usize = 16 * 1024;
 
+/// What the bids of one task are measured with. A task that waits for its first bid, perhaps for minutes, keeps only the
+/// brief.
+struct Yardstick {
+    brief: Brief,
+    compiled: OnceLock<CompiledBrief>,
+    rubric: Rubric,
+}
+
 /// The bids of one task that are with the judge. Dropped, they are given up.
 pub(crate) struct Judging {
     task: TaskId,
-    /// What all bids of the task are measured with: compiled once, the same for everyone.
-    yardstick: Arc<(CompiledBrief, Rubric)>,
+    /// What all bids of the task are measured with: compiled with the first, the same for everyone.
+    yardstick: Arc<Yardstick>,
     /// How many long works may be judged side by side.
     judges: Arc<Semaphore>,
     under_way: JoinSet<(BidId, Option<Judged>)>,
@@ -35,7 +43,7 @@ impl Judging {
         let rubric = context.settings.rubrics.for_category(&task.brief.category);
         Judging {
             task: task.id,
-            yardstick: Arc::new((compile(&task.brief), rubric)),
+            yardstick: Arc::new(Yardstick { brief: task.brief.clone(), compiled: OnceLock::new(), rubric }),
             judges: Arc::clone(&context.judges),
             under_way: JoinSet::new(),
             handed: BTreeSet::new(),
@@ -98,7 +106,7 @@ async fn judged(
 /// than there are cores, whatever comes in: more would only hold more memory. A panic there is no score.
 fn verdict(
     judges: Arc<Semaphore>,
-    yardstick: Arc<(CompiledBrief, Rubric)>,
+    yardstick: Arc<Yardstick>,
     answer: &Answer,
 ) -> impl Future<Output = Option<NewVerdict>> + Send + use<> {
     let (work, is_short) = (Work::of(answer), bytes(answer) <= SHORT_BYTES);
@@ -121,8 +129,8 @@ fn bytes(answer: &Answer) -> usize {
     answer.full_text.len() + answer.summary.len() + artifacts
 }
 
-fn measure((brief, rubric): &(CompiledBrief, Rubric), work: &Work) -> Option<NewVerdict> {
-    let verdict = judge(brief, work, rubric);
+fn measure(Yardstick { brief, compiled, rubric }: &Yardstick, work: &Work) -> Option<NewVerdict> {
+    let verdict = judge(compiled.get_or_init(|| compile(brief)), work, rubric);
     let document = serde_json::to_string(&verdict).ok()?;
     Some(NewVerdict { judge: verdict.judge, composite: verdict.composite, document })
 }
