@@ -96,6 +96,12 @@ async fn execute(engine: Engine, url: &str, text: &'static str) {
     }
 }
 
+/// Lets go what [`World::holding`] holds, done for good.
+pub(crate) async fn commit(mut holder: sqlx::PgConnection) {
+    sqlx::raw_sql("COMMIT").execute(&mut holder).await.unwrap();
+    holder.close().await.unwrap();
+}
+
 /// One value from a SQLite file.
 pub(crate) fn ask<T: rusqlite::types::FromSql>(url: &str, question: &'static str) -> T {
     file_of(url).query_row(question, [], |row| row.get(0)).unwrap()
@@ -118,8 +124,11 @@ impl World {
         }
     }
 
-    /// What a PostgreSQL says of itself: one number.
+    /// What the database says when it is asked behind the store's back: one number.
     pub(crate) async fn number(&self, question: &'static str) -> i64 {
+        if self.store.engine() == Engine::Sqlite {
+            return ask(&self.url, question);
+        }
         let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
         let (answer,) = sqlx::query_as(question).fetch_one(&mut c).await.unwrap();
         c.close().await.unwrap();

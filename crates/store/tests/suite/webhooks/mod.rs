@@ -2,6 +2,7 @@
 
 mod claims;
 mod outbox;
+mod retention;
 mod subscriptions;
 
 use crate::support::World;
