@@ -54,13 +54,28 @@ impl Store {
     pub async fn open_beside(url: &str, opening: &Opening) -> Result<Store> {
         match Self::open_as(url, opening).await {
             Err(Error::InUse { file }) => {
-                let database = Database::Sqlite(Lite::open_beside(url)?);
-                let store = Store { database, hints: Arc::default(), pulse: Arc::default() };
+                let store = Self::beside(url)?;
                 store.check_version(&file).await?;
                 Ok(store)
             }
             opened => opened,
         }
+    }
+
+    /// Opens a database for a look alone, whether or not a server is at work on it: its schema stays as it is. One that
+    /// is newer than we can bear is refused; of an older one [`Store::examine`] tells.
+    pub async fn open_to_look(url: &str, opening: &Opening) -> Result<Store> {
+        let store = match Self::connect(url, opening).await {
+            Err(Error::InUse { .. }) => Self::beside(url)?,
+            connected => connected?,
+        };
+        schema::older(&store).await?;
+        Ok(store)
+    }
+
+    fn beside(url: &str) -> Result<Store> {
+        let database = Database::Sqlite(Lite::open_beside(url)?);
+        Ok(Store { database, hints: Arc::default(), pulse: Arc::default() })
     }
 
     async fn connect(url: &str, opening: &Opening) -> Result<Store> {

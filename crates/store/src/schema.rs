@@ -17,6 +17,15 @@ const SERVES_FROM_KEY: &str = "schema_serves_from";
 /// A migration as it is known or was applied: its number and the hash of its text.
 pub(crate) type Applied = (i64, Vec<u8>);
 
+/// A database that an older gavel has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Older {
+    /// Its version; 0: no gavel has worked on it yet.
+    pub found: i64,
+    /// Ours.
+    pub needed: i64,
+}
+
 /// What is to be done about a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
@@ -36,30 +45,34 @@ enum Standing {
 
 /// Brings a database to our version, or makes sure that we can work on it as it is.
 pub(crate) async fn bring_up(store: &Store, opening: &Opening) -> Result<()> {
+    while let Some(Older { found, needed }) = older(store).await? {
+        if opening.migrate == Migrate::Never {
+            return Err(Refused::Older { found, needed }.into());
+        }
+        if found > 0 {
+            copy(store, found).await?;
+        }
+        match store.migrate().await {
+            // Meanwhile a newer gavel has brought it further.
+            Err(Error::Migrate(MigrateError::VersionMissing(_))) => {}
+            migrated => {
+                migrated?;
+                return leave_word(store).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How old a database is that is older than this gavel; one that this gavel cannot work on is refused. Nothing is changed.
+pub(crate) async fn older(store: &Store) -> Result<Option<Older>> {
     let known = store.known_migrations();
     let newest = known.last().map_or(0, |(version, _)| *version);
-    loop {
-        match standing(&known, &applied(store).await?, served_from(store).await?) {
-            Standing::Current | Standing::Ahead => return Ok(()),
-            Standing::Behind { found } if opening.migrate == Migrate::Never => {
-                return Err(Refused::Older { found, needed: newest }.into());
-            }
-            Standing::Behind { found } => {
-                if found > 0 {
-                    copy(store, found).await?;
-                }
-                match store.migrate().await {
-                    // Meanwhile a newer gavel has brought it further.
-                    Err(Error::Migrate(MigrateError::VersionMissing(_))) => {}
-                    migrated => {
-                        migrated?;
-                        return leave_word(store).await;
-                    }
-                }
-            }
-            Standing::TooFarAhead { found } => return Err(Refused::Newer { found, known: newest }.into()),
-            Standing::Foreign { version } => return Err(Refused::Foreign { version }.into()),
-        }
+    match standing(&known, &applied(store).await?, served_from(store).await?) {
+        Standing::Current | Standing::Ahead => Ok(None),
+        Standing::Behind { found } => Ok(Some(Older { found, needed: newest })),
+        Standing::TooFarAhead { found } => Err(Refused::Newer { found, known: newest }.into()),
+        Standing::Foreign { version } => Err(Refused::Foreign { version }.into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `gavel backup`: a copy of a SQLite database that may be in use, looked at before it is given its name.
 
-use super::{doctor, existing, settings_of};
+use super::{doctor, looked_at, settings_of};
 use crate::args::BackupArgs;
 use crate::settings::AppConfig;
 use crate::{Failure, output};
@@ -21,7 +21,7 @@ pub(super) async fn backup(args: &BackupArgs) -> Result<(), Failure> {
         return Err(Failure::Usage(POSTGRES.to_owned()));
     }
     let copy = Copy::at(&args.file)?;
-    let (config, store) = existing(&args.place).await?;
+    let (config, store) = looked_at(&args.place).await?;
     let written = store.copy_into(&copy.text()?).await;
     store.close().await;
     if !written? {
@@ -40,9 +40,9 @@ pub(super) async fn backup(args: &BackupArgs) -> Result<(), Failure> {
     }
 }
 
-/// Opens the copy as a server would, and looks for everything that cannot be.
+/// Looks for everything that cannot be, and leaves the copy as it is.
 async fn examine(copy: &Copy, config: &AppConfig) -> Result<Examination, Failure> {
-    let store = Store::open(&format!("sqlite:{}", copy.text()?)).await?;
+    let store = Store::open_to_look(&format!("sqlite:{}", copy.text()?), &config.opening).await?;
     let examined = doctor::examine(&store, config).await;
     store.close().await;
     let examined = examined?;
@@ -62,11 +62,10 @@ struct Made<'a> {
 fn tell(made: &Made<'_>, examined: &Examination, config: &AppConfig, json: bool) {
     let key_file = config.key_file.as_ref().map(|path| path.display().to_string());
     if json {
-        let sound = examined.findings.is_empty();
         let mut document = json!({ "file": made.file, "bytes": made.bytes, "seconds": made.seconds,
                                    "key_file_not_copied": key_file });
         document["doctor"] = doctor::document(examined);
-        document["sound"] = json!(sound);
+        document["sound"] = json!(doctor::is_sound(examined));
         return output::json(&document);
     }
     let Made { file, bytes, seconds } = made;

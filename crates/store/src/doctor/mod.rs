@@ -7,6 +7,7 @@ mod guards;
 mod tests;
 
 use crate::db::{Conn, row, sql};
+use crate::schema::{self, Older};
 use crate::{Error, Result, Store, ledger};
 use checks::{CHECKS, Check, FOUND_MAX, Given};
 use chrono::TimeDelta;
@@ -22,6 +23,8 @@ pub struct Examination {
     pub checks: usize,
     /// Everything that is wrong; empty when nothing is.
     pub findings: Vec<Finding>,
+    /// The database is older than this gavel: only its file was looked at, for the rest is asked in words of ours.
+    pub older: Option<Older>,
 }
 
 /// Something that cannot be.
@@ -62,11 +65,19 @@ const PATIENCE: TimeDelta = TimeDelta::hours(1);
 impl Store {
     /// Looks for everything that cannot be.
     pub async fn examine(&self, terms: Terms<'_>) -> Result<Examination> {
+        self.looked_through(terms).await.or_else(|error| damaged(&error).ok_or(error))
+    }
+
+    async fn looked_through(&self, terms: Terms<'_>) -> Result<Examination> {
+        let older = schema::older(self).await?;
         let mut c = self.read().await?;
         snapshot(&mut c).await?;
-        let examined = examine(&mut c, terms).await;
+        let examined = match older {
+            None => examine(&mut c, terms).await,
+            Some(_) => file(&mut c).await.map(|looked| Examination { older, ..looked }),
+        };
         sql!(c, execute, "ROLLBACK")?; // also after an error: the connection goes back to the others
-        examined.or_else(|error| damaged(&error).ok_or(error))
+        examined
     }
 }
 
@@ -87,13 +98,10 @@ pub(crate) async fn snapshot(c: &mut Conn) -> Result<()> {
 }
 
 async fn examine(c: &mut Conn, terms: Terms<'_>) -> Result<Examination> {
-    let mut found = Examination { checks: CHECKS.len() + 2, ..Examination::default() }; // the ledger and the guards
-    if matches!(c, Conn::Sqlite(_)) {
-        found.checks += 2; // the file and its references; PostgreSQL looks after its own
-        file(c, &mut found.findings).await?;
-        if !found.findings.is_empty() {
-            return Ok(found); // whatever else were found in a damaged file would mislead
-        }
+    let mut found = file(c).await?;
+    found.checks += CHECKS.len() + 2; // the ledger and the guards
+    if !found.findings.is_empty() {
+        return Ok(found); // whatever else were found in a damaged file would mislead
     }
     found.counts = counts(c).await?;
     found.findings.extend(guards::missing(c).await?.into_iter().map(unguarded));
@@ -107,8 +115,17 @@ async fn examine(c: &mut Conn, terms: Terms<'_>) -> Result<Examination> {
     Ok(found)
 }
 
-/// Whether the file is whole, and whether every row that is pointed at exists.
-async fn file(c: &mut Conn, found: &mut Vec<Finding>) -> Result<()> {
+/// Whether the file is whole, and whether every row that is pointed at exists. PostgreSQL looks after its own.
+async fn file(c: &mut Conn) -> Result<Examination> {
+    let mut found = Examination::default();
+    if matches!(c, Conn::Sqlite(_)) {
+        found.checks = 2;
+        whole(c, &mut found.findings).await?;
+    }
+    Ok(found)
+}
+
+async fn whole(c: &mut Conn, found: &mut Vec<Finding>) -> Result<()> {
     let told = sql!(c, fetch_all as (String,), "PRAGMA quick_check(20)")?;
     let damaged = |(sentence,)| Finding { check: "damaged", id: None, sentence, remedy: DAMAGED };
     found.extend(told.into_iter().filter(|(line,)| line != "ok").map(damaged));

@@ -75,10 +75,7 @@ impl Closed {
             "DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)";
         self.execute(newest).await;
         let left = "SELECT MAX(version) FROM _sqlx_migrations";
-        match self.engine {
-            Engine::Sqlite => ask(&self.url, left),
-            Engine::Postgres => 0, // nobody asks
-        }
+        number(self.engine, &self.url, left).await
     }
 }
 
@@ -94,6 +91,17 @@ async fn execute(engine: Engine, url: &str, text: &'static str) {
             c.close().await.unwrap();
         }
     }
+}
+
+/// What a database says when it is asked behind everybody's back: one number.
+async fn number(engine: Engine, url: &str, question: &'static str) -> i64 {
+    if engine == Engine::Sqlite {
+        return ask(url, question);
+    }
+    let mut c = sqlx::PgConnection::connect(url).await.unwrap();
+    let (answer,) = sqlx::query_as(question).fetch_one(&mut c).await.unwrap();
+    c.close().await.unwrap();
+    answer
 }
 
 /// Lets go what [`World::holding`] holds, done for good.
@@ -126,13 +134,7 @@ impl World {
 
     /// What the database says when it is asked behind the store's back: one number.
     pub(crate) async fn number(&self, question: &'static str) -> i64 {
-        if self.store.engine() == Engine::Sqlite {
-            return ask(&self.url, question);
-        }
-        let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
-        let (answer,) = sqlx::query_as(question).fetch_one(&mut c).await.unwrap();
-        c.close().await.unwrap();
-        answer
+        number(self.store.engine(), &self.url, question).await
     }
 
     /// Changes the database behind the store's back.
