@@ -7,6 +7,7 @@ use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::invitation::{Answer, Artifact, ArtifactKind, Ending, Invitation, Outcome, TokenUsage};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
+use gavel_domain::webhook::{SecretVersion, Subscription, Topic};
 use gavel_domain::*;
 use gavel_store::invitations::Ended;
 use gavel_store::rounds::NewRound;
@@ -279,6 +280,28 @@ impl World {
         let task = self.new_task(account);
         self.store.create_task(&task).await.unwrap();
         task
+    }
+
+    /// A wish to be told at a host.
+    pub(crate) fn new_subscription(
+        &self,
+        account: AccountId,
+        host: &str,
+        topics: Option<Vec<Topic>>,
+    ) -> Subscription {
+        Subscription {
+            id: SubscriptionId::new(self.now(), &self.chance),
+            account,
+            test: false,
+            url: format!("https://{host}/hook"),
+            host: host.to_owned(),
+            topics,
+            description: Some("mine".to_owned()),
+            secret: SecretVersion::FIRST,
+            created_at: self.now(),
+            endpoint: Default::default(),
+            disabled: None,
+        }
     }
 
     pub(crate) async fn claim(&self) -> Claimed {
