@@ -8,7 +8,7 @@ mod tests;
 
 use crate::db::{Conn, row, sql};
 use crate::schema::{self, Older};
-use crate::{Error, Result, Store, ledger};
+use crate::{Error, Result, Store, agents, ledger};
 use checks::{CHECKS, Check, FOUND_MAX, Given};
 use chrono::TimeDelta;
 use gavel_domain::{BasisPoints, Chain, Timestamp};
@@ -57,6 +57,8 @@ const CHAIN: &str = "Settle nothing by hand. Keep this database for the record a
     ledger is sound.";
 const UNGUARDED: &str = "Something other than gavel has changed the schema: restore the newest backup in which `gavel \
     doctor` does not find this.";
+const UNREADABLE: &str = "Something other than gavel has written to the database. The agent is not asked until its row \
+    can be read: restore the newest backup in which `gavel doctor` does not find this.";
 /// A developer is paid at least so much of the price, whatever the fee.
 const SHARE: u16 = 8_500;
 /// How long a task may be due before somebody ought to have taken it up.
@@ -99,7 +101,7 @@ pub(crate) async fn snapshot(c: &mut Conn) -> Result<()> {
 
 async fn examine(c: &mut Conn, terms: Terms<'_>) -> Result<Examination> {
     let mut found = file(c).await?;
-    found.checks += CHECKS.len() + 2; // the ledger and the guards
+    found.checks += CHECKS.len() + 3; // the ledger, the guards and the agents
     if !found.findings.is_empty() {
         return Ok(found); // whatever else were found in a damaged file would mislead
     }
@@ -109,6 +111,7 @@ async fn examine(c: &mut Conn, terms: Terms<'_>) -> Result<Examination> {
     for check in CHECKS {
         look(c, check, terms, last, &mut found.findings).await?;
     }
+    found.findings.extend(agents::unreadable(c, FOUND_MAX).await?.into_iter().map(unreadable));
     let ledger = ledger::verify(c, terms.currency).await?;
     let problem = |problem| Finding { check: "ledger", id: None, sentence: problem, remedy: CHAIN };
     found.findings.extend(ledger.problems.into_iter().map(problem));
@@ -206,6 +209,11 @@ async fn look(
 fn finding(check: &Check, row: &Found) -> Finding {
     let sentence = check.sentence.replace("{id}", &row.id.to_string()).replace("{what}", &row.what);
     Finding { check: check.name, id: Some(row.id), sentence, remedy: check.remedy }
+}
+
+fn unreadable((agent, error): (Uuid, Error)) -> Finding {
+    let sentence = format!("agent {agent} cannot be read: {}", Chain(&error));
+    Finding { check: "unreadable", id: Some(agent), sentence, remedy: UNREADABLE }
 }
 
 fn unguarded(guard: String) -> Finding {

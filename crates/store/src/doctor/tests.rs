@@ -189,6 +189,19 @@ on_both! {
 }
 
 on_both! {
+    async fn an_agent_that_cannot_be_read_is_told(world) {
+        world.a_market().await;
+        for fault in ["UPDATE agents SET capabilities = '{}'", "UPDATE standings SET scores = '[-1]'"] {
+            let mut tx = world.store.begin().await.unwrap();
+            sql!(tx, execute, fault).unwrap();
+            let found = examine(&mut tx, TERMS).await.unwrap().findings;
+            assert!(!found.is_empty() && found.iter().all(|f| f.check == "unreadable" && f.id.is_some()), "{found:?}");
+            tx.rollback().await.unwrap();
+        }
+    }
+}
+
+on_both! {
     async fn only_so_many_of_one_kind_are_told(world) {
         world.a_market().await;
         let mut tx = world.store.begin().await.unwrap();
