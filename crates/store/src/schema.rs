@@ -3,10 +3,11 @@
 //! A migration only adds, so that the release before runs on the newer schema too. Each release leaves word in the
 //! database how old a gavel may be that works on its schema; one that finds a newer schema goes by that.
 
+use crate::backup::Copy;
 use crate::db::sql;
 use crate::{Error, Migrate, Opening, Result, Store, opening::Refused};
 use sqlx::migrate::MigrateError;
-use std::fs::File;
+use std::io::ErrorKind;
 
 /// The newest migration of the release before this one: whoever knows it works on our schema too. Held by a test
 /// against `migrations/last_release.json`.
@@ -143,22 +144,17 @@ async fn leave_word(store: &Store) -> Result<()> {
 /// backups of its own.
 async fn copy(store: &Store, found: i64) -> Result<()> {
     let Some(file) = store.file().await? else { return Ok(()) };
-    let (copy, part) = (format!("{file}.v{found}"), format!("{file}.v{found}.part"));
-    let failed = |path: &str| {
-        let path = path.to_owned();
-        move |source| Error::File { path, source }
-    };
+    let (name, part) = (format!("{file}.v{found}"), format!("{file}.v{found}.part"));
     match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&part)(error)),
-        _ => {}
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            return Err(Error::File { path: part, source });
+        }
+        _ => {} // what an interrupted start has left
     }
-    let made = crate::sqlite::private(&part)?; // before anything is in it: it is for its owner only
-    store.copy_into(&part).await?;
-    made.sync_all().map_err(failed(&part))?;
-    std::fs::rename(&part, &copy).map_err(failed(&copy))?;
-    let folder = std::path::Path::new(&copy).parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(std::path::Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(&copy))
+    let copy = Copy::begin(&part)?;
+    store.copy_into(&copy).await?;
+    copy.keep(&name)?;
+    Ok(())
 }
 
 impl Store {
