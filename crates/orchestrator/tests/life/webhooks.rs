@@ -236,8 +236,8 @@ async fn after_a_rotation_both_secrets_sign_until_the_new_one_is_current() {
     open.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_under_way_at_a_stop_is_sent_again_by_the_next_process() {
+/// A delivery whose endpoint has it and says nothing.
+async fn under_way() -> (Office, AccountId, Subscription, Running) {
     let office = Office::new().await;
     let buyer = office.account("shop").await;
     let subscription = office.subscription(buyer, "shop.example.com").await;
@@ -245,6 +245,12 @@ async fn what_was_under_way_at_a_stop_is_sent_again_by_the_next_process() {
     let open = office.open();
     office.event(buyer).await;
     office.until_sent("shop.example.com", 1).await;
+    (office, buyer, subscription, open)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_under_way_at_a_stop_is_sent_again_by_the_next_process() {
+    let (office, _, subscription, open) = under_way().await;
     open.stop().await;
     assert_eq!(office.hooks.open.load(Ordering::SeqCst), 0, "the request was dropped");
     office.hooks.says("shop", Answer::Status(200, None));
@@ -258,13 +264,7 @@ async fn what_was_under_way_at_a_stop_is_sent_again_by_the_next_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_dead_process_had_claimed_is_sent_when_its_claim_ends() {
-    let office = Office::new().await;
-    let buyer = office.account("shop").await;
-    let subscription = office.subscription(buyer, "shop.example.com").await;
-    office.hooks.says("shop", Answer::Hangs);
-    let open = office.open();
-    office.event(buyer).await;
-    office.until_sent("shop.example.com", 1).await;
+    let (office, buyer, subscription, open) = under_way().await;
     open.dies().await;
     office.hooks.says("shop", Answer::Status(200, None));
     let open = office.open();

@@ -4,7 +4,9 @@ use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode, Visibility};
 use gavel_domain::bid::{Bid, BidStatus};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
-use gavel_domain::invitation::{Answer, Artifact, ArtifactKind, Ending, Invitation, Outcome, TokenUsage};
+use gavel_domain::invitation::{
+    Answer, Artifact, ArtifactKind, Attempt, Ending, Invitation, Mode, Outcome, TokenUsage,
+};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
 use gavel_domain::webhook::{SecretVersion, Subscription, Topic};
@@ -341,6 +343,19 @@ impl World {
             deadline_is_own_limit: true,
             boosted: true,
             ended: None,
+        }
+    }
+
+    /// The how manieth send of a prototype's call.
+    pub(crate) fn attempt(&self, invitation: &Invitation, number: u32) -> Attempt {
+        Attempt {
+            id: AttemptId::new(self.now(), &self.chance),
+            invitation: invitation.id,
+            mode: Mode::Prototype,
+            revision: 0,
+            number,
+            started_at: self.now(),
+            result: None,
         }
     }
 
