@@ -7,7 +7,6 @@ use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::invitation::{
     Answer, Artifact, ArtifactKind, Attempt, Ending, Invitation, Mode, Outcome, TokenUsage,
 };
-use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
 use gavel_domain::webhook::{SecretVersion, Subscription, Topic};
 use gavel_domain::*;
@@ -152,27 +151,24 @@ impl World {
 
     pub(crate) fn new_task(&self, account: AccountId) -> Task {
         let requirements = serde_json::json!({ "tone": "plain", "word_count": 800 });
+        let brief = Brief {
+            title: "A guide".to_owned(),
+            description: "Write a guide to «unit tests» – with examples.".to_owned(),
+            category: "content-writing".to_owned(),
+            task_type: "blog-post".to_owned(),
+            requirements: requirements.as_object().unwrap().clone(),
+            output_spec: Some(serde_json::json!({ "count": 1 })),
+            attachments: vec![Attachment {
+                filename: "a.pdf".to_owned(),
+                url: "https://files.example.com/a.pdf".to_owned(),
+                content_type: "application/pdf".to_owned(),
+            }],
+            user_first_name: Some("Ada".to_owned()),
+            brand_kit_id: Some(uuid::Uuid::from_u128(5)),
+            ..Brief::default()
+        };
+        let id = TaskId::new(self.now(), &self.chance);
         Task {
-            id: TaskId::new(self.now(), &self.chance),
-            account,
-            test: false,
-            brief: Brief {
-                title: "A guide".to_owned(),
-                description: "Write a guide to «unit tests» – with examples.".to_owned(),
-                category: "content-writing".to_owned(),
-                task_type: "blog-post".to_owned(),
-                requirements: requirements.as_object().unwrap().clone(),
-                output_spec: Some(serde_json::json!({ "count": 1 })),
-                attachments: vec![Attachment {
-                    filename: "a.pdf".to_owned(),
-                    url: "https://files.example.com/a.pdf".to_owned(),
-                    content_type: "application/pdf".to_owned(),
-                }],
-                user_first_name: Some("Ada".to_owned()),
-                brand_kit_id: Some(uuid::Uuid::from_u128(5)),
-                ..Brief::default()
-            },
-            budget: Money::from_minor(2500),
             wishes: Wishes {
                 agents: Some(3),
                 close: ClosePolicy::ScoreAtLeast(Ppm::new(900_000)),
@@ -184,12 +180,7 @@ impl World {
                 experimentation_milli: 300,
             },
             metadata: Some(serde_json::json!({ "order": 7 })),
-            round: 1,
-            state: TaskState::Open,
-            reason: None,
-            under_supplied: false,
-            created_at: self.now(),
-            expires_at: None,
+            ..Task::posted(id, account, (brief, Money::from_minor(2500)), self.now())
         }
     }
 
