@@ -72,13 +72,12 @@ impl Store {
 
     async fn looked_through(&self, terms: Terms<'_>) -> Result<Examination> {
         let older = schema::older(self).await?;
-        let mut c = self.read().await?;
-        snapshot(&mut c).await?;
+        let mut moment = self.snapshot().await?;
         let examined = match older {
-            None => examine(&mut c, terms).await,
-            Some(_) => file(&mut c).await.map(|looked| Examination { older, ..looked }),
+            None => examine(&mut moment, terms).await,
+            Some(_) => file(&mut moment).await.map(|looked| Examination { older, ..looked }),
         };
-        sql!(c, execute, "ROLLBACK")?; // also after an error: the connection goes back to the others
+        moment.rollback().await?; // also after an error: the connection goes back to the others
         examined
     }
 }
@@ -91,12 +90,6 @@ pub fn damaged(error: &Error) -> Option<Examination> {
         ["disk image is malformed", "file is not a database"].iter().any(|w| sentence.contains(w));
     let finding = || Finding { check: "damaged", id: None, sentence, remedy: DAMAGED };
     is_damage.then(|| Examination { checks: 1, findings: vec![finding()], ..Examination::default() })
-}
-
-/// All that is read from here on is of one moment.
-pub(crate) async fn snapshot(c: &mut Conn) -> Result<()> {
-    sql!(c, execute, { sqlite: "BEGIN", postgres: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" })?;
-    Ok(())
 }
 
 async fn examine(c: &mut Conn, terms: Terms<'_>) -> Result<Examination> {

@@ -148,6 +148,18 @@ on_both! {
 }
 
 on_both! {
+    async fn a_look_that_is_cut_off_leaves_nothing_behind(world) {
+        let buyer = world.account("buyer").await;
+        for milliseconds in 1..=12 {
+            let cut_off = std::time::Duration::from_millis(milliseconds);
+            let _ = tokio::time::timeout(cut_off, world.store.examine(TERMS)).await;
+            world.task(buyer).await;
+            assert_eq!(world.examined().await.counts[0], ("tasks", milliseconds), "it looks at this moment");
+        }
+    }
+}
+
+on_both! {
     async fn every_fault_is_found(world) {
         world.a_market().await;
         for (check, fault) in PLANTED {
