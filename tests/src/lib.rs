@@ -1,1 +1,3 @@
-//! End-to-end tests live in `tests/tests`.
+//! What the tests of the whole share; they live in `tests/`.
+
+pub mod hunt;

@@ -50,7 +50,7 @@ const AT_ONCE: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_file_ends_as_it_says() {
-    hunt::log_everything();
+    gavel_tests::hunt::log();
     let wanted = std::env::var("SCENARIO").unwrap_or_default();
     let files = format::read_all().unwrap().into_iter().filter(|(name, _)| name.contains(&wanted));
     let played = stream::iter(files).map(|(name, scenario)| async move {

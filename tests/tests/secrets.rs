@@ -8,12 +8,10 @@ mod secrets {
     pub(crate) mod world; // a Gavel, and everything that can be seen of it
 }
 
-use regex::bytes::Regex;
+use gavel_tests::hunt::{Hunt, Secret, contains, log};
 use secrets::parrot::{CALLS_BACK, header};
 use secrets::world::{Seen, World};
-use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What the database's URL holds for a password.
 const PASSWORD: &str = "a-password-that-nobody-may-see";
@@ -43,7 +41,7 @@ async fn a_database_that_is_away_is_told_without_its_password() {
     let told = format!("{refused} {refused:?}");
     let secrets = [("the database's password".to_owned(), PASSWORD.to_owned())];
     hunt(&secrets, &[Seen { place: "the refusal".to_owned(), bytes: told.into_bytes() }]);
-    hunt(&secrets, &[Seen { place: "the log".to_owned(), bytes: log.written() }]);
+    hunt(&secrets, &[Seen { place: "the log".to_owned(), bytes: log.written().unwrap() }]);
 }
 
 /// Plays the tasks on a database whose files stand in `folder`, and looks everywhere.
@@ -67,18 +65,18 @@ async fn play_and_hunt(database: &str, folder: &Path) {
     requests(&world, &secrets);
     world.gavel.stop().await;
     hunt(&secrets, &files(folder));
-    hunt(&secrets, &[Seen { place: "the log".to_owned(), bytes: log.written() }]);
+    hunt(&secrets, &[Seen { place: "the log".to_owned(), bytes: log.written().unwrap() }]);
 
     let hidden = |seen: &Seen| contains(&seen.bytes, "[hidden]");
     assert!(answers.iter().any(hidden) && in_use.iter().any(hidden), "the parrots were heard");
     assert!(
-        contains(&log.written(), "TRACE") && contains(&log.written(), "DEBUG"),
+        contains(&log.written().unwrap(), "TRACE") && contains(&log.written().unwrap(), "DEBUG"),
         "the log says all it can"
     );
 }
 
 /// Every agent sees the key of its own developer with each call, and no other secret; with a probe none at all.
-fn requests(world: &World, secrets: &[(String, String)]) {
+fn requests(world: &World, secrets: &[Secret]) {
     for request in world.parrots.received() {
         let own = match request.way.as_str() {
             "honest" => "the key of the honest developer",
@@ -96,26 +94,13 @@ fn requests(world: &World, secrets: &[(String, String)]) {
     }
 }
 
-fn hunt<'s>(secrets: &[(String, String)], seen: impl IntoIterator<Item = &'s Seen>) {
-    let seen: Vec<&Seen> = seen.into_iter().collect();
-    assert!(!seen.is_empty());
-    let any: Vec<String> = secrets.iter().map(|(_, secret)| regex::escape(secret)).collect();
-    let any = Regex::new(&any.join("|")).unwrap();
-    let found: Vec<String> = seen
-        .iter()
-        .flat_map(|&seen| any.find_iter(&seen.bytes).map(move |found| (seen, found)))
-        .map(|(seen, found)| {
-            let name = secrets.iter().find(|(_, secret)| secret.as_bytes() == found.as_bytes());
-            let around = found.start().saturating_sub(160)..seen.bytes.len().min(found.end() + 40);
-            let around = String::from_utf8_lossy(&seen.bytes[around]);
-            format!("{} in {}: {around}", name.map_or("?", |(name, _)| name), seen.place)
-        })
-        .collect();
-    assert!(found.is_empty(), "{} finds:\n{}", found.len(), found.join("\n"));
-}
-
-fn contains(bytes: &[u8], part: &str) -> bool {
-    Regex::new(&regex::escape(part)).unwrap().is_match(bytes)
+fn hunt<'s>(secrets: &[Secret], seen: impl IntoIterator<Item = &'s Seen>) {
+    let (hunt, mut looked, mut found) = (Hunt::for_any(secrets), 0, Vec::new());
+    for seen in seen {
+        looked += 1;
+        found.extend(hunt.through(&seen.place, &seen.bytes));
+    }
+    assert!(looked > 0 && found.is_empty(), "{} finds:\n{}", found.len(), found.join("\n"));
 }
 
 /// Every file below a folder.
@@ -130,35 +115,4 @@ fn files(folder: &Path) -> Vec<Seen> {
         }
     }
     found
-}
-
-/// All that is logged in this process, at the finest level.
-fn log() -> &'static Log {
-    static LOG: OnceLock<Log> = OnceLock::new();
-    LOG.get_or_init(|| {
-        let log = Log::default();
-        let writer = log.clone();
-        let lines = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::TRACE);
-        lines.with_ansi(false).with_writer(move || writer.clone()).init();
-        log
-    })
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn written(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -35,6 +35,27 @@ pub struct Task {
     pub expires_at: Option<Timestamp>,
 }
 
+impl Task {
+    /// A task as it is posted: open, in its first round, by a buyer who wishes nothing in particular.
+    pub fn posted(id: TaskId, account: AccountId, (brief, budget): (Brief, Money), at: Timestamp) -> Self {
+        Task {
+            id,
+            account,
+            test: false,
+            brief,
+            budget,
+            wishes: Wishes::default(),
+            metadata: None,
+            round: 1,
+            state: TaskState::Open,
+            reason: None,
+            under_supplied: false,
+            created_at: at,
+            expires_at: None,
+        }
+    }
+}
+
 /// What is wanted. This, and nothing else of the task, reaches agents and the judge.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Brief {

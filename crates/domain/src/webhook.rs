@@ -16,7 +16,7 @@ pub enum Topic {
     DeliveryReady,
     /// The work was approved, by the buyer or by silence.
     DeliveryApproved,
-    /// The buyer disputes the work.
+    /// The buyer disputes the work. Nothing causes it yet; whoever names it is ready for when something does.
     DeliveryDisputed,
     /// The task was cancelled.
     Cancelled,

@@ -18,6 +18,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const TASKS_AT_ONCE: u32 = 8;
 /// Idempotency keys that are forgotten in one transaction.
 const KEYS_AT_ONCE: u32 = 200;
+/// Events that buyers were told of, forgotten in one transaction: each with a delivery for every subscription.
+const TOLD_AT_ONCE: u32 = 50;
 
 /// How long things are kept; filled from configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +28,14 @@ pub struct Settings {
     pub bodies: Option<TimeDelta>,
     /// What was answered under an idempotency key.
     pub idempotency: TimeDelta,
+    /// What buyers were told by webhook, and every try of it; `None`: for ever.
+    pub told: Option<TimeDelta>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { bodies: Some(TimeDelta::days(30)), idempotency: TimeDelta::hours(48) }
+        let month = Some(TimeDelta::days(30));
+        Settings { bodies: month, idempotency: TimeDelta::hours(48), told: month }
     }
 }
 
@@ -48,7 +53,10 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
 
 /// Removes a portion of what is due. `true`: there may be more.
 async fn sweep(context: &Context) -> bool {
-    let swept = async { Ok::<_, gavel_store::Error>(bodies(context).await? | requests(context).await?) };
+    let swept = async {
+        let more = [bodies(context).await?, requests(context).await?, told(context).await?];
+        Ok::<_, gavel_store::Error>(more.contains(&true))
+    };
     swept.await.unwrap_or_else(|error| {
         tracing::error!(error = %Chain(&error), "what is too old could not be removed; it is tried again");
         false
@@ -69,4 +77,10 @@ async fn requests(context: &Context) -> gavel_store::Result<bool> {
     let used_until = context.clock.now() - context.settings.retention.idempotency;
     let keys = context.store.forget_requests(used_until, KEYS_AT_ONCE).await?;
     Ok(keys == u64::from(KEYS_AT_ONCE))
+}
+
+async fn told(context: &Context) -> gavel_store::Result<bool> {
+    let Some(kept_for) = context.settings.retention.told else { return Ok(false) };
+    let events = context.store.forget_webhooks(context.clock.now() - kept_for, TOLD_AT_ONCE).await?;
+    Ok(events == u64::from(TOLD_AT_ONCE))
 }

@@ -6,11 +6,14 @@ use crate::rows::{json, number, to_json, word};
 use crate::{Deed, Error, Result, Store, exchanges};
 use gavel_domain::agent::{Agent, Record};
 use gavel_domain::invitation::Probe;
-use gavel_domain::{AccountId, AgentId, DeveloperId, Money, Ppm, Timestamp};
+use gavel_domain::{AccountId, AgentId, Chain, DeveloperId, Money, Ppm, Timestamp};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const T: &str = "agents";
+
+/// Agents that are read at once where all are looked through.
+const READ_AT_ONCE: i64 = 500;
 
 macro_rules! columns {
     () => {
@@ -217,7 +220,8 @@ impl Store {
         row.map(TryFrom::try_from).transpose()
     }
 
-    /// Everything triage needs of the agents that declare `category`, and how many others there are.
+    /// Everything triage needs of the agents that declare `category`, and how many others there are. One that cannot be
+    /// read is told of as an error and left out: it must not keep the others from being asked.
     pub async fn candidates(
         &self,
         category: &str,
@@ -239,29 +243,79 @@ impl Store {
         )?;
         let (all,) = sql!(c, fetch_one as (i64,), "SELECT COUNT(*) FROM agents WHERE test = $1", test)?;
         let others = u64::try_from(all).unwrap_or(0).saturating_sub(rows.len() as u64);
-        let scores = scores(&mut c, category).await?;
-        let in_flight = in_flight(&mut c).await?;
-        let owners = owners(&mut c).await?;
-        let boosted = boosted(&mut c, boosted_since).await?;
-        let facts = rows.into_iter().map(|row| {
-            let (agent, record) = row.try_into()?;
-            let agent: Agent = agent;
-            let owner = owners.get(&agent.developer.uuid()).copied().ok_or_else(|| Error::Inconsistent {
-                table: T,
-                column: "developer_id",
-                problem: format!("developer {} does not exist", agent.developer),
-            })?;
-            Ok(Facts {
-                scores: scores.get(&agent.id.uuid()).cloned().unwrap_or_default(),
-                in_flight: in_flight.get(&agent.id.uuid()).copied().unwrap_or(0),
-                boosted_lately: boosted.get(&agent.developer.uuid()).copied().unwrap_or(0),
-                owner,
-                record,
-                agent,
-            })
+        let around = Around {
+            scores: scores(&mut c, category).await?,
+            in_flight: in_flight(&mut c).await?,
+            owners: owners(&mut c).await?,
+            boosted: boosted(&mut c, boosted_since).await?,
+        };
+        let facts = rows.into_iter().filter_map(|row| {
+            let agent = row.id;
+            let unreadable = |error| {
+                tracing::error!(agent.id = %agent, error = %Chain(&error), "an agent that cannot be read is not asked");
+            };
+            around.facts(row).map_err(unreadable).ok()
         });
-        Ok((facts.collect::<Result<_>>()?, others))
+        Ok((facts.collect(), others))
     }
+}
+
+/// What stands beside the agents, by agent or by developer.
+struct Around {
+    scores: BTreeMap<Uuid, String>,
+    in_flight: BTreeMap<Uuid, u32>,
+    owners: BTreeMap<Uuid, AccountId>,
+    boosted: BTreeMap<Uuid, u32>,
+}
+
+impl Around {
+    fn facts(&self, row: AgentRow) -> Result<Facts> {
+        let (agent, record): (Agent, Record) = row.try_into()?;
+        let (id, developer) = (agent.id.uuid(), agent.developer.uuid());
+        let owner = self.owners.get(&developer).copied().ok_or_else(|| Error::Inconsistent {
+            table: T,
+            column: "developer_id",
+            problem: format!("developer {developer} does not exist"),
+        })?;
+        Ok(Facts {
+            scores: self.scores.get(&id).map(|text| ring(text)).transpose()?.unwrap_or_default(),
+            in_flight: self.in_flight.get(&id).copied().unwrap_or(0),
+            boosted_lately: self.boosted.get(&developer).copied().unwrap_or(0),
+            owner,
+            record,
+            agent,
+        })
+    }
+}
+
+/// Agents that cannot be read, and why; `most` at most.
+pub(crate) async fn unreadable(c: &mut Conn, most: usize) -> Result<Vec<(Uuid, Error)>> {
+    let (mut found, mut after) = (Vec::new(), Uuid::nil());
+    while found.len() < most {
+        let rows = sql!(
+            c,
+            fetch_all as AgentRow,
+            concat!("SELECT ", columns!(), " FROM agents a WHERE a.id > $1 ORDER BY a.id LIMIT $2"),
+            after,
+            READ_AT_ONCE
+        )?;
+        let Some(last) = rows.last().map(|row| row.id) else { break };
+        let rings = sql!(
+            c,
+            fetch_all as (Uuid, String),
+            "SELECT agent_id, scores FROM standings WHERE agent_id > $1 AND agent_id <= $2",
+            after,
+            last
+        )?;
+        for row in rows {
+            let agent = row.id;
+            found.extend(<(Agent, Record)>::try_from(row).err().map(|error| (agent, error)));
+        }
+        found.extend(rings.iter().filter_map(|(agent, text)| Some((*agent, ring(text).err()?))));
+        after = last;
+    }
+    found.truncate(most);
+    Ok(found)
 }
 
 async fn set_capabilities(c: &mut Conn, agent: &Agent) -> Result<()> {
@@ -278,18 +332,20 @@ async fn set_capabilities(c: &mut Conn, agent: &Agent) -> Result<()> {
     Ok(())
 }
 
-async fn scores(c: &mut Conn, category: &str) -> Result<BTreeMap<Uuid, Vec<Ppm>>> {
+async fn scores(c: &mut Conn, category: &str) -> Result<BTreeMap<Uuid, String>> {
     let rows = sql!(
         c,
         fetch_all as (Uuid, String),
         "SELECT agent_id, scores FROM standings WHERE category = $1",
         category
     )?;
-    let read = |(agent, text): (Uuid, String)| {
-        let ring: Vec<u32> = json(&text, "standings", "scores")?;
-        Ok((agent, ring.into_iter().map(Ppm::new).collect()))
-    };
-    rows.into_iter().map(read).collect()
+    Ok(rows.into_iter().collect())
+}
+
+/// An agent's last scores, oldest first.
+fn ring(text: &str) -> Result<Vec<Ppm>> {
+    let scores: Vec<u32> = json(text, "standings", "scores")?;
+    Ok(scores.into_iter().map(Ppm::new).collect())
 }
 
 /// What is open at each agent. A winner that is waited for counts too, or new briefs would take every place it frees.

@@ -54,13 +54,28 @@ impl Store {
     pub async fn open_beside(url: &str, opening: &Opening) -> Result<Store> {
         match Self::open_as(url, opening).await {
             Err(Error::InUse { file }) => {
-                let database = Database::Sqlite(Lite::open_beside(url)?);
-                let store = Store { database, hints: Arc::default(), pulse: Arc::default() };
+                let store = Self::beside(url)?;
                 store.check_version(&file).await?;
                 Ok(store)
             }
             opened => opened,
         }
+    }
+
+    /// Opens a database for a look alone, whether or not a server is at work on it: its schema stays as it is. One that
+    /// is newer than we can bear is refused; of an older one [`Store::examine`] tells.
+    pub async fn open_to_look(url: &str, opening: &Opening) -> Result<Store> {
+        let store = match Self::connect(url, opening).await {
+            Err(Error::InUse { .. }) => Self::beside(url)?,
+            connected => connected?,
+        };
+        schema::older(&store).await?;
+        Ok(store)
+    }
+
+    fn beside(url: &str) -> Result<Store> {
+        let database = Database::Sqlite(Lite::open_beside(url)?);
+        Ok(Store { database, hints: Arc::default(), pulse: Arc::default() })
     }
 
     async fn connect(url: &str, opening: &Opening) -> Result<Store> {
@@ -149,6 +164,20 @@ impl Store {
         }))
     }
 
+    /// For reads of one moment, whatever is written meanwhile; [`Tx::rollback`] ends it. On PostgreSQL it also ends when
+    /// whoever reads is cut off; on SQLite nobody can be, between two statements.
+    pub(crate) async fn snapshot(&self) -> Result<Tx> {
+        const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        Ok(Tx(match &self.database {
+            Database::Sqlite(lite) => {
+                let reader = lite.read().await?;
+                reader.execute("BEGIN", &[])?;
+                Conn::Sqlite(reader)
+            }
+            Database::Postgres(pool) => Conn::Postgres(Link::Tx(pool.begin_with(ONE_MOMENT).await?)),
+        }))
+    }
+
     /// Whether a write could begin now. Nothing is written.
     pub async fn is_writable(&self) -> Result<()> {
         self.begin().await?.rollback().await
@@ -227,9 +256,13 @@ impl ops::DerefMut for Tx {
 
 impl Tx {
     /// Gives everything up now. Dropping does so a moment later, and until then PostgreSQL keeps the rows locked.
-    pub(crate) async fn rollback(self) -> Result<()> {
-        if let Conn::Postgres(Link::Tx(t)) = self.0 {
-            t.rollback().await?;
+    pub(crate) async fn rollback(mut self) -> Result<()> {
+        match self.0 {
+            Conn::Postgres(Link::Tx(t)) => t.rollback().await?,
+            Conn::Sqlite(sqlite::Link::Reader(_) | sqlite::Link::Look(_)) => {
+                sql!(self.0, execute, "ROLLBACK")?;
+            }
+            Conn::Sqlite(sqlite::Link::Turn(_)) | Conn::Postgres(Link::Pooled(_)) => {}
         }
         Ok(())
     }

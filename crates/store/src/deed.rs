@@ -8,7 +8,8 @@ use crate::db::Tx;
 use crate::gallery::GalleryBid;
 use crate::ledger::Settlement;
 use crate::secrets::Rotation;
-use crate::webhooks::{log::Redelivery, subscriptions::Wished};
+use crate::webhooks::log::Redelivery;
+use crate::webhooks::subscriptions::{self, Wished};
 use crate::{Held, IdempotencyKey, Kept, Result, Store, idempotency};
 use gavel_domain::account::Developer;
 use gavel_domain::agent::Agent;
@@ -37,6 +38,8 @@ pub(crate) enum Hint {
     Decided(TaskId),
     /// There may be something to tell a buyer by webhook.
     News,
+    /// Somebody listens from now on.
+    Subscribed,
 }
 
 impl Store {
@@ -75,6 +78,7 @@ impl Deed {
                 Hint::Changed(task) => self.store.hints().changed(task),
                 Hint::Decided(task) => self.store.hints().decided(task),
                 Hint::News => self.store.hints().news(),
+                Hint::Subscribed => subscriptions::settled(&self.store).await,
             }
         }
         Ok(())

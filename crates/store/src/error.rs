@@ -112,7 +112,9 @@ impl From<sqlx::Error> for Error {
         match e {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Error::Busy(e.into()),
             sqlx::Error::BeginFailed => Error::Busy(e.into()),
-            sqlx::Error::Database(ref cause) if passes(cause.as_ref()) => Error::Busy(e.into()),
+            sqlx::Error::Database(ref cause) if passes(&cause.code().unwrap_or_default()) => {
+                Error::Busy(e.into())
+            }
             e => Error::Database(e.into()),
         }
     }
@@ -120,12 +122,15 @@ impl From<sqlx::Error> for Error {
 
 /// Whether PostgreSQL's complaint is about its surroundings, not about what it was asked: the same statement may
 /// succeed once there is room, memory or a server again. The classes: connection, rollback for another's sake,
-/// resources, operator intervention.
-fn passes(cause: &dyn sqlx::error::DatabaseError) -> bool {
-    let code = cause.code().unwrap_or_default();
-    // And a lock that was not to be had in time, and a transaction that was ended because we were slow.
-    let of_its_class = ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class));
-    code.len() == 5 && (of_its_class || ["55P03", "25P03"].contains(&code.as_ref()))
+/// resources (also a full disk), operator intervention.
+fn passes(code: &str) -> bool {
+    const CLASSES: [&str; 4] = ["08", "40", "53", "57"];
+    const ALONE: [&str; 3] = [
+        "25006", // it takes no writes at the moment: it is a standby, or an operator said so
+        "25P03", // a transaction that was ended because we were slow
+        "55P03", // a lock that was not to be had in time
+    ];
+    code.len() == 5 && (CLASSES.iter().any(|class| code.starts_with(class)) || ALONE.contains(&code))
 }
 
 impl From<sqlx::migrate::MigrateError> for Error {
@@ -161,5 +166,25 @@ impl Error {
         column: &'static str,
     ) -> impl FnOnce(E) -> Error {
         move |e| Error::Inconsistent { table, column, problem: e.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_postgresql_says_of_its_surroundings_passes() {
+        let check = |code, expected| assert_eq!(passes(code), expected, "{code}");
+        for passing in ["53100", "53200", "53300", "53400", "25006", "25P03", "55P03"] {
+            check(passing, true); // room, memory, connections, limits; read-only, too slow, a lock
+        }
+        for passing in ["08006", "08P01", "40001", "40P01", "57014", "57P01", "57P03"] {
+            check(passing, true); // the connection, another's sake, an operator
+        }
+        // A rule, a cast, an aborted transaction, our own SQL, a damaged table, nothing at all.
+        for lasting in ["23505", "23514", "22P02", "25P02", "42601", "42P01", "XX001", "P0001", "", "53"] {
+            check(lasting, false);
+        }
     }
 }

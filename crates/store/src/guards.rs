@@ -175,12 +175,7 @@ impl World {
 
     /// A task that went the whole way and is paid, and one whose only agent is at work.
     pub(crate) async fn two_tasks(&self) {
-        let played = self.played().await;
-        let _ = self.select(played.task.id, played.bids[0].id).await;
-        self.delivered(&played).await;
-        let approved =
-            self.store.approve(played.task.id, Some(&self.settlement()), self.now()).await.unwrap();
-        assert_eq!(approved.unwrap().state, TaskState::Completed);
+        let played = self.completed().await;
         let (agent, _) = self.store.agent(played.bids[0].agent).await.unwrap().unwrap();
         let task = self.task(played.task.account).await;
         self.prototyping(&task, &[&agent]).await;

@@ -3,7 +3,7 @@
 
 use crate::db::{Conn, Tx, row, sql};
 use crate::rows::word;
-use crate::{Error, Result, Store, doctor};
+use crate::{Error, Result, Store};
 use gavel_domain::ledger::{
     Entry, LedgerAccount, Order, Plan, Terms, Transfer, TransferKind, plan_hold, plan_refund, plan_release,
 };
@@ -102,10 +102,9 @@ impl Store {
     /// Checks the whole ledger, as it stands at one moment: the chain, every transfer's balance, and that tasks and money
     /// agree.
     pub async fn verify_ledger(&self, currency: &str) -> Result<LedgerReport> {
-        let mut c = self.read().await?;
-        doctor::snapshot(&mut c).await?;
-        let report = verify(&mut c, currency).await;
-        sql!(c, execute, "ROLLBACK")?;
+        let mut moment = self.snapshot().await?;
+        let report = verify(&mut moment, currency).await;
+        moment.rollback().await?; // also after an error
         report
     }
 }

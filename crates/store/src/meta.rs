@@ -31,7 +31,7 @@ impl Store {
 
     /// Whether writes are taken now. A full disk lets a transaction begin and refuses what is to be kept, so on SQLite
     /// something is kept: once a second at most, for whoever asks us may ask often. On PostgreSQL, where replicas would
-    /// wait for each other at one row, a transaction that begins must do.
+    /// wait for each other at one row, a transaction that begins must do: the rest is told by [`crate::Pulse`].
     pub async fn takes_writes(&self, now: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
         if self.engine() == Engine::Postgres {

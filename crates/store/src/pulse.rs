@@ -1,5 +1,5 @@
-//! Looking at a PostgreSQL every few seconds: is it there, what time is it there, was its schema changed? Whoever asks
-//! meanwhile is answered from the last look, at once, also while the database is away.
+//! Looking at a PostgreSQL every few seconds: is it there, does it take writes, what time is it there, was its schema
+//! changed? Whoever asks meanwhile is answered from the last look, at once, also while the database is away.
 
 use crate::{Error, Result, Store, postgres};
 use chrono::TimeDelta;
@@ -19,6 +19,15 @@ const LOOK_LIMIT: Duration = Duration::from_secs(2);
 /// How often it is told that the database is still away.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
+/// PostgreSQL's code for a disk without room.
+const DISK_FULL: &str = "53100";
+/// With this much memory the sort below does not get by: it writes a file beside the database's own.
+const CRAMPED: &str =
+    "SELECT set_config('work_mem', '64kB', TRUE), current_setting('transaction_read_only') = 'on'";
+/// Some 200 kB to be sorted. The file is gone with the statement, and no table, no log and no replica hears of it.
+const SPILL: &str = "SELECT COUNT(*) FROM (SELECT repeat('room? ', 160) || n FROM generate_series(1, 200) n
+     ORDER BY 1 DESC OFFSET 0) sorted";
+
 /// What the last look told. A database that nobody looks at (SQLite) is always well.
 #[derive(Debug, Default)]
 pub struct Pulse(Mutex<Seen>);
@@ -26,11 +35,32 @@ pub struct Pulse(Mutex<Seen>);
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
     away_since: Option<Instant>,
+    writes: Writes,
     told_at: Option<Instant>,
     /// How far this machine's clock is ahead of the database's.
     ahead: Option<TimeDelta>,
     schema: Option<i64>,
     schema_changed_at: Option<Instant>,
+}
+
+/// Whether the database keeps what is written.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Writes {
+    #[default]
+    Taken,
+    /// A standby, or somebody said so.
+    ReadOnly,
+    NoRoom,
+}
+
+impl Writes {
+    fn complaint(self) -> Option<&'static str> {
+        match self {
+            Writes::Taken => None,
+            Writes::ReadOnly => Some("the database is read-only; look after transaction_read_only there"),
+            Writes::NoRoom => Some("the database's disk is full; make room there"),
+        }
+    }
 }
 
 impl Pulse {
@@ -45,6 +75,9 @@ impl Pulse {
         if let Some(since) = seen.away_since {
             return Some(format!("the database has been away for {} s", since.elapsed().as_secs()));
         }
+        if let Some(complaint) = seen.writes.complaint() {
+            return Some(complaint.to_owned());
+        }
         let ahead = seen.ahead.filter(|ahead| ahead.abs() > OFFSET_MAX)?;
         let seconds = ahead.num_milliseconds().abs() as f64 / 1000.0;
         let which = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
@@ -57,6 +90,15 @@ impl Pulse {
     /// fit any more.
     pub(crate) fn knows_the_schema(&self, age: Duration) -> bool {
         self.seen().schema_changed_at.is_none_or(|at| age < at.elapsed())
+    }
+
+    fn takes_writes(&self, writes: Writes) {
+        let before = std::mem::replace(&mut self.seen().writes, writes);
+        match writes.complaint() {
+            _ if writes == before => {}
+            Some(complaint) => tracing::error!("{complaint}; until then this process is not ready"),
+            None => tracing::info!("the database takes writes again"),
+        }
     }
 
     fn answered(&self, ahead: Option<TimeDelta>, schema: i64) {
@@ -110,8 +152,9 @@ impl Store {
         let mut failures = 0;
         loop {
             let pause = match look_within(&line, followed).await {
-                Ok((look, schema)) => {
+                Ok((look, schema, writes)) => {
                     failures = 0;
+                    self.pulse().takes_writes(writes);
                     followed.follow(look);
                     self.pulse().answered(look.ahead(wall.now()), schema);
                     LOOK_EVERY
@@ -127,9 +170,28 @@ impl Store {
     }
 }
 
-async fn look_within(line: &PgPool, followed: &FollowedClock) -> Result<(Look, i64)> {
-    let looked = timeout(LOOK_LIMIT, look(line, &|| followed.elapsed())).await;
-    looked.unwrap_or_else(|_| Err(Error::from(sqlx::Error::PoolTimedOut)))
+async fn look_within(line: &PgPool, followed: &FollowedClock) -> Result<(Look, i64, Writes)> {
+    let looked = timeout(LOOK_LIMIT, async {
+        let (look, schema) = look(line, &|| followed.elapsed()).await?;
+        Ok((look, schema, writes(line).await?))
+    });
+    looked.await.unwrap_or_else(|_| Err(Error::from(sqlx::Error::PoolTimedOut)))
+}
+
+/// Whether there is room is found out without a write: replicas would wait for each other at one row, and a row that
+/// finds its place in a page that is there tells nothing.
+async fn writes(line: &PgPool) -> Result<Writes> {
+    let mut tx = line.begin().await?;
+    let (_, read_only): (String, bool) = sqlx::query_as(CRAMPED).fetch_one(&mut *tx).await?;
+    if read_only {
+        return Ok(Writes::ReadOnly);
+    }
+    match sqlx::query(SPILL).execute(&mut *tx).await {
+        Err(sqlx::Error::Database(cause)) if cause.code().as_deref() == Some(DISK_FULL) => Ok(Writes::NoRoom),
+        // Whoever has set a limit on such files learns nothing about room this way.
+        Ok(_) | Err(sqlx::Error::Database(_)) => Ok(Writes::Taken),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The one place where the database is asked for the time: not to store it, but to keep our own clock by it.
@@ -168,6 +230,35 @@ mod tests {
         assert!(pulse.is_away() && pulse.complaint().unwrap().contains("away for 61 s"));
         pulse.answered(Some(TimeDelta::zero()), 3);
         assert_eq!((pulse.is_away(), pulse.complaint()), (false, None));
+    }
+
+    #[test]
+    fn a_database_that_takes_no_writes_is_told_until_it_does() {
+        let pulse = Pulse::default();
+        for (writes, word) in [(Writes::NoRoom, "disk is full"), (Writes::ReadOnly, "read-only")] {
+            pulse.takes_writes(writes);
+            assert!(
+                pulse.complaint().unwrap().contains(word) && !pulse.is_away(),
+                "what is there can be read"
+            );
+        }
+        pulse.takes_writes(Writes::Taken);
+        assert_eq!(pulse.complaint(), None);
+    }
+
+    #[tokio::test]
+    async fn the_search_for_room_writes_a_file() {
+        let Some(server) = gavel_testkit::postgres::server() else { return };
+        let url = server.create_database("spill");
+        let line = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap();
+        assert_eq!(writes(&line).await.unwrap(), Writes::Taken);
+        sqlx::raw_sql("SET temp_file_limit = 0").execute(&line).await.unwrap();
+        let mut tx = line.begin().await.unwrap();
+        sqlx::query(CRAMPED).execute(&mut *tx).await.unwrap();
+        let refused = sqlx::query(SPILL).execute(&mut *tx).await.unwrap_err();
+        assert!(refused.to_string().contains("temp_file_limit"), "{refused}");
+        tx.rollback().await.unwrap();
+        assert_eq!(writes(&line).await.unwrap(), Writes::Taken, "a limit says nothing about room");
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,10 +3,11 @@
 //! A migration only adds, so that the release before runs on the newer schema too. Each release leaves word in the
 //! database how old a gavel may be that works on its schema; one that finds a newer schema goes by that.
 
+use crate::backup::Copy;
 use crate::db::sql;
 use crate::{Error, Migrate, Opening, Result, Store, opening::Refused};
 use sqlx::migrate::MigrateError;
-use std::fs::File;
+use std::io::ErrorKind;
 
 /// The newest migration of the release before this one: whoever knows it works on our schema too. Held by a test
 /// against `migrations/last_release.json`.
@@ -16,6 +17,15 @@ const SERVES_FROM_KEY: &str = "schema_serves_from";
 
 /// A migration as it is known or was applied: its number and the hash of its text.
 pub(crate) type Applied = (i64, Vec<u8>);
+
+/// A database that an older gavel has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Older {
+    /// Its version; 0: no gavel has worked on it yet.
+    pub found: i64,
+    /// Ours.
+    pub needed: i64,
+}
 
 /// What is to be done about a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,30 +46,34 @@ enum Standing {
 
 /// Brings a database to our version, or makes sure that we can work on it as it is.
 pub(crate) async fn bring_up(store: &Store, opening: &Opening) -> Result<()> {
+    while let Some(Older { found, needed }) = older(store).await? {
+        if opening.migrate == Migrate::Never {
+            return Err(Refused::Older { found, needed }.into());
+        }
+        if found > 0 {
+            copy(store, found).await?;
+        }
+        match store.migrate().await {
+            // Meanwhile a newer gavel has brought it further.
+            Err(Error::Migrate(MigrateError::VersionMissing(_))) => {}
+            migrated => {
+                migrated?;
+                return leave_word(store).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How old a database is that is older than this gavel; one that this gavel cannot work on is refused. Nothing is changed.
+pub(crate) async fn older(store: &Store) -> Result<Option<Older>> {
     let known = store.known_migrations();
     let newest = known.last().map_or(0, |(version, _)| *version);
-    loop {
-        match standing(&known, &applied(store).await?, served_from(store).await?) {
-            Standing::Current | Standing::Ahead => return Ok(()),
-            Standing::Behind { found } if opening.migrate == Migrate::Never => {
-                return Err(Refused::Older { found, needed: newest }.into());
-            }
-            Standing::Behind { found } => {
-                if found > 0 {
-                    copy(store, found).await?;
-                }
-                match store.migrate().await {
-                    // Meanwhile a newer gavel has brought it further.
-                    Err(Error::Migrate(MigrateError::VersionMissing(_))) => {}
-                    migrated => {
-                        migrated?;
-                        return leave_word(store).await;
-                    }
-                }
-            }
-            Standing::TooFarAhead { found } => return Err(Refused::Newer { found, known: newest }.into()),
-            Standing::Foreign { version } => return Err(Refused::Foreign { version }.into()),
-        }
+    match standing(&known, &applied(store).await?, served_from(store).await?) {
+        Standing::Current | Standing::Ahead => Ok(None),
+        Standing::Behind { found } => Ok(Some(Older { found, needed: newest })),
+        Standing::TooFarAhead { found } => Err(Refused::Newer { found, known: newest }.into()),
+        Standing::Foreign { version } => Err(Refused::Foreign { version }.into()),
     }
 }
 
@@ -130,22 +144,17 @@ async fn leave_word(store: &Store) -> Result<()> {
 /// backups of its own.
 async fn copy(store: &Store, found: i64) -> Result<()> {
     let Some(file) = store.file().await? else { return Ok(()) };
-    let (copy, part) = (format!("{file}.v{found}"), format!("{file}.v{found}.part"));
-    let failed = |path: &str| {
-        let path = path.to_owned();
-        move |source| Error::File { path, source }
-    };
+    let (name, part) = (format!("{file}.v{found}"), format!("{file}.v{found}.part"));
     match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&part)(error)),
-        _ => {}
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            return Err(Error::File { path: part, source });
+        }
+        _ => {} // what an interrupted start has left
     }
-    let made = crate::sqlite::private(&part)?; // before anything is in it: it is for its owner only
-    store.copy_into(&part).await?;
-    made.sync_all().map_err(failed(&part))?;
-    std::fs::rename(&part, &copy).map_err(failed(&copy))?;
-    let folder = std::path::Path::new(&copy).parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(std::path::Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(&copy))
+    let copy = Copy::begin(&part)?;
+    store.copy_into(&copy).await?;
+    copy.keep(&name)?;
+    Ok(())
 }
 
 impl Store {

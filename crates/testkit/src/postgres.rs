@@ -81,17 +81,22 @@ struct Keeper {
 /// with a word on stdout, where PostgreSQL is not installed; with `GAVEL_POSTGRES_REQUIRED=1` that is a failure.
 pub fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    SERVER.get_or_init(|| start(FORGETFUL)).as_ref()
+    SERVER.get_or_init(|| start(None, FORGETFUL)).as_ref()
 }
 
 /// A server that a test may stop and start again; gone when it is dropped.
 pub fn server_of_ones_own() -> Option<Server> {
-    start(FORGETFUL)
+    start(None, FORGETFUL)
+}
+
+/// The same, with all its files below `folder`.
+pub fn server_in(folder: &Path) -> Option<Server> {
+    start(Some(folder), FORGETFUL)
 }
 
 /// The same, and what it has acknowledged is on the disk: it may be killed.
 pub fn durable_server() -> Option<Server> {
-    start(&[])
+    start(None, &[])
 }
 
 impl Server {
@@ -165,7 +170,7 @@ impl Server {
 }
 
 #[expect(clippy::zombie_processes, reason = "the keeper lives exactly as long as this process")]
-fn start(settings: &[&str]) -> Option<Server> {
+fn start(folder: Option<&Path>, settings: &[&str]) -> Option<Server> {
     let Some(bin) = bin_dir() else {
         let required = std::env::var("GAVEL_POSTGRES_REQUIRED").is_ok_and(|v| v == "1");
         assert!(
@@ -175,7 +180,7 @@ fn start(settings: &[&str]) -> Option<Server> {
         crate::aloud("skipped: PostgreSQL is not installed (no initdb found); SQLite only");
         return None;
     };
-    let mut keeper = keeper(&bin, settings);
+    let mut keeper = keeper(&bin, folder, settings);
     let says = keeper.stdin.take().expect("stdin is piped");
     let mut said = String::new();
     let mut hears = BufReader::new(keeper.stdout.take().expect("stdout is piped"));
@@ -188,8 +193,9 @@ fn start(settings: &[&str]) -> Option<Server> {
     panic!("PostgreSQL did not start:\n{said}");
 }
 
-fn keeper(bin: &Path, settings: &[&str]) -> Child {
+fn keeper(bin: &Path, folder: Option<&Path>, settings: &[&str]) -> Child {
     Command::new("sh")
+        .envs(folder.map(|folder| ("TMPDIR", folder)))
         .args(["-c", KEEPER, "gavel-pg"])
         .arg(bin)
         .args(settings)

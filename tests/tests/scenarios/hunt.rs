@@ -2,13 +2,11 @@
 //! sent, and after all of them not in the log at its finest.
 
 use super::world::World;
-use anyhow::{Context as _, Result, ensure};
-use regex::bytes::{Regex, RegexBuilder};
+use anyhow::{Result, ensure};
+use gavel_tests::hunt::{Hunt, contains, log};
 use serde_json::Value;
-use std::fs::File;
-use std::io::{BufWriter, Read, Seek, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What nobody but `owner` may see.
 #[derive(Clone)]
@@ -83,55 +81,17 @@ pub(crate) const SIGNING_SECRET: &str = "the signing secret";
 static KNOWN: Mutex<Vec<Secret>> = Mutex::new(Vec::new());
 
 fn look(secrets: &[Secret], place: &str, bytes: &[u8]) -> Result<()> {
-    if let Some(found) = any_of(secrets)?.find(bytes) {
-        let secret = secrets.iter().find(|secret| secret.text.as_bytes() == found.as_bytes());
-        let secret = secret.context("only secrets were looked for")?;
-        let around = &bytes[found.start().saturating_sub(160)..bytes.len().min(found.end() + 40)];
-        let around = String::from_utf8_lossy(around);
-        anyhow::bail!("{} of {} is in {place}: {around}", secret.name, secret.owner);
-    }
+    let named: Vec<_> =
+        secrets.iter().map(|s| (format!("{} of {}", s.name, s.owner), s.text.clone())).collect();
+    let found = Hunt::for_any(&named).through(place, bytes);
+    ensure!(found.is_empty(), "{}", found.join("\n"));
     Ok(())
 }
 
-fn any_of(secrets: &[Secret]) -> Result<Regex> {
-    let any: Vec<String> = secrets.iter().map(|secret| regex::escape(&secret.text)).collect();
-    Ok(RegexBuilder::new(&any.join("|")).size_limit(1 << 28).build()?)
-}
-
-/// Looks through all that was logged since [`log_everything`], for the secrets of all stories that ended well.
+/// Looks through all that was logged since the first story, for the secrets of all that ended well.
 pub(crate) fn through_the_log() -> Result<()> {
     let secrets = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut written = Vec::new();
-    let mut log = log_everything().0.lock().unwrap_or_else(PoisonError::into_inner);
-    log.flush()?;
-    log.get_mut().rewind()?;
-    log.get_mut().read_to_end(&mut written)?;
-    ensure!(written.windows(5).any(|word| word == b"TRACE"), "the log says all it can");
+    let written = log().written()?;
+    ensure!(contains(&written, "TRACE"), "the log says all it can");
     look(&secrets, "the log", &written)
-}
-
-/// Writes down all that is logged in this process, at the finest level.
-pub(crate) fn log_everything() -> &'static Log {
-    static LOG: OnceLock<Log> = OnceLock::new();
-    LOG.get_or_init(|| {
-        let file = tempfile::tempfile().expect("a file for the log");
-        let log = Log(Arc::new(Mutex::new(BufWriter::new(file))));
-        let writer = log.clone();
-        let lines = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::TRACE);
-        lines.with_ansi(false).with_writer(move || writer.clone()).init();
-        log
-    })
-}
-
-/// A file that nobody sees.
-#[derive(Clone)]
-pub(crate) struct Log(Arc<Mutex<BufWriter<File>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -6,7 +6,6 @@ use crate::idempotency::{KeyHeader, Order};
 use crate::{AppState, problem::Problem, render, reply::Answer};
 use axum::{extract::State, response::Response};
 use gavel_contract::rest::{NewTask, ProblemBody, TaskResponse};
-use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{TaskId, task::Task};
 use gavel_store::Deed;
 
@@ -21,21 +20,14 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let new = new_task::read(fields, &state.settings)?;
     let now = state.now();
+    let id = TaskId::new(now, state.chance.as_ref());
     let task = Task {
-        id: TaskId::new(now, state.chance.as_ref()),
-        account: caller.account,
         test: caller.test,
-        brief: new.brief,
-        budget: new.budget,
         wishes: new.wishes,
         metadata: new.metadata,
-        round: 1,
-        state: TaskState::Open,
-        reason: None,
-        under_supplied: false,
-        created_at: now,
         // Left at once; should the loop be away, this is what the buyer may expect at the earliest.
         expires_at: Some(now + state.settings.timers.phase),
+        ..Task::posted(id, caller.account, (new.brief, new.budget), now)
     };
     let create = async |deed: &mut Deed| {
         deed.create_task(&task).await?;

@@ -1,16 +1,19 @@
 //! `gavel doctor`: whether anything in the database is as it cannot be.
 
-use super::existing;
+use super::looked_at;
 use crate::args::DoctorArgs;
 use crate::settings::AppConfig;
 use crate::{Failure, output};
 use anyhow::anyhow;
-use gavel_store::Store;
 use gavel_store::doctor::{Examination, Finding, Terms, damaged};
+use gavel_store::{Older, Store};
 use serde_json::{Value, json};
 
+const OLDER: &str = "the database is older than this gavel, and stays as it is: let the gavel that works on it look \
+    through it, or run `gavel migrate` first";
+
 pub(super) async fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
-    let examined = match existing(&args.place).await {
+    let examined = match looked_at(&args.place).await {
         Ok((config, store)) => {
             let examined = examine(&store, &config).await;
             store.close().await;
@@ -25,6 +28,7 @@ pub(super) async fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
         tell(&examined);
     }
     match examined.findings.len() {
+        0 if examined.older.is_some() => Err(anyhow!(OLDER).into()),
         0 => Ok(()),
         1 => Err(anyhow!("1 thing is wrong").into()),
         wrong => Err(anyhow!("{wrong} things are wrong").into()),
@@ -37,6 +41,14 @@ pub(super) async fn examine(store: &Store, config: &AppConfig) -> Result<Examina
     Ok(store.examine(terms).await?)
 }
 
+/// `null`: nothing is wrong with what could be looked at, which is not all.
+pub(super) fn is_sound(examined: &Examination) -> Option<bool> {
+    match examined.older {
+        Some(_) if examined.findings.is_empty() => None,
+        _ => Some(examined.findings.is_empty()),
+    }
+}
+
 /// What to do stands once per kind: findings of one kind follow each other.
 pub(super) fn tell(examined: &Examination) {
     for (n, finding) in examined.findings.iter().enumerate() {
@@ -47,6 +59,9 @@ pub(super) fn tell(examined: &Examination) {
         }
     }
     let counts: Vec<_> = examined.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    if let Some(older) = examined.older {
+        return output::line(&about(examined, older));
+    }
     let looked = format!("{} checks over {}", examined.checks, counts.join(", "));
     match examined.findings.len() {
         0 => output::line(&format!("Nothing is wrong: {looked}.")),
@@ -55,11 +70,26 @@ pub(super) fn tell(examined: &Examination) {
     }
 }
 
+/// What there is to be told of a database that this gavel cannot look through.
+fn about(examined: &Examination, Older { found, needed }: Older) -> String {
+    let looked = match examined.checks {
+        0 => "Nothing was looked for",
+        _ => "Nothing but the file was looked at",
+    };
+    match found {
+        0 => format!("{looked}: no gavel has worked on this database yet."),
+        _ => format!(
+            "{looked}: the database is at version {found}, and this gavel knows what is right at {needed}."
+        ),
+    }
+}
+
 pub(super) fn document(examined: &Examination) -> Value {
     let counts: serde_json::Map<_, _> =
         examined.counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
     json!({
-        "sound": examined.findings.is_empty(),
+        "sound": is_sound(examined),
+        "older": examined.older.map(|older| json!({ "found": older.found, "needed": older.needed })),
         "checks": examined.checks,
         "counts": counts,
         "findings": examined.findings.iter().map(finding).collect::<Vec<_>>(),

@@ -61,15 +61,29 @@ fn settings_of(place: &PlaceArgs) -> Result<AppConfig, Failure> {
     Ok(config?)
 }
 
-/// The database of commands that look: one that is not there is more likely a wrong folder than an empty one.
+/// The database of commands that work on what is there, brought to this version when nobody else has it open.
 async fn existing(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
-    let config = settings_of(place)?;
-    if let Some(file) = Store::missing_file(&config.database_url) {
-        let sentence = format!("there is no database {file} here; name it with --database");
-        return Err(Failure::Usage(sentence));
-    }
+    let config = there(place)?;
     let store = Store::open_beside(&config.database_url, &config.opening.unhurried()).await?;
     Ok((config, store))
+}
+
+/// The database of commands that only look: it stays as it is, whatever its version.
+async fn looked_at(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
+    let config = there(place)?;
+    let store = Store::open_to_look(&config.database_url, &config.opening.unhurried()).await?;
+    Ok((config, store))
+}
+
+/// A database that is not there is more likely a wrong folder than an empty one.
+fn there(place: &PlaceArgs) -> Result<AppConfig, Failure> {
+    let config = settings_of(place)?;
+    match Store::missing_file(&config.database_url) {
+        None => Ok(config),
+        Some(file) => {
+            Err(Failure::Usage(format!("there is no database {file} here; name it with --database")))
+        }
+    }
 }
 
 /// Log lines go to stderr, so that results stay alone on stdout.

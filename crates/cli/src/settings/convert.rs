@@ -395,9 +395,11 @@ fn told(webhooks: &Webhooks) -> webhooks::Settings {
 }
 
 fn kept(retention: &Retention) -> retention::Settings {
+    let days = |days: u16| (days > 0).then(|| TimeDelta::days(days.into()));
     retention::Settings {
-        bodies: (retention.bodies_days > 0).then(|| TimeDelta::days(retention.bodies_days.into())),
+        bodies: days(retention.bodies_days),
         idempotency: TimeDelta::hours(retention.idempotency_hours.get().into()),
+        told: days(retention.webhook_log_days),
     }
 }
 

@@ -203,6 +203,7 @@ pub(super) struct Work {
 pub(super) struct Retention {
     pub(super) bodies_days: u16,
     pub(super) idempotency_hours: NonZeroU16,
+    pub(super) webhook_log_days: u16,
 }
 
 #[derive(Debug, Deserialize)]

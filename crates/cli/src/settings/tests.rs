@@ -182,6 +182,7 @@ fn each_setting_can_be_set_in_the_environment() {
     check("triage.policy_file", policy, |c| c.triage.newcomer_boost == 5);
     check("retention.bodies_days", "0", |c| c.retention.bodies.is_none());
     check("retention.idempotency_hours", "24", |c| c.retention.idempotency == TimeDelta::hours(24));
+    check("retention.webhook_log_days", "7", |c| c.retention.told == Some(TimeDelta::days(7)));
     check("work.lease_seconds", "2", |c| c.lease == TimeDelta::seconds(2));
     check("work.drain_seconds", "0", |c| c.drain.is_zero());
     check("work.tasks_at_once", "7", |c| c.tasks_at_once == 7);

@@ -8,6 +8,34 @@ use std::os::unix::fs::FileExt;
 const PAGE: u64 = 4096;
 
 #[test]
+fn a_database_of_an_older_gavel_stays_as_it_is() {
+    let place = Place::new();
+    place.key("task_poster");
+    let version = "SELECT MAX(version) FROM _sqlx_migrations";
+    let ask = |name: &str| -> i64 {
+        let file = rusqlite::Connection::open(place.path(name)).unwrap();
+        file.query_row(version, [], |row| row.get(0)).unwrap()
+    };
+    let newest = ask("gavel.db");
+    let file = rusqlite::Connection::open(place.path("gavel.db")).unwrap();
+    file.execute("DELETE FROM _sqlx_migrations WHERE version = ?1", [newest]).unwrap();
+    drop(file);
+
+    let (code, out, err) = place.ran(&["doctor"]);
+    assert!(out.contains(&format!("is at version {}, and", newest - 1)), "{out}");
+    assert!(code == 1 && err.contains("`gavel migrate` first"), "{code} {err}");
+    let (code, out, _) = place.ran(&["doctor", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let older = serde_json::json!({ "found": newest - 1, "needed": newest });
+    assert_eq!((code, &document["sound"], &document["older"]), (1, &serde_json::Value::Null, &older));
+
+    let (code, out, err) = place.ran(&["backup", "copy.db"]);
+    assert!(code == 0 && out.contains("copy.db holds the whole database"), "{code} {out} {err}");
+    assert_eq!((ask("copy.db"), ask("gavel.db")), (newest - 1, newest - 1));
+    assert!(!place.path(&format!("gavel.db.v{}", newest - 1)).exists(), "nobody meant to migrate it");
+}
+
+#[test]
 fn a_damaged_file_is_told_and_the_exit_code_says_so() {
     let place = Place::new();
     place.key("task_poster");

@@ -5,8 +5,7 @@ use chrono::TimeDelta;
 use gavel::client::CallError;
 use gavel_agentfarm::Farm;
 use gavel_domain::clock::SystemClock;
-use gavel_domain::lifecycle::TaskState;
-use gavel_domain::task::{Brief, Task, Wishes};
+use gavel_domain::task::{Brief, Task};
 use gavel_domain::{AccountId, Clock, Money, TaskId};
 use gavel_store::Store;
 use gavel_store::recovery::After;
@@ -99,21 +98,9 @@ async fn set_aside(place: &Place) -> TaskId {
     let url = format!("sqlite:{}", place.path("gavel.db").display());
     let (store, now) = (Store::open(&url).await.unwrap(), SystemClock.now());
     let account = store.ensure_account("buyer", AccountId::new(now, &OsChance), now).await.unwrap();
-    let task = Task {
-        id: TaskId::new(now, &OsChance),
-        account,
-        test: false,
-        brief: Brief { category: "content-writing".to_owned(), ..Brief::default() },
-        budget: Money::from_minor(2000),
-        wishes: Wishes::default(),
-        metadata: None,
-        round: 1,
-        state: TaskState::Open,
-        reason: None,
-        under_supplied: false,
-        created_at: now,
-        expires_at: None,
-    };
+    let brief = Brief { category: "content-writing".to_owned(), ..Brief::default() };
+    let id = TaskId::new(now, &OsChance);
+    let task = Task::posted(id, account, (brief, Money::from_minor(2000)), now);
     store.create_task(&task).await.unwrap();
     let claimed = store.claim("test", now, now + TimeDelta::seconds(30)).await.unwrap().unwrap();
     let counted = store.failed(claimed.lease(), "it hurts", now, |_| After::SetAside).await.unwrap();

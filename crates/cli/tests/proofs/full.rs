@@ -5,7 +5,7 @@ use crate::support::buyer::Buyer;
 use crate::support::dice::Dice;
 use crate::support::place::{Place, texts};
 use crate::support::{ONE_AT_A_TIME, PATIENCE, aloud, wanted};
-use std::path::{Path, PathBuf};
+use gavel_testkit::disk::{Disk, fill};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -43,9 +43,7 @@ async fn files_that_may_not_be_written_are_outlived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_file_system_is_outlived() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(folder.path()) else {
-        return aloud("skipped: a file system of our own cannot be mounted here");
-    };
+    let Some(disk) = Disk::mount(folder.path(), 64) else { return };
     let url = format!("sqlite:{}", folder.path().join("gavel.db").display());
     let filler = folder.path().join("filler");
     outlives("a full file system", Place::new().set("GAVEL__DATABASE__URL", &url), LITTLE_FITS, |_| {
@@ -126,31 +124,6 @@ fn a_database_that_cannot_be_written_is_told_at_the_start() {
     let said = texts(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("gavel.db: Permission denied"), "{said}");
-}
-
-/// A small file system in memory, gone when it is dropped.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path) -> Option<Disk> {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"]).arg(at).output();
-        mounted.is_ok_and(|output| output.status.success()).then(|| Disk(at.to_owned()))
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-/// Writes until not a byte more fits.
-fn fill(file: &Path) {
-    use std::io::Write;
-    let mut file = std::fs::File::create(file).unwrap();
-    for size in [1 << 20, 1 << 12, 1] {
-        while file.write_all(&vec![0; size]).is_ok() {}
-    }
 }
 
 /// The largest file that this process may write, from now on.

@@ -27,7 +27,7 @@ pub struct DeliveryView {
     /// The bid that won.
     #[schema(format = Uuid)]
     pub bid_id: String,
-    /// `pending`, `ready`, `revision_requested`, `disputed`, `approved` or `failed`.
+    /// `pending`, `ready`, `revision_requested`, `approved` or `failed`; `disputed` is reserved.
     pub status: String,
     /// 0, then one per revision asked for.
     pub revision: u32,

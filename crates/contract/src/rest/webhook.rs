@@ -10,8 +10,8 @@ pub struct NewSubscription {
     /// Where events are posted: https, at a public address.
     #[schema(max_length = 2000, example = "https://shop.example.com/gavel")]
     pub url: String,
-    /// `task.bid_ready`, `task.delivery_ready`, `task.delivery_approved`, `task.delivery_disputed`, `task.cancelled`,
-    /// `task.expired`; all of them, and what there will be, when absent.
+    /// `task.bid_ready`, `task.delivery_ready`, `task.delivery_approved`, `task.delivery_disputed` (reserved: nothing
+    /// causes it yet), `task.cancelled`, `task.expired`; all of them, and what there will be, when absent.
     pub event_types: Option<Vec<String>>,
     /// Your own words.
     #[schema(max_length = 500)]

@@ -9,6 +9,7 @@ use gavel_domain::event::Actor;
 use gavel_domain::task::Routing;
 use gavel_domain::webhook::{SecretVersion, Subscription, event_id};
 use gavel_domain::{AccountId, Clock, SubscriptionId, TaskId};
+use gavel_orchestrator::retention;
 use gavel_orchestrator::webhooks::{self, Caps};
 use gavel_store::webhooks::log::LoggedWebhook;
 use gavel_testkit::ManualClock;
@@ -236,8 +237,8 @@ async fn after_a_rotation_both_secrets_sign_until_the_new_one_is_current() {
     open.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_under_way_at_a_stop_is_sent_again_by_the_next_process() {
+/// A delivery whose endpoint has it and says nothing.
+async fn under_way() -> (Office, AccountId, Subscription, Running) {
     let office = Office::new().await;
     let buyer = office.account("shop").await;
     let subscription = office.subscription(buyer, "shop.example.com").await;
@@ -245,6 +246,12 @@ async fn what_was_under_way_at_a_stop_is_sent_again_by_the_next_process() {
     let open = office.open();
     office.event(buyer).await;
     office.until_sent("shop.example.com", 1).await;
+    (office, buyer, subscription, open)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_under_way_at_a_stop_is_sent_again_by_the_next_process() {
+    let (office, _, subscription, open) = under_way().await;
     open.stop().await;
     assert_eq!(office.hooks.open.load(Ordering::SeqCst), 0, "the request was dropped");
     office.hooks.says("shop", Answer::Status(200, None));
@@ -258,13 +265,7 @@ async fn what_was_under_way_at_a_stop_is_sent_again_by_the_next_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_dead_process_had_claimed_is_sent_when_its_claim_ends() {
-    let office = Office::new().await;
-    let buyer = office.account("shop").await;
-    let subscription = office.subscription(buyer, "shop.example.com").await;
-    office.hooks.says("shop", Answer::Hangs);
-    let open = office.open();
-    office.event(buyer).await;
-    office.until_sent("shop.example.com", 1).await;
+    let (office, buyer, subscription, open) = under_way().await;
     open.dies().await;
     office.hooks.says("shop", Answer::Status(200, None));
     let open = office.open();
@@ -396,5 +397,29 @@ async fn a_herd_of_due_deliveries_stays_under_the_caps() {
     println!("a thousand deliveries, at most {most} at once");
     assert!(most <= 40, "{most} under way at once");
     assert_eq!(office.hooks.sent.lock().unwrap().len(), 1000, "each was sent once");
+    open.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_long_ago_is_forgotten_and_what_is_on_its_way_is_not() {
+    let office = Office::new().await;
+    let buyer = office.account("shop").await;
+    let subscription = office.subscription(buyer, "shop.example.com").await;
+    let open = office.open();
+    let task = office.event(buyer).await;
+    office.until_state(&subscription, "delivered").await;
+    office.later(TimeDelta::days(31));
+    office.hooks.says("shop", Answer::Hangs);
+    let young = office.event(buyer).await;
+    office.until_sent("shop.example.com", 2).await;
+    assert_eq!(
+        office.log(&subscription).await.iter().map(|told| told.task).collect::<Vec<_>>(),
+        [young, task]
+    );
+    let stop = CancellationToken::new();
+    let removal = Running::start(stop.clone(), retention::run(Arc::clone(&office.world.context), stop));
+    wait("the old one is forgotten", async || office.log(&subscription).await.len() == 1).await;
+    assert_eq!(office.log(&subscription).await[0].task, young);
+    removal.stop().await;
     open.stop().await;
 }

@@ -239,26 +239,17 @@ impl World {
     /// A task of this buyer.
     pub(crate) async fn post_for(&self, account: AccountId, routing: Routing) -> TaskId {
         let now = self.now();
+        let brief = Brief {
+            title: "A guide to unit tests".to_owned(),
+            description: "Write a guide to unit tests for people who never wrote one.".to_owned(),
+            category: "content-writing".to_owned(),
+            task_type: "blog-post".to_owned(),
+            ..Brief::default()
+        };
+        let (id, budget) = (TaskId::new(now, &*self.context.chance), Money::from_minor(2500));
         let task = Task {
-            id: TaskId::new(now, &*self.context.chance),
-            account,
-            test: false,
-            brief: Brief {
-                title: "A guide to unit tests".to_owned(),
-                description: "Write a guide to unit tests for people who never wrote one.".to_owned(),
-                category: "content-writing".to_owned(),
-                task_type: "blog-post".to_owned(),
-                ..Brief::default()
-            },
-            budget: Money::from_minor(2500),
             wishes: Wishes { experimentation_milli: 300, routing, ..Wishes::default() },
-            metadata: None,
-            round: 1,
-            state: TaskState::Open,
-            reason: None,
-            under_supplied: false,
-            created_at: now,
-            expires_at: None,
+            ..Task::posted(id, account, (brief, budget), now)
         };
         self.context.store.create_task(&task).await.unwrap();
         task.id

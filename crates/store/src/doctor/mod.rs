@@ -7,7 +7,8 @@ mod guards;
 mod tests;
 
 use crate::db::{Conn, row, sql};
-use crate::{Error, Result, Store, ledger};
+use crate::schema::{self, Older};
+use crate::{Error, Result, Store, agents, ledger};
 use checks::{CHECKS, Check, FOUND_MAX, Given};
 use chrono::TimeDelta;
 use gavel_domain::{BasisPoints, Chain, Timestamp};
@@ -22,6 +23,8 @@ pub struct Examination {
     pub checks: usize,
     /// Everything that is wrong; empty when nothing is.
     pub findings: Vec<Finding>,
+    /// The database is older than this gavel: only its file was looked at, for the rest is asked in words of ours.
+    pub older: Option<Older>,
 }
 
 /// Something that cannot be.
@@ -54,6 +57,8 @@ const CHAIN: &str = "Settle nothing by hand. Keep this database for the record a
     ledger is sound.";
 const UNGUARDED: &str = "Something other than gavel has changed the schema: restore the newest backup in which `gavel \
     doctor` does not find this.";
+const UNREADABLE: &str = "Something other than gavel has written to the database. The agent is not asked until its row \
+    can be read: restore the newest backup in which `gavel doctor` does not find this.";
 /// A developer is paid at least so much of the price, whatever the fee.
 const SHARE: u16 = 8_500;
 /// How long a task may be due before somebody ought to have taken it up.
@@ -62,11 +67,18 @@ const PATIENCE: TimeDelta = TimeDelta::hours(1);
 impl Store {
     /// Looks for everything that cannot be.
     pub async fn examine(&self, terms: Terms<'_>) -> Result<Examination> {
-        let mut c = self.read().await?;
-        snapshot(&mut c).await?;
-        let examined = examine(&mut c, terms).await;
-        sql!(c, execute, "ROLLBACK")?; // also after an error: the connection goes back to the others
-        examined.or_else(|error| damaged(&error).ok_or(error))
+        self.looked_through(terms).await.or_else(|error| damaged(&error).ok_or(error))
+    }
+
+    async fn looked_through(&self, terms: Terms<'_>) -> Result<Examination> {
+        let older = schema::older(self).await?;
+        let mut moment = self.snapshot().await?;
+        let examined = match older {
+            None => examine(&mut moment, terms).await,
+            Some(_) => file(&mut moment).await.map(|looked| Examination { older, ..looked }),
+        };
+        moment.rollback().await?; // also after an error: the connection goes back to the others
+        examined
     }
 }
 
@@ -80,20 +92,11 @@ pub fn damaged(error: &Error) -> Option<Examination> {
     is_damage.then(|| Examination { checks: 1, findings: vec![finding()], ..Examination::default() })
 }
 
-/// All that is read from here on is of one moment.
-pub(crate) async fn snapshot(c: &mut Conn) -> Result<()> {
-    sql!(c, execute, { sqlite: "BEGIN", postgres: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" })?;
-    Ok(())
-}
-
 async fn examine(c: &mut Conn, terms: Terms<'_>) -> Result<Examination> {
-    let mut found = Examination { checks: CHECKS.len() + 2, ..Examination::default() }; // the ledger and the guards
-    if matches!(c, Conn::Sqlite(_)) {
-        found.checks += 2; // the file and its references; PostgreSQL looks after its own
-        file(c, &mut found.findings).await?;
-        if !found.findings.is_empty() {
-            return Ok(found); // whatever else were found in a damaged file would mislead
-        }
+    let mut found = file(c).await?;
+    found.checks += CHECKS.len() + 3; // the ledger, the guards and the agents
+    if !found.findings.is_empty() {
+        return Ok(found); // whatever else were found in a damaged file would mislead
     }
     found.counts = counts(c).await?;
     found.findings.extend(guards::missing(c).await?.into_iter().map(unguarded));
@@ -101,14 +104,24 @@ async fn examine(c: &mut Conn, terms: Terms<'_>) -> Result<Examination> {
     for check in CHECKS {
         look(c, check, terms, last, &mut found.findings).await?;
     }
+    found.findings.extend(agents::unreadable(c, FOUND_MAX).await?.into_iter().map(unreadable));
     let ledger = ledger::verify(c, terms.currency).await?;
     let problem = |problem| Finding { check: "ledger", id: None, sentence: problem, remedy: CHAIN };
     found.findings.extend(ledger.problems.into_iter().map(problem));
     Ok(found)
 }
 
-/// Whether the file is whole, and whether every row that is pointed at exists.
-async fn file(c: &mut Conn, found: &mut Vec<Finding>) -> Result<()> {
+/// Whether the file is whole, and whether every row that is pointed at exists. PostgreSQL looks after its own.
+async fn file(c: &mut Conn) -> Result<Examination> {
+    let mut found = Examination::default();
+    if matches!(c, Conn::Sqlite(_)) {
+        found.checks = 2;
+        whole(c, &mut found.findings).await?;
+    }
+    Ok(found)
+}
+
+async fn whole(c: &mut Conn, found: &mut Vec<Finding>) -> Result<()> {
     let told = sql!(c, fetch_all as (String,), "PRAGMA quick_check(20)")?;
     let damaged = |(sentence,)| Finding { check: "damaged", id: None, sentence, remedy: DAMAGED };
     found.extend(told.into_iter().filter(|(line,)| line != "ok").map(damaged));
@@ -189,6 +202,11 @@ async fn look(
 fn finding(check: &Check, row: &Found) -> Finding {
     let sentence = check.sentence.replace("{id}", &row.id.to_string()).replace("{what}", &row.what);
     Finding { check: check.name, id: Some(row.id), sentence, remedy: check.remedy }
+}
+
+fn unreadable((agent, error): (Uuid, Error)) -> Finding {
+    let sentence = format!("agent {agent} cannot be read: {}", Chain(&error));
+    Finding { check: "unreadable", id: Some(agent), sentence, remedy: UNREADABLE }
 }
 
 fn unguarded(guard: String) -> Finding {

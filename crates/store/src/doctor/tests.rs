@@ -148,6 +148,18 @@ on_both! {
 }
 
 on_both! {
+    async fn a_look_that_is_cut_off_leaves_nothing_behind(world) {
+        let buyer = world.account("buyer").await;
+        for milliseconds in 1..=12 {
+            let cut_off = std::time::Duration::from_millis(milliseconds);
+            let _ = tokio::time::timeout(cut_off, world.store.examine(TERMS)).await;
+            world.task(buyer).await;
+            assert_eq!(world.examined().await.counts[0], ("tasks", milliseconds), "it looks at this moment");
+        }
+    }
+}
+
+on_both! {
     async fn every_fault_is_found(world) {
         world.a_market().await;
         for (check, fault) in PLANTED {
@@ -185,6 +197,19 @@ on_both! {
         let found = examine(&mut tx, TERMS).await.unwrap().findings;
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].sentence.contains("answers_are_final_update"), "{found:?}");
+    }
+}
+
+on_both! {
+    async fn an_agent_that_cannot_be_read_is_told(world) {
+        world.a_market().await;
+        for fault in ["UPDATE agents SET capabilities = '{}'", "UPDATE standings SET scores = '[-1]'"] {
+            let mut tx = world.store.begin().await.unwrap();
+            sql!(tx, execute, fault).unwrap();
+            let found = examine(&mut tx, TERMS).await.unwrap().findings;
+            assert!(!found.is_empty() && found.iter().all(|f| f.check == "unreadable" && f.id.is_some()), "{found:?}");
+            tx.rollback().await.unwrap();
+        }
     }
 }
 

@@ -171,7 +171,7 @@ impl Deed {
             (_, Some((Some(lease_until),))) if lease_until > now => return Ok(Redelivery::UnderWay),
             (Some(_), Some(_)) => {}
         }
-        sql!(
+        let begun = sql!(
             self.tx,
             execute,
             "UPDATE webhook_deliveries SET state = 'pending', tries = 0, next_at = $2, lease_until = NULL,
@@ -180,6 +180,9 @@ impl Deed {
             delivery.uuid(),
             now
         )?;
+        if begun == 0 {
+            return Ok(Redelivery::Unknown); // it was forgotten at this moment
+        }
         super::look_by(&mut self.tx, subscription, now).await?;
         self.then(Hint::News);
         Ok(Redelivery::Begun)

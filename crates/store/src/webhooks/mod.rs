@@ -6,11 +6,12 @@
 //! themselves; whoever comes next sends again under the same ids.
 //!
 //! On PostgreSQL an event of the outbox is locked before the subscriptions that hear of it, those by id, and a
-//! subscription before its deliveries.
+//! subscription before its deliveries. Who forgets old ones locks an event before its deliveries, and waits for neither.
 
 pub mod claims;
 pub mod log;
 pub(crate) mod outbox;
+pub mod retention;
 pub mod subscriptions;
 
 use crate::db::{Conn, row, sql};

@@ -191,67 +191,34 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
     use super::*;
+    use crate::support::{World, on_both};
+    use gavel_domain::TaskId;
     use gavel_domain::event::Actor;
-    use gavel_domain::lifecycle::TaskState;
-    use gavel_domain::task::{Brief, Task, Wishes};
-    use gavel_domain::webhook::{Endpoint, SecretVersion};
-    use gavel_domain::{Money, SubscriptionId, TaskId};
-    use gavel_testkit::SeededChance;
 
-    async fn cancelled(store: &Store, account: AccountId, chance: &SeededChance) -> TaskId {
-        let now = Timestamp::default();
-        let task = Task {
-            id: TaskId::new(now, chance),
-            account,
-            test: false,
-            brief: Brief::default(),
-            budget: Money::from_minor(1),
-            wishes: Wishes::default(),
-            metadata: None,
-            round: 1,
-            state: TaskState::Open,
-            reason: None,
-            under_supplied: false,
-            created_at: now,
-            expires_at: None,
-        };
-        store.create_task(&task).await.unwrap();
-        store.cancel(task.id, Actor::Buyer, "x", now).await.unwrap().unwrap();
-        task.id
+    async fn cancelled(world: &World, account: AccountId) -> TaskId {
+        let task = world.task(account).await.id;
+        world.store.cancel(task, Actor::Buyer, "x", world.now()).await.unwrap().unwrap();
+        task
     }
 
-    #[tokio::test]
-    async fn what_cannot_be_read_stops_nobody_else() {
-        let store = Store::open("sqlite::memory:").await.unwrap();
-        let (now, chance) = (Timestamp::default(), SeededChance::new(1));
-        let account = AccountId::new(now, &chance);
-        let account = store.ensure_account("buyer", account, now).await.unwrap();
-        let listener = Subscription {
-            id: SubscriptionId::new(now, &chance),
-            account,
-            test: false,
-            url: "https://shop.example.com/".to_owned(),
-            host: "shop.example.com".to_owned(),
-            topics: None,
-            description: None,
-            secret: SecretVersion::FIRST,
-            created_at: now,
-            endpoint: Endpoint::default(),
-            disabled: None,
-        };
-        store.add_subscription(&listener).await.unwrap().unwrap();
-        let tasks = [cancelled(&store, account, &chance).await, cancelled(&store, account, &chance).await];
-        let mut tx = store.begin().await.unwrap();
-        let broken = "UPDATE webhook_events SET topic = 'task.unknown' WHERE task_id = $1";
-        sql!(tx, execute, broken, tasks[0].uuid()).unwrap();
-        tx.commit().await.unwrap();
-        let relay = async || {
-            let fresh = || WebhookDeliveryId::new(now, &chance);
-            store.relay_webhooks(10, now, fresh, |_| "{}".to_owned()).await
-        };
-        assert!(relay().await.is_err(), "it is told");
-        assert_eq!(relay().await.unwrap(), 0, "once");
-        let told = store.webhook_log(listener.id, None, 10).await.unwrap();
-        assert_eq!(told.iter().map(|logged| logged.task).collect::<Vec<_>>(), tasks[1..]);
+    on_both! {
+        async fn what_cannot_be_read_stops_nobody_else(world) {
+            let (store, account) = (&world.store, world.account("buyer").await);
+            let listener = world.new_subscription(account, "shop.example.com", None);
+            store.add_subscription(&listener).await.unwrap().unwrap();
+            let tasks = [cancelled(&world, account).await, cancelled(&world, account).await];
+            let mut tx = store.begin().await.unwrap();
+            let broken = "UPDATE webhook_events SET topic = 'task.unknown' WHERE task_id = $1";
+            sql!(tx, execute, broken, tasks[0].uuid()).unwrap();
+            tx.commit().await.unwrap();
+            let relay = async || {
+                let fresh = || WebhookDeliveryId::new(world.now(), &world.chance);
+                store.relay_webhooks(10, world.now(), fresh, |_| "{}".to_owned()).await
+            };
+            assert!(relay().await.is_err(), "it is told");
+            assert_eq!(relay().await.unwrap(), 0, "once");
+            let told = store.webhook_log(listener.id, None, 10).await.unwrap();
+            assert_eq!(told.iter().map(|logged| logged.task).collect::<Vec<_>>(), tasks[1..]);
+        }
     }
 }

@@ -2,12 +2,22 @@
 
 use super::{SubscriptionRow, columns};
 use crate::db::{Conn, sql};
+use crate::deed::Hint;
 use crate::rows::to_json;
-use crate::{Deed, Result, Store};
+use crate::{Deed, Engine, Result, Store};
 use gavel_domain::limits::SUBSCRIPTIONS_MAX;
 use gavel_domain::webhook::{Subscription, Topic};
-use gavel_domain::{AccountId, SubscriptionId, Timestamp};
+use gavel_domain::{AccountId, Chain, SubscriptionId, Timestamp};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
+
+/// How long a new subscription waits for those who wrote when it came. Our own writes take milliseconds; a transaction
+/// that somebody left open is not worth waiting for.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Why a buyer's wish was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +37,13 @@ pub enum Refused {
 pub type Wished<T> = std::result::Result<T, Refused>;
 
 impl Deed {
-    /// Stores a new subscription.
+    /// Stores a new subscription. What happens once this is answered is told to it.
     pub async fn add_subscription(&mut self, new: &Subscription) -> Result<Wished<()>> {
         if count(&mut self.tx, new).await? >= SUBSCRIPTIONS_MAX {
             return Ok(Err(Refused::TooMany));
         }
         insert(&mut self.tx, new).await?;
+        self.then(Hint::Subscribed);
         Ok(Ok(()))
     }
 
@@ -115,6 +126,45 @@ impl Store {
     }
 }
 
+/// On PostgreSQL, who was writing an event when a subscription came may have found that nobody listens. When this returns
+/// they have all ended: what they wrote came before the subscription's answer. (SQLite has one writer.)
+pub(crate) async fn settled(store: &Store) {
+    if store.engine() == Engine::Sqlite {
+        return;
+    }
+    let until = Instant::now() + SETTLE;
+    let settled = async {
+        let before = writers(store).await?;
+        while !before.is_disjoint(&writers(store).await?) {
+            if Instant::now() >= until {
+                tracing::warn!(
+                    "a transaction is open for long; a new subscription may not hear of what it writes"
+                );
+                break;
+            }
+            sleep(LOOK).await;
+        }
+        Ok::<_, crate::Error>(())
+    };
+    if let Err(error) = settled.await {
+        tracing::warn!(error = %Chain(&error), "whether a new subscription hears of all that is written could not be seen");
+    }
+}
+
+/// The transactions of this database that have written something and are open.
+async fn writers(store: &Store) -> Result<BTreeSet<(i64, String)>> {
+    let mut c = store.read().await?;
+    let rows = sql!(
+        c,
+        fetch_all as (i64, String),
+        "SELECT CAST(l.pid AS BIGINT), CAST(l.transactionid AS TEXT)
+         FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+         WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
+             AND a.datname = current_database()"
+    )?;
+    Ok(rows.into_iter().collect())
+}
+
 /// How many subscriptions the account has. On PostgreSQL the account is held, so that two at once count each other.
 async fn count(c: &mut Conn, new: &Subscription) -> Result<i64> {
     if matches!(c, Conn::Postgres(_)) {
@@ -169,4 +219,37 @@ pub(super) async fn held(c: &mut Conn, id: SubscriptionId) -> Result<Option<Subs
     );
     let row = sql!(c, fetch_optional as SubscriptionRow, { sqlite: LIVE, postgres: LOCKED }, id.uuid())?;
     row.map(Subscription::try_from).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop here")]
+
+    use super::*;
+    use crate::support::on_postgres;
+    use gavel_domain::event::Actor;
+
+    /// Long enough for an answer that waits for nothing.
+    const MEANWHILE: Duration = Duration::from_millis(200);
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_subscription_is_answered_when_all_who_did_not_see_it_have_ended() {
+        let Some(server) = gavel_testkit::postgres::server() else { return };
+        let world = on_postgres(server, "settled").await;
+        let (account, now) = (world.account("buyer").await, world.now());
+        let task = world.task(account).await.id;
+        let mut unseeing = world.store.deed().await.unwrap();
+        unseeing.cancel(task, Actor::Buyer, "x", now).await.unwrap().unwrap();
+
+        let new = world.new_subscription(account, "shop.example.com", None);
+        let store = world.store.clone();
+        let answered = tokio::spawn(async move { store.add_subscription(&new).await });
+        while world.store.subscriptions_of(account, false).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        sleep(MEANWHILE).await;
+        assert!(!answered.is_finished(), "what is being written would not be told to it");
+        unseeing.commit(|_| unreachable!("it has no key")).await.unwrap();
+        answered.await.unwrap().unwrap().unwrap();
+    }
 }

@@ -5,6 +5,7 @@ use gavel_domain::agent::Visibility;
 use gavel_domain::invitation::Outcome;
 use gavel_domain::{Money, Ppm};
 use gavel_store::Error;
+use std::collections::BTreeSet;
 
 on_both! {
     async fn an_agent_reads_back_as_written(world) {
@@ -64,5 +65,24 @@ on_both! {
         let stats = world.store.agent_stats(bad.id, 10).await.unwrap();
         assert_eq!(stats.recent[0].outcome, Some(Outcome::Timeout));
         assert_eq!((stats.wins, stats.presented, stats.in_flight), (0, 0, 0));
+    }
+}
+
+on_both! {
+    async fn an_agent_that_cannot_be_read_keeps_no_other_from_being_asked(world) {
+        let developer = world.developer("dev").await;
+        for slug in ["good", "torn", "other"] {
+            world.agent(&developer, slug).await;
+        }
+        let candidates = async || {
+            let (facts, others) = world.store.candidates("content-writing", false, world.now()).await.unwrap();
+            (facts.into_iter().map(|f| f.agent.slug).collect::<BTreeSet<_>>(), others)
+        };
+        assert_eq!(candidates().await.0.len(), 3);
+        world.execute("UPDATE agents SET specialist_types = '{\"not\": \"a list\"}' WHERE slug = 'torn'").await;
+        assert_eq!(candidates().await, (BTreeSet::from(["good".to_owned(), "other".to_owned()]), 0));
+        world.execute("INSERT INTO standings (agent_id, category, scores)
+            SELECT id, 'content-writing', '[\"not a score\"]' FROM agents WHERE slug = 'good'").await;
+        assert_eq!(candidates().await, (BTreeSet::from(["other".to_owned()]), 0), "neither does what is known of one");
     }
 }

@@ -14,15 +14,7 @@ use gavel_store::pull::Worker;
 
 fn send(world: &World, invitation: &Invitation, number: u32) -> Attempt {
     world.clock.advance(TimeDelta::milliseconds(1)); // sends are in the order of their times
-    Attempt {
-        id: AttemptId::new(world.now(), &world.chance),
-        invitation: invitation.id,
-        mode: Mode::Prototype,
-        revision: 0,
-        number,
-        started_at: world.now(),
-        result: None,
-    }
+    world.attempt(invitation, number)
 }
 
 fn result(at: Timestamp, code: &str) -> AttemptResult {

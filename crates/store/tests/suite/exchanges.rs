@@ -38,18 +38,6 @@ impl World {
         Asked { key: prototype(&invited), developer, agent, task, claimed, invited }
     }
 
-    fn attempt(&self, invited: &Invitation, number: u32) -> Attempt {
-        Attempt {
-            id: AttemptId::new(self.now(), &self.chance),
-            invitation: invited.id,
-            mode: Mode::Prototype,
-            revision: 0,
-            number,
-            started_at: self.now(),
-            result: None,
-        }
-    }
-
     async fn begin(&self, claimed: &Claimed, invited: &Invitation, number: u32) -> bool {
         let attempt = self.attempt(invited, number);
         let begun =

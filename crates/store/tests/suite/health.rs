@@ -258,3 +258,18 @@ on_both! {
         assert!(world.due().await.is_empty(), "the address is the same");
     }
 }
+
+on_both! {
+    async fn an_agent_that_cannot_be_read_holds_up_no_other(world) {
+        let developer = world.developer("dev").await;
+        world.agent(&developer, "torn").await;
+        let good = world.agent(&developer, "good").await;
+        world.execute("UPDATE agents SET capabilities = '{}' WHERE slug = 'torn'").await;
+        assert_eq!(ids(&world.due().await), [good.id]);
+        assert_eq!(world.due().await, [], "none is due again at once");
+        world.clock.advance(TimeDelta::seconds(10));
+        let _ = world.store.claim_probe_of(good.id, world.times(), world.now()).await.unwrap();
+        assert!(world.store.claim_probes(world.times(), 10).await.is_err(), "alone it is told of");
+        assert_eq!(world.due().await, []);
+    }
+}

@@ -95,6 +95,17 @@ impl World {
         done(ready.unwrap());
     }
 
+    /// A task that is completed and paid.
+    pub(crate) async fn completed(&self) -> Played {
+        let played = self.played().await;
+        let _ = self.select(played.task.id, played.bids[0].id).await;
+        self.delivered(&played).await;
+        let approved =
+            self.store.approve(played.task.id, Some(&self.settlement()), self.now()).await.unwrap();
+        assert_eq!(approved.unwrap().state, TaskState::Completed);
+        played
+    }
+
     pub(crate) async fn state(&self, task: TaskId) -> (TaskState, Option<String>) {
         let task = self.store.task(task).await.unwrap().unwrap();
         (task.state, task.reason)

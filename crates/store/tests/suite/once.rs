@@ -6,6 +6,7 @@ use gavel_domain::event::Actor;
 use gavel_domain::{AccountId, Timestamp};
 use gavel_store::choices::Refusal;
 use gavel_store::{Held, IdempotencyKey, Kept, KeptBody, Once, Result, Store};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 fn key(account: AccountId, key: &str, fingerprint: &str) -> IdempotencyKey {
@@ -196,5 +197,31 @@ on_both! {
         deed.commit(|_| before.clone()).await.unwrap();
         let Once::Before(kept) = world.found(&key).await else { panic!("it was kept") };
         assert_eq!(kept, before);
+    }
+}
+
+on_both! {
+    async fn a_key_that_is_forgotten_while_it_is_repeated_is_answered_or_free(world) {
+        let account = world.account("buyer").await;
+        for round in 1..=30 {
+            let key = key(account, &format!("k{round}"), "f");
+            let first = answer(post(&world.store, &world.new_task(account), key.clone()).await.unwrap());
+            world.clock.advance(TimeDelta::hours(50));
+            let used_until = world.now() - TimeDelta::hours(49);
+            let forget = async || world.store.forget_requests(used_until, 10).await.unwrap();
+            let repeat = async || {
+                let mut answers = BTreeSet::new();
+                for _ in 0..3 {
+                    answers.insert(answer(post(&world.store, &world.new_task(account), key.clone()).await.unwrap()));
+                }
+                answers
+            };
+            let (a, one, b, other, c) = tokio::join!(repeat(), forget(), repeat(), forget(), repeat());
+            let answers: BTreeSet<_> = [a, b, c].into_iter().flatten().filter(|id| *id != first).collect();
+            assert!(one + other >= 1 && answers.len() <= 1, "it is forgotten, and done once more: {answers:?}");
+            let again = answer(post(&world.store, &world.new_task(account), key).await.unwrap());
+            assert_ne!(again, first);
+            assert_eq!(world.count(account).await, 2 * round);
+        }
     }
 }

@@ -8,7 +8,7 @@ use gavel_domain::agent::{Agent, ExecutionMode};
 use gavel_domain::delivery::Delivery;
 use gavel_domain::event::Actor;
 use gavel_domain::exchange::{Exchange, ExchangeKey};
-use gavel_domain::invitation::{Attempt, Invitation, Mode, Outcome};
+use gavel_domain::invitation::{Invitation, Mode, Outcome};
 use gavel_domain::task::Task;
 use gavel_store::pull::{Fetched, Worker};
 use gavel_store::{Claimed, Engine};
@@ -32,21 +32,9 @@ impl World {
     }
 
     async fn begins(&self, claimed: &Claimed, invited: &Invitation) -> bool {
-        let attempt = self.sends(invited, Mode::Prototype);
+        let attempt = self.attempt(invited, 1);
         let attempts = std::slice::from_ref(&attempt);
         !done(self.store.begin_attempts(claimed.lease(), attempts, &[]).await.unwrap()).is_empty()
-    }
-
-    fn sends(&self, invited: &Invitation, mode: Mode) -> Attempt {
-        Attempt {
-            id: AttemptId::new(self.now(), &self.chance),
-            invitation: invited.id,
-            mode,
-            revision: 0,
-            number: 1,
-            started_at: self.now(),
-            result: None,
-        }
     }
 
     async fn fetches(&self, developer: &Developer) -> Vec<Fetched> {
@@ -234,7 +222,7 @@ impl World {
         let sends = async {
             let dispatches = self.store.dispatches(claimed.task().id, 1).await.unwrap();
             let sent = dispatches.iter().filter(|dispatch| dispatch.execution_mode != ExecutionMode::Pull);
-            let attempts: Vec<_> = sent.map(|d| self.sends(&d.invitation, Mode::Prototype)).collect();
+            let attempts: Vec<_> = sent.map(|d| self.attempt(&d.invitation, 1)).collect();
             let _ = self.store.begin_attempts(claimed.lease(), &attempts, &[]).await.unwrap();
         };
         let answers = futures::future::join_all(invited.iter().map(|invited| async move {

@@ -7,7 +7,8 @@ use gavel_domain::event::Actor;
 use gavel_domain::{Clock, Timestamp};
 use gavel_store::{Error, Store};
 use gavel_testkit::SeededChance;
-use gavel_testkit::postgres::{Server, server, server_of_ones_own};
+use gavel_testkit::disk::{Disk, fill};
+use gavel_testkit::postgres::{Server, server, server_in, server_of_ones_own};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -129,16 +130,75 @@ async fn mortal(name: &str) -> Option<(Server, String)> {
     Some((server, url))
 }
 
+/// Looks at the database of a store every few seconds.
+async fn pulse(store: &Store) -> tokio::task::JoinHandle<()> {
+    let (store, clock) = (store.clone(), followed(store).await);
+    tokio::spawn(async move { store.keep_pulse(&SystemClock, &clock, &SeededChance::new(1)).await })
+}
+
+/// A task that is posted; `false`: the buyer is to come back.
+async fn is_posted(world: &World, account: gavel_domain::AccountId) -> bool {
+    match world.store.create_task(&world.new_task(account)).await {
+        Ok(()) => true,
+        Err(Error::Busy(_)) => false,
+        Err(other) => panic!("told as a fault of ours: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_made_read_only_is_told_and_survived() {
+    let Some((_server, url)) = mortal("read_only").await else { return };
+    let world = World::over(Store::open(&url).await.unwrap(), &url);
+    let (pulse, account) = (pulse(&world.store).await, world.account("buyer").await);
+    for _ in 0..2 {
+        world.execute("ALTER SYSTEM SET default_transaction_read_only = on").await;
+        world.execute("SELECT pg_reload_conf()").await;
+        until("nothing is taken", async || !is_posted(&world, account).await).await;
+        until("it is known", async || world.store.pulse().complaint().is_some()).await;
+        assert!(world.store.pulse().complaint().unwrap().contains("read-only"));
+        assert!(
+            !world.store.pulse().is_away() && world.store.keys().await.is_ok(),
+            "what is there can be read"
+        );
+        world.execute("ALTER SYSTEM RESET default_transaction_read_only").await;
+        world.execute("SELECT pg_reload_conf()").await;
+        until("it is known to be well", async || world.store.pulse().complaint().is_none()).await;
+        until("writes are taken", async || is_posted(&world, account).await).await;
+    }
+    pulse.abort();
+}
+
+/// On a file system of its own that somebody else fills.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_without_room_is_told_and_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::mount(folder.path(), 192) else { return };
+    let Some(server) = server_in(folder.path()) else { return };
+    let url = server.create_database("full");
+    let world = World::over(Store::open(&url).await.unwrap(), &url);
+    let (pulse, account) = (pulse(&world.store).await, world.account("buyer").await);
+    for _ in 0..2 {
+        let filler = folder.path().join("filler");
+        fill(&filler);
+        until("it is known", async || world.store.pulse().complaint().is_some()).await;
+        let complaint = world.store.pulse().complaint().unwrap();
+        assert!(complaint.contains("full"), "{complaint}");
+        until("nothing is taken", async || !is_posted(&world, account).await).await;
+        assert!(world.store.keys().await.is_ok(), "what is there can be read");
+        std::fs::remove_file(filler).unwrap();
+        until("it is known to be well", async || world.store.pulse().complaint().is_none()).await;
+        until("writes are taken", async || is_posted(&world, account).await).await;
+    }
+    pulse.abort();
+    drop((server, disk));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_restarts_is_told_and_survived() {
     let Some((server, url)) = mortal("restarts").await else { return };
     let (a, b) = (Replica::on(&url, "a").await, Replica::on(&url, "b").await);
     let world = World::over(b.store.clone(), &url);
-    let (clock, chance) = (followed(&a.store).await, SeededChance::new(1));
-    let pulse = {
-        let (store, clock) = (a.store.clone(), Arc::clone(&clock));
-        tokio::spawn(async move { store.keep_pulse(&SystemClock, &clock, &chance).await })
-    };
+    let pulse = pulse(&a.store).await;
     for round in 0..3 {
         server.stop();
         let since = Instant::now();

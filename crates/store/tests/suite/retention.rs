@@ -1,11 +1,9 @@
 //! What goes with time, and what stays.
 
-use crate::lived::Played;
 use crate::support::{World, done, on_both};
 use chrono::TimeDelta;
 use gavel_domain::event::Actor;
-use gavel_domain::invitation::{Attempt, AttemptResult, Mode, Outcome, Trace};
-use gavel_domain::lifecycle::TaskState;
+use gavel_domain::invitation::{AttemptResult, Outcome, Trace};
 use gavel_domain::*;
 use gavel_store::delivery_log::LogFilter;
 use gavel_store::doctor::Terms;
@@ -14,17 +12,6 @@ use gavel_store::invitations::Ended;
 const DAYS: TimeDelta = TimeDelta::days(30);
 
 impl World {
-    /// A task that is completed and paid.
-    async fn completed(&self) -> Played {
-        let played = self.played().await;
-        let _ = self.select(played.task.id, played.bids[0].id).await;
-        self.delivered(&played).await;
-        let approved =
-            self.store.approve(played.task.id, Some(&self.settlement()), self.now()).await.unwrap();
-        assert_eq!(approved.unwrap().state, TaskState::Completed);
-        played
-    }
-
     /// Removes what ended thirty days ago or earlier.
     async fn sweep(&self, most: u32) -> u64 {
         self.store.remove_bodies(self.now() - DAYS, most, self.now()).await.unwrap()
@@ -70,15 +57,7 @@ on_both! {
         let agent = world.agent(&developer, "rude").await;
         let task = world.task(world.account("buyer").await).await;
         let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
-        let attempt = Attempt {
-            id: AttemptId::new(world.now(), &world.chance),
-            invitation: invited[0].id,
-            mode: Mode::Prototype,
-            revision: 0,
-            number: 1,
-            started_at: world.now(),
-            result: None,
-        };
+        let attempt = world.attempt(&invited[0], 1);
         done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&attempt), &[]).await.unwrap());
         let trace = Trace { url: "https://agents.example.com/execute".to_owned(), ..Trace::default() };
         let result = AttemptResult {

@@ -4,9 +4,9 @@ use crate::support::{answer, done, on_both};
 use gavel_domain::bid::BidStatus;
 use gavel_domain::event::EventKind;
 use gavel_domain::exchange::ExchangeKey;
-use gavel_domain::invitation::{Attempt, AttemptResult, Mode, Outcome};
+use gavel_domain::invitation::{AttemptResult, Mode, Outcome};
 use gavel_domain::lifecycle::TaskState;
-use gavel_domain::{AttemptId, BidId, Ppm};
+use gavel_domain::{BidId, Ppm};
 use gavel_store::Guarded;
 use gavel_store::scores::PhaseEnd;
 use std::collections::BTreeSet;
@@ -17,15 +17,7 @@ on_both! {
         let agent = world.agent(&developer, "atlas").await;
         let task = world.task(world.account("buyer").await).await;
         let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
-        let attempt = |number| Attempt {
-            id: AttemptId::new(world.now(), &world.chance),
-            invitation: invited[0].id,
-            mode: Mode::Prototype,
-            revision: 0,
-            number,
-            started_at: world.now(),
-            result: None,
-        };
+        let attempt = |number| world.attempt(&invited[0], number);
         let first = attempt(1);
         done(world.store.begin_attempts(claimed.lease(), std::slice::from_ref(&first), &[]).await.unwrap());
         let dispatch = &world.store.dispatches(task.id, 1).await.unwrap()[0];
@@ -123,15 +115,7 @@ on_both! {
         };
         let task = world.task(world.account("buyer").await).await;
         let (claimed, invited) = world.prototyping(&task, &[&asked, &unasked]).await;
-        let send = Attempt {
-            id: AttemptId::new(world.now(), &world.chance),
-            invitation: invited[0].id,
-            mode: Mode::Prototype,
-            revision: 0,
-            number: 1,
-            started_at: world.now(),
-            result: None,
-        };
+        let send = world.attempt(&invited[0], 1);
         done(world.store.begin_attempts(claimed.lease(), &[send], &[]).await.unwrap());
         world.close(&claimed, Outcome::Late, world.now()).await;
         assert_eq!(counts().await, (1, 0));

@@ -2,8 +2,10 @@
 //! migration is of no harm after it.
 
 use crate::support::on_both;
+use gavel_domain::BasisPoints;
 use gavel_domain::clock::{FollowedClock, SystemClock};
-use gavel_store::{Engine, Error, Migrate, Opening, Refused, Store};
+use gavel_store::doctor::Terms;
+use gavel_store::{Engine, Error, Migrate, Older, Opening, Refused, Store};
 use gavel_testkit::SeededChance;
 use sqlx::Connection;
 use std::time::{Duration, Instant};
@@ -37,6 +39,23 @@ on_both! {
         let refused = Store::open_as(&world.url, &never()).await.err().unwrap();
         assert!(matches!(refused, Error::Refused(Refused::Older { .. })), "{refused}");
         assert!(refused.to_string().contains("gavel migrate"), "{refused}");
+    }
+}
+
+on_both! {
+    async fn whoever_only_looks_leaves_an_older_database_as_it_is(world) {
+        let world = world.closed().await;
+        let found = world.forget_the_newest_migration().await;
+        for look in ["a first", "a second"] {
+            let store = Store::open_to_look(&world.url, &Opening::default()).await.unwrap();
+            let terms = Terms { currency: "USD", fee: BasisPoints(1500) };
+            let examined = store.examine(terms).await.unwrap();
+            assert_eq!(examined.older, Some(Older { found, needed: found + 1 }), "{look}");
+            assert_eq!((examined.findings, examined.counts), (vec![], vec![]));
+            store.close().await;
+        }
+        let copy = format!("{}.v{found}", world.url.trim_start_matches("sqlite:"));
+        assert!(!std::path::Path::new(&copy).exists(), "nobody meant to migrate it");
     }
 }
 

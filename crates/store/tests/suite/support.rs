@@ -4,9 +4,11 @@ use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode, Visibility};
 use gavel_domain::bid::{Bid, BidStatus};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
-use gavel_domain::invitation::{Answer, Artifact, ArtifactKind, Ending, Invitation, Outcome, TokenUsage};
-use gavel_domain::lifecycle::TaskState;
+use gavel_domain::invitation::{
+    Answer, Artifact, ArtifactKind, Attempt, Ending, Invitation, Mode, Outcome, TokenUsage,
+};
 use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
+use gavel_domain::webhook::{SecretVersion, Subscription, Topic};
 use gavel_domain::*;
 use gavel_store::arrivals::Arrivals;
 use gavel_store::invitations::Ended;
@@ -15,8 +17,12 @@ use gavel_store::scores::{Judged, NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Engine, Guarded, Store};
 use gavel_testkit::postgres::Server;
 use gavel_testkit::{ManualClock, SeededChance};
-use sqlx::Connection;
 use std::collections::BTreeSet;
+
+#[path = "behind.rs"] // named, for two who include this file look for it in different places
+mod behind;
+
+pub(crate) use behind::{ask, commit, file_of};
 
 /// One engine's store with a clock and chance of its own.
 pub(crate) struct World {
@@ -58,55 +64,6 @@ pub(crate) async fn on_postgres(server: &Server, name: &str) -> World {
     world(&server.create_database(name), None).await
 }
 
-/// A database that nobody has open.
-pub(crate) struct Closed {
-    pub(crate) url: String,
-    engine: Engine,
-    _dir: Option<tempfile::TempDir>,
-}
-
-impl Closed {
-    pub(crate) async fn execute(&self, text: &'static str) {
-        execute(self.engine, &self.url, text).await;
-    }
-
-    /// As if the newest migration had never been; the version that is left.
-    pub(crate) async fn forget_the_newest_migration(&self) -> i64 {
-        let newest =
-            "DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)";
-        self.execute(newest).await;
-        let left = "SELECT MAX(version) FROM _sqlx_migrations";
-        match self.engine {
-            Engine::Sqlite => ask(&self.url, left),
-            Engine::Postgres => 0, // nobody asks
-        }
-    }
-}
-
-/// Changes a database behind everybody's back.
-async fn execute(engine: Engine, url: &str, text: &'static str) {
-    match engine {
-        Engine::Sqlite => {
-            file_of(url).execute_batch(text).unwrap();
-        }
-        Engine::Postgres => {
-            let mut c = sqlx::PgConnection::connect(url).await.unwrap();
-            sqlx::query(text).execute(&mut c).await.unwrap();
-            c.close().await.unwrap();
-        }
-    }
-}
-
-/// One value from a SQLite file.
-pub(crate) fn ask<T: rusqlite::types::FromSql>(url: &str, question: &'static str) -> T {
-    file_of(url).query_row(question, [], |row| row.get(0)).unwrap()
-}
-
-/// A SQLite file, behind everybody's back.
-pub(crate) fn file_of(url: &str) -> rusqlite::Connection {
-    rusqlite::Connection::open(url.trim_start_matches("sqlite:")).unwrap()
-}
-
 impl World {
     /// The makings of tasks for a store that is open already.
     pub(crate) fn over(store: Store, url: &str) -> World {
@@ -117,35 +74,6 @@ impl World {
             chance: SeededChance::new(7),
             _dir: None,
         }
-    }
-
-    /// What a PostgreSQL says of itself: one number.
-    pub(crate) async fn number(&self, question: &'static str) -> i64 {
-        let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
-        let (answer,) = sqlx::query_as(question).fetch_one(&mut c).await.unwrap();
-        c.close().await.unwrap();
-        answer
-    }
-
-    /// Changes the database behind the store's back.
-    pub(crate) async fn execute(&self, text: &'static str) {
-        execute(self.store.engine(), &self.url, text).await;
-    }
-
-    /// A connection that holds what a statement locks.
-    pub(crate) async fn holding(&self, text: &'static str) -> sqlx::PgConnection {
-        let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
-        sqlx::raw_sql("BEGIN").execute(&mut c).await.unwrap();
-        sqlx::query(text).execute(&mut c).await.unwrap();
-        c
-    }
-
-    /// The database as it is when nobody has it open: what stays is its place, and what is done behind its back.
-    pub(crate) async fn closed(self) -> Closed {
-        self.store.close().await;
-        let World { store, url, _dir, .. } = self;
-        let engine = store.engine();
-        Closed { url, engine, _dir }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -224,27 +152,24 @@ impl World {
 
     pub(crate) fn new_task(&self, account: AccountId) -> Task {
         let requirements = serde_json::json!({ "tone": "plain", "word_count": 800 });
+        let brief = Brief {
+            title: "A guide".to_owned(),
+            description: "Write a guide to «unit tests» – with examples.".to_owned(),
+            category: "content-writing".to_owned(),
+            task_type: "blog-post".to_owned(),
+            requirements: requirements.as_object().unwrap().clone(),
+            output_spec: Some(serde_json::json!({ "count": 1 })),
+            attachments: vec![Attachment {
+                filename: "a.pdf".to_owned(),
+                url: "https://files.example.com/a.pdf".to_owned(),
+                content_type: "application/pdf".to_owned(),
+            }],
+            user_first_name: Some("Ada".to_owned()),
+            brand_kit_id: Some(uuid::Uuid::from_u128(5)),
+            ..Brief::default()
+        };
+        let id = TaskId::new(self.now(), &self.chance);
         Task {
-            id: TaskId::new(self.now(), &self.chance),
-            account,
-            test: false,
-            brief: Brief {
-                title: "A guide".to_owned(),
-                description: "Write a guide to «unit tests» – with examples.".to_owned(),
-                category: "content-writing".to_owned(),
-                task_type: "blog-post".to_owned(),
-                requirements: requirements.as_object().unwrap().clone(),
-                output_spec: Some(serde_json::json!({ "count": 1 })),
-                attachments: vec![Attachment {
-                    filename: "a.pdf".to_owned(),
-                    url: "https://files.example.com/a.pdf".to_owned(),
-                    content_type: "application/pdf".to_owned(),
-                }],
-                user_first_name: Some("Ada".to_owned()),
-                brand_kit_id: Some(uuid::Uuid::from_u128(5)),
-                ..Brief::default()
-            },
-            budget: Money::from_minor(2500),
             wishes: Wishes {
                 agents: Some(3),
                 close: ClosePolicy::ScoreAtLeast(Ppm::new(900_000)),
@@ -256,12 +181,7 @@ impl World {
                 experimentation_milli: 300,
             },
             metadata: Some(serde_json::json!({ "order": 7 })),
-            round: 1,
-            state: TaskState::Open,
-            reason: None,
-            under_supplied: false,
-            created_at: self.now(),
-            expires_at: None,
+            ..Task::posted(id, account, (brief, Money::from_minor(2500)), self.now())
         }
     }
 
@@ -269,6 +189,28 @@ impl World {
         let task = self.new_task(account);
         self.store.create_task(&task).await.unwrap();
         task
+    }
+
+    /// A wish to be told at a host.
+    pub(crate) fn new_subscription(
+        &self,
+        account: AccountId,
+        host: &str,
+        topics: Option<Vec<Topic>>,
+    ) -> Subscription {
+        Subscription {
+            id: SubscriptionId::new(self.now(), &self.chance),
+            account,
+            test: false,
+            url: format!("https://{host}/hook"),
+            host: host.to_owned(),
+            topics,
+            description: Some("mine".to_owned()),
+            secret: SecretVersion::FIRST,
+            created_at: self.now(),
+            endpoint: Default::default(),
+            disabled: None,
+        }
     }
 
     pub(crate) async fn claim(&self) -> Claimed {
@@ -308,6 +250,19 @@ impl World {
             deadline_is_own_limit: true,
             boosted: true,
             ended: None,
+        }
+    }
+
+    /// The how manieth send of a prototype's call.
+    pub(crate) fn attempt(&self, invitation: &Invitation, number: u32) -> Attempt {
+        Attempt {
+            id: AttemptId::new(self.now(), &self.chance),
+            invitation: invitation.id,
+            mode: Mode::Prototype,
+            revision: 0,
+            number,
+            started_at: self.now(),
+            result: None,
         }
     }
 

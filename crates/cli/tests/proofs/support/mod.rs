@@ -18,7 +18,7 @@ pub(crate) mod server;
 pub(crate) mod told;
 pub(crate) mod watcher;
 
-use std::io::Write;
+pub(crate) use gavel_testkit::aloud;
 use std::time::Duration;
 
 /// How long anything is waited for; far above what a loaded machine needs.
@@ -31,9 +31,4 @@ pub(crate) static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::co
 pub(crate) fn wanted(name: &str, otherwise: u64) -> u64 {
     let named = std::env::var(name).ok();
     named.map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
-
-/// Tells figures, and why something is skipped, also when the test passes.
-pub(crate) fn aloud(sentence: &str) {
-    let _ = writeln!(std::io::stderr(), "{sentence}");
 }

@@ -2,13 +2,14 @@
 
 mod claims;
 mod outbox;
+mod retention;
 mod subscriptions;
 
 use crate::support::World;
 use chrono::TimeDelta;
 use gavel_domain::event::Actor;
-use gavel_domain::webhook::{Came, Rules, SecretVersion, Standing, Subscription, Topic, event_id};
-use gavel_domain::{AccountId, SubscriptionId, TaskId, WebhookDeliveryId};
+use gavel_domain::webhook::{Came, Rules, Standing, Subscription, Topic, event_id};
+use gavel_domain::{AccountId, TaskId, WebhookDeliveryId};
 use gavel_store::Guarded;
 use gavel_store::webhooks::claims::{DueWebhook, Turn, WebhookResult};
 use gavel_store::webhooks::log::LoggedWebhook;
@@ -30,22 +31,6 @@ impl World {
         let new = self.new_subscription(account, host, topics);
         self.store.add_subscription(&new).await.unwrap().unwrap();
         new
-    }
-
-    fn new_subscription(&self, account: AccountId, host: &str, topics: Option<Vec<Topic>>) -> Subscription {
-        Subscription {
-            id: SubscriptionId::new(self.now(), &self.chance),
-            account,
-            test: false,
-            url: format!("https://{host}/hook"),
-            host: host.to_owned(),
-            topics,
-            description: Some("mine".to_owned()),
-            secret: SecretVersion::FIRST,
-            created_at: self.now(),
-            endpoint: Default::default(),
-            disabled: None,
-        }
     }
 
     /// A task that is cancelled at once: one event to be told of.
