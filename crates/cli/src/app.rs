@@ -1,12 +1,12 @@
 //! A whole Gavel in this process: store, vault, outbound client, loop and API, wired here and nowhere else.
 //! `serve`, `demo`, `run`, the end-to-end tests and the benchmarks all start it this way.
 
-use crate::Failure;
 use crate::access::{KeyWish, create_key};
 use crate::loops::Loops;
 use crate::roles::Role;
 use crate::settings::AppConfig;
 use crate::shared::{self, Time};
+use crate::{Failure, agreed};
 use anyhow::{Context as _, anyhow};
 use gavel_api::{ApiSettings, AppState};
 use gavel_dispatcher::{Lanes, transport::Transport};
@@ -64,6 +64,7 @@ struct Stops {
 pub async fn start(config: AppConfig) -> Result<Running, Failure> {
     let chance: Arc<dyn Chance> = Arc::new(OsChance);
     let (store, vault) = open(&config, &*chance).await?;
+    agreed::on_money(&store, &config).await?;
     let (time, vault) = (Time::of(&store).await?, Arc::new(vault));
     let clock = Arc::clone(&time.clock);
     let surroundings = Surroundings { roots: config.roots.clone(), ..Surroundings::default() };

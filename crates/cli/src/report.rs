@@ -165,11 +165,14 @@ pub fn balances(ledger: &Value) {
     }
 }
 
-/// The ledger as a document: balances in the currency, how many transfers were checked, what is wrong.
+/// The ledger as a document: balances in the database's currency (or, as long as it has none, in `currency`), how many transfers were checked, what is wrong.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn ledger(store: &Store, currency: &Currency) -> anyhow::Result<Value> {
+    let own = store.currency().await.context("the currency cannot be read")?;
+    let own = own.and_then(|code| Currency::new(&code).ok());
+    let currency = own.as_ref().unwrap_or(currency);
     let balances = store.balances().await.context("the balances cannot be read")?;
     let report = store.verify_ledger(currency.code()).await.context("the ledger cannot be read")?;
     let balance = |balance: &gavel_store::ledger::Balance| json!({ "account": balance.account.to_string(), "amount": balance.amount.to_f64(currency) });

@@ -5,6 +5,7 @@
 //! Changes of a task's state are guarded by the state and the fence that the caller read; a guard that does not hold is
 //! an answer ([`Guarded`]), not an error.
 
+mod currency; // the one in which everything is counted
 mod db;
 mod error;
 mod hints;
