@@ -109,6 +109,8 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
     parts.add_when(roles.has(Role::Probe), "the loop that probes agents", probes);
     let webhooks = gavel_orchestrator::webhooks::run(context(), leaving());
     parts.add_when(roles.has(Role::Hooks), "the loop that tells buyers by webhook", webhooks);
+    let unheard = gavel_orchestrator::webhooks::unheard::run(context(), leaving());
+    parts.add_when(!roles.has(Role::Hooks), "the loop that sees whether webhooks are told", unheard);
     let retention = gavel_orchestrator::retention::run(context(), leaving());
     parts.add_when(roles.has(Role::Work), "the loop that removes what is too old", retention);
     // Whoever watches over us is answered by every process.

@@ -205,7 +205,7 @@ pub struct ServeArgs {
     /// Where to listen, instead of server.listen
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Which parts run in this process, instead of server.roles: all, or some of api, work, probe
+    /// Which parts run in this process, instead of server.roles: all, or some of api, work, probe, hooks; each must run somewhere
     #[arg(long, value_name = "ROLE,...")]
     pub roles: Option<Roles>,
 }

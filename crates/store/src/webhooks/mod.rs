@@ -13,6 +13,8 @@ pub mod log;
 pub(crate) mod outbox;
 pub mod subscriptions;
 
+pub use outbox::Backlog;
+
 use crate::db::{Conn, row, sql};
 use crate::rows::{json, number, word};
 use crate::{Error, Result};
