@@ -154,14 +154,23 @@ pub fn approved(task: &Value) {
 pub fn balances(ledger: &Value) {
     line(&format!("\nLedger ({})", text(&ledger["currency"])));
     for balance in ledger["balances"].as_array().into_iter().flatten() {
-        let name = balance["name"].as_str().or(balance["account"].as_str()).unwrap_or_default();
-        line(&format!("  {name:<48} {:>10.2}", balance["amount"].as_f64().unwrap_or_default()));
+        line(&format!("  {:<60} {:>10.2}", holder(balance), balance["amount"].as_f64().unwrap_or_default()));
     }
     let transfers = &ledger["transfers"];
     let problems = ledger["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
     match problems {
         [] => line(&format!("  {transfers} transfers, checked: every one balances and fits the chain")),
         problems => problems.iter().for_each(|problem| line(&format!("  ! {}", text(problem)))),
+    }
+}
+
+/// The name it was given for a person, or `ada (developer:018f...)`, or the account alone.
+fn holder(balance: &Value) -> String {
+    let account = text(&balance["account"]);
+    match (balance["name"].as_str(), balance["owner"].as_str()) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(owner)) => format!("{owner} ({account})"),
+        (None, None) => account,
     }
 }
 
@@ -175,7 +184,11 @@ pub async fn ledger(store: &Store, currency: &Currency) -> anyhow::Result<Value>
     let currency = own.as_ref().unwrap_or(currency);
     let balances = store.balances().await.context("the balances cannot be read")?;
     let report = store.verify_ledger(currency.code()).await.context("the ledger cannot be read")?;
-    let balance = |balance: &gavel_store::ledger::Balance| json!({ "account": balance.account.to_string(), "amount": balance.amount.to_f64(currency) });
+    let names = store.ledger_names().await.context("the names of accounts cannot be read")?;
+    let balance = |balance: &gavel_store::ledger::Balance| {
+        let owner = names.get(&balance.account);
+        json!({ "account": balance.account.to_string(), "owner": owner, "amount": balance.amount.to_f64(currency) })
+    };
     Ok(json!({
         "currency": currency.code(),
         "balances": balances.iter().map(balance).collect::<Vec<_>>(),

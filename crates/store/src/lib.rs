@@ -42,6 +42,7 @@ pub mod idempotency;
 pub mod invitations;
 pub mod ledger;
 pub mod meta;
+pub mod overview;
 pub mod pull;
 pub mod recovery;
 pub mod results;

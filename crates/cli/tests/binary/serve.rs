@@ -42,6 +42,19 @@ async fn from_the_first_key_to_the_balances() {
 
     let ledger = place.json(&["ledger", "verify"]); // on the live database
     assert_eq!((&ledger["problems"], &ledger["transfers"]), (&json!([]), &json!(2)));
+    let owner = |kind: &str| {
+        let of_kind = |b: &&Value| b["account"].as_str().unwrap().starts_with(kind);
+        ledger["balances"].as_array().unwrap().iter().find(of_kind).unwrap()["owner"].clone()
+    };
+    assert_eq!((owner("buyer:"), owner("developer:")), (json!("task_poster"), json!("agent_manager")));
+    let listed = place.json(&["tasks", "list", "--state", "completed", "--account", "task_poster"]);
+    let listed = &listed["tasks"][0];
+    assert_eq!((&listed["id"], &listed["money"]), (&task["id"], &json!("paid")));
+    let listed = place.json(&["agents", "list"]);
+    assert_eq!(
+        (&listed["agents"][0]["slug"], &listed["agents"][0]["developer"]),
+        (&json!("only"), &json!("Ada"))
+    );
     let doctor = place.json(&["doctor"]);
     assert_eq!(
         (&doctor["findings"], &doctor["sound"], &doctor["counts"]["bids"]),
@@ -127,6 +140,9 @@ async fn a_task_that_was_set_aside_is_listed_and_taken_up_again() {
     let place = Place::new();
     let _ = place.key("task_poster");
     assert_eq!(place.json(&["tasks", "dead"]), json!({ "tasks": [] }));
+    assert_eq!(place.ran(&["tasks", "dead"]).1, "No task is set aside.\n");
+    assert_eq!(place.ran(&["tasks", "list", "--state", "gone"]).0, 2);
+    assert_eq!(place.ran(&["tasks", "list"]).1, "There are no such tasks.\n");
     let id = set_aside(&place).await.to_string();
     let server = place.serve();
     let listed = place.json(&["tasks", "dead"]); // beside the running server
@@ -137,6 +153,8 @@ async fn a_task_that_was_set_aside_is_listed_and_taken_up_again() {
     );
     let (code, out, _) = place.ran(&["tasks", "dead"]);
     assert!(code == 0 && out.contains(&id) && out.contains("it hurts"), "{out}");
+    let (code, out, _) = place.ran(&["tasks", "list", "--account", "buyer"]);
+    assert!(code == 0 && out.contains(&id) && out.contains("open  no money  buyer"), "{out}");
 
     assert_eq!(place.ran(&["tasks", "retry", "nonsense"]).0, 2);
     assert_eq!(place.json(&["tasks", "retry", &id])["retried"], true);
