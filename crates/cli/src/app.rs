@@ -4,7 +4,7 @@
 use crate::access::{KeyWish, create_key};
 use crate::loops::Loops;
 use crate::roles::Role;
-use crate::settings::AppConfig;
+use crate::settings::{self, AppConfig};
 use crate::shared::{self, Time};
 use crate::{Failure, agreed};
 use anyhow::{Context as _, anyhow};
@@ -183,7 +183,8 @@ impl Drop for Running {
 /// # Errors
 /// What cannot be opened; [`Failure::WrongKeyFile`] when the key is not the database's.
 pub async fn open(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
-    matched(config, Store::open_as(&config.database_url, &config.opening).await?, chance).await
+    let store = Store::open_as(&config.database_url, &config.opening).await;
+    matched(config, reached(&config.database_url, store)?, chance).await
 }
 
 /// The same beside a server that may be at work, for a single look or write.
@@ -191,7 +192,18 @@ pub async fn open(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vau
 /// # Errors
 /// As [`open`].
 pub async fn open_beside(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
-    matched(config, Store::open_beside(&config.database_url, &config.opening).await?, chance).await
+    let store = Store::open_beside(&config.database_url, &config.opening).await;
+    matched(config, reached(&config.database_url, store)?, chance).await
+}
+
+/// A server that cannot be reached is told with its place: whoever starts us may have named the wrong one.
+pub(crate) fn reached(database_url: &str, store: gavel_store::Result<Store>) -> Result<Store, Failure> {
+    match (store, settings::place_of(database_url)) {
+        (Err(error @ gavel_store::Error::Busy(_)), Some(place)) => {
+            Err(anyhow!(error).context(format!("{place}, cannot be reached (database.url)")).into())
+        }
+        (store, _) => Ok(store?),
+    }
 }
 
 async fn matched(config: &AppConfig, store: Store, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {

@@ -15,9 +15,9 @@ mod run;
 mod serve;
 mod tasks;
 
-use crate::Failure;
 use crate::args::{AgentsCommand, Command, KeysCommand, LedgerCommand, PlaceArgs, TasksCommand};
 use crate::settings::{self, AppConfig};
+use crate::{Failure, app};
 use anyhow::anyhow;
 use gavel_store::Store;
 use std::io::IsTerminal;
@@ -70,7 +70,8 @@ async fn existing(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
         let sentence = format!("there is no database {file} here; name it with --database");
         return Err(Failure::Usage(sentence));
     }
-    let store = Store::open_beside(&config.database_url, &config.opening.unhurried()).await?;
+    let store = Store::open_beside(&config.database_url, &config.opening.unhurried()).await;
+    let store = app::reached(&config.database_url, store)?;
     Ok((config, store))
 }
 

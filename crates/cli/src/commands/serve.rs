@@ -2,7 +2,7 @@
 
 use super::{asked_to_end, log, settings_of};
 use crate::args::ServeArgs;
-use crate::{Failure, app};
+use crate::{Failure, app, settings};
 
 pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let mut config = settings_of(&args.place)?;
@@ -16,6 +16,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
         config.roles = roles;
     }
     log(&config.log_level, config.log_json);
+    settings::doubts(&config).iter().for_each(|doubt| tracing::warn!("{doubt}"));
 
     let roles = config.roles;
     let mut running = app::start(config).await?;

@@ -191,6 +191,30 @@ fn commands_that_look_do_not_make_a_database() {
 }
 
 #[test]
+fn a_database_server_that_is_away_is_told_with_its_place() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let place = Place::on(&format!("postgres://gavel:s3cret@127.0.0.1:{nobody}/market"));
+    let place = place.with("GAVEL__DATABASE__ACQUIRE_SECONDS", "1");
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["keys", "list"]] {
+        let (code, _, err) = place.ran(command);
+        let told = format!("PostgreSQL at 127.0.0.1:{nobody}, database market, cannot be reached");
+        assert!(code == 1 && err.contains(&told) && !err.contains("s3cret"), "{command:?}: {code} {err}");
+    }
+}
+
+#[test]
+fn what_is_probably_not_meant_is_told() {
+    let place =
+        Place::new().with("GAVEL_TIMERS__PHASE_SECONDS", "8").with("GAVEL__TIMERS__PHASE_SECONDS", "100");
+    let (code, out, err) = place.ran(&["check-config"]);
+    assert!(code == 0 && out.contains("The settings can be used."), "{err}");
+    assert!(
+        err.contains("GAVEL_TIMERS__PHASE_SECONDS is not read") && err.contains("phase_seconds (100)"),
+        "{err}"
+    );
+}
+
+#[test]
 fn settings_are_checked_before_anything_is_opened() {
     let place = Place::new();
     let (code, out, _) = place.ran(&["check-config"]);
