@@ -222,6 +222,35 @@ async fn matched(config: &AppConfig, store: Store, chance: &dyn Chance) -> Resul
     Ok((store, vault))
 }
 
+/// How the key file stands to a database, for whoever only looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyFile {
+    /// It opens what is sealed there.
+    Fits,
+    /// It is not where it is looked for.
+    Missing,
+    /// It is no key, or another's.
+    Another,
+    /// The database has not been given a key yet, or is in memory.
+    None,
+}
+
+/// Looks whether a server would find the key of this database. Nothing is made.
+///
+/// # Errors
+/// When the database fails.
+pub async fn key_file_of(store: &Store, config: &AppConfig) -> Result<KeyFile, Failure> {
+    let Some(path) = &config.key_file else { return Ok(KeyFile::None) };
+    let Some(check) = store.remembered(VAULT_CHECK).await? else { return Ok(KeyFile::None) };
+    if !path.exists() {
+        return Ok(KeyFile::Missing);
+    }
+    match Vault::of_file(path) {
+        Ok(vault) if vault.check_value() == check => Ok(KeyFile::Fits),
+        Ok(_) | Err(_) => Ok(KeyFile::Another),
+    }
+}
+
 /// Under this name the database remembers which key it belongs to.
 const VAULT_CHECK: &str = "vault_check";
 
