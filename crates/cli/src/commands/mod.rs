@@ -93,21 +93,26 @@ fn interrupted() -> Failure {
 /// What commands with progress of their own log: only what went wrong.
 const QUIET: &str = "warn";
 
-/// Resolves when the process is asked to end.
-async fn asked_to_end() {
+/// Resolves when the process is asked to end. From this call on, and not only once it is awaited, a signal does not kill.
+fn asked_to_end() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        signal(SignalKind::terminate())
+            .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)))
+    };
+    async move {
+        #[cfg(unix)]
+        if let Ok((mut terminate, mut interrupt)) = signals {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
             }
             return;
         }
-    }
-    // Without signals the process can only be killed; a failed listener must not look like a request to end.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+        // Without signals the process can only be killed; a failed listener must not look like a request to end.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

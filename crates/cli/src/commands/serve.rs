@@ -20,10 +20,11 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), Failure> {
 
     let roles = config.roles;
     let mut running = app::start(config).await?;
+    let end = asked_to_end(); // before anybody is told that we are here
     tracing::info!("gavel ({roles}) is listening on {}", running.base_url);
 
     let ended = tokio::select! {
-        () = asked_to_end() => Ok(()),
+        () = end => Ok(()),
         failure = running.failed() => Err(failure),
     };
     tracing::info!("gavel is stopping");

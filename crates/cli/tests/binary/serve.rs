@@ -72,6 +72,14 @@ async fn from_the_first_key_to_the_balances() {
     assert_eq!(server.stop(), 0);
 }
 
+#[test]
+fn a_server_that_says_it_listens_can_be_asked_to_end() {
+    let place = Place::new();
+    for _ in 0..5 {
+        assert_eq!(place.serve().stop(), 0);
+    }
+}
+
 #[tokio::test]
 async fn a_second_server_on_the_same_file_is_refused() {
     let place = Place::new();
