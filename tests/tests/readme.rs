@@ -2,13 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
+use gavel_domain::bid::BidStatus;
+use gavel_domain::delivery::DeliveryStatus;
+use gavel_domain::event::EventKind;
+use gavel_domain::invitation::Outcome;
+use gavel_domain::lifecycle::TaskState;
+use std::collections::BTreeSet;
+
 fn read(path: &str) -> String {
     std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 /// The pages beside those at the top.
-const PAGES: [&str; 5] =
-    ["docs/agents.md", "docs/operators.md", "docs/conformance.md", "docs/webhooks.md", "docs/performance.md"];
+const PAGES: [&str; 6] = [
+    "docs/agents.md",
+    "docs/buyers.md",
+    "docs/operators.md",
+    "docs/conformance.md",
+    "docs/webhooks.md",
+    "docs/performance.md",
+];
 
 /// The code blocks of a language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
@@ -48,6 +61,45 @@ fn the_page_on_performance_names_every_workload_and_no_other() {
     let page = read("docs/performance.md");
     let named: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
     assert_eq!(named, gavel_bench::Workload::ALL.map(gavel_bench::Workload::name));
+}
+
+#[test]
+fn the_page_for_buyers_names_every_word_they_meet() {
+    let page = read("docs/buyers.md");
+    let words = TaskState::ALL.map(TaskState::name).into_iter();
+    let words = words.chain(Outcome::ALL.map(Outcome::name)).chain(EventKind::ALL.map(EventKind::name));
+    let words =
+        words.chain(BidStatus::ALL.map(BidStatus::name)).chain(DeliveryStatus::ALL.map(DeliveryStatus::name));
+    let missing: Vec<&str> = words.filter(|word| !page.contains(&format!("`{word}`"))).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
+#[test]
+fn every_code_of_an_error_stands_on_a_page() {
+    let made = r#"(?:Problem|Self)::(?:conflict|too_many|new)\(\s*(?:StatusCode::[A-Z_]+,\s*)?"([a-z_]+)""#;
+    let made = regex::Regex::new(made).unwrap();
+    let pages: String = PAGES.map(read).concat();
+    let codes: BTreeSet<String> = sources("crates/api/src")
+        .iter()
+        .flat_map(|text| made.captures_iter(text).map(|found| found[1].to_owned()).collect::<Vec<_>>())
+        .collect();
+    assert!(codes.len() > 25, "{codes:?}");
+    let untold: Vec<&String> = codes.iter().filter(|code| !pages.contains(&format!("`{code}`"))).collect();
+    assert_eq!(untold, Vec::<&String>::new());
+}
+
+/// Every source file below a folder.
+fn sources(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(format!("{}/../{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap() {
+        let entry = entry.unwrap();
+        let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+        match entry.file_type().unwrap().is_dir() {
+            true => found.extend(sources(&path)),
+            false => found.push(read(&path)),
+        }
+    }
+    found
 }
 
 #[test]

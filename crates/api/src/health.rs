@@ -24,6 +24,9 @@ pub(crate) struct Readiness {
     version: &'static str,
     /// Tasks that wait for an operator, because their steps failed again and again.
     tasks_set_aside: u64,
+    /// How long the oldest event waits that nobody has taken up to tell it by webhook; minutes mean that no process runs
+    /// with the role `hooks`.
+    webhooks_wait_seconds: u64,
 }
 
 const OK: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
@@ -52,7 +55,9 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Readine
     }
     state.store.takes_writes(state.now()).await?;
     let tasks_set_aside = state.store.count_set_aside().await?;
-    Ok(Json(Readiness { status: OK.status, version: OK.version, tasks_set_aside }))
+    let waits = state.store.webhook_backlog().await?.waits(state.now());
+    let webhooks_wait_seconds = waits.num_seconds().unsigned_abs();
+    Ok(Json(Readiness { status: OK.status, version: OK.version, tasks_set_aside, webhooks_wait_seconds }))
 }
 
 fn not_ready(why: &str) -> Problem {

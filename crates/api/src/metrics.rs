@@ -23,16 +23,27 @@ pub(crate) async fn metrics(
     State(state): State<AppState>,
 ) -> Result<([(http::HeaderName, &'static str); 1], String), Problem> {
     let set_aside = state.store.count_set_aside().await?;
-    Ok(([(CONTENT_TYPE, TEXT)], written(&figures(state.store.commits(), set_aside))))
+    let backlog = state.store.webhook_backlog().await?;
+    let waits = backlog.waits(state.now()).num_seconds().unsigned_abs();
+    let gauge = |name, about, value| Figure { name, kind: "gauge", about, value };
+    let gauges = [
+        gauge("gavel_tasks_set_aside", "Tasks that wait for an operator", set_aside),
+        gauge(
+            "gavel_webhook_events_waiting",
+            "Events that no process has taken up yet to tell them by webhook",
+            backlog.events,
+        ),
+        gauge(
+            "gavel_webhook_events_waiting_seconds",
+            "How long the oldest of them waits; minutes: does any process run with the role hooks?",
+            waits,
+        ),
+    ];
+    Ok(([(CONTENT_TYPE, TEXT)], written(&figures(gauges, state.store.commits()))))
 }
 
-fn figures(commits: Option<(u64, u64)>, set_aside: u64) -> Vec<Figure> {
-    let mut figures = vec![Figure {
-        name: "gavel_tasks_set_aside",
-        kind: "gauge",
-        about: "Tasks that wait for an operator",
-        value: set_aside,
-    }];
+fn figures(gauges: impl IntoIterator<Item = Figure>, commits: Option<(u64, u64)>) -> Vec<Figure> {
+    let mut figures = Vec::from_iter(gauges);
     // PostgreSQL counts its own.
     if let Some((commits, writes)) = commits {
         let counter = |name, about, value| Figure { name, kind: "counter", about, value };
@@ -53,6 +64,8 @@ fn written(figures: &[Figure]) -> String {
 #[cfg(test)]
 mod tests {
     use crate::testing::World;
+    use chrono::TimeDelta;
+    use serde_json::json;
 
     #[tokio::test]
     async fn what_is_written_is_counted() {
@@ -67,5 +80,21 @@ mod tests {
         assert!(count("gavel_store_writes_total").await > before);
         assert!(count("gavel_store_commits_total").await <= count("gavel_store_writes_total").await);
         assert_eq!(count("gavel_tasks_set_aside").await, 0);
+    }
+
+    #[tokio::test]
+    async fn events_that_nobody_tells_are_counted() {
+        let world = World::new().await;
+        let endpoint = json!({ "url": "https://shop.example.com/hook" });
+        assert_eq!(world.post(world.buyer(), "/api/v1/webhook-subscriptions", &endpoint).await.status, 201);
+        let task = world.posted().await;
+        let path = format!("/api/v1/tasks/{task}/cancel");
+        assert_eq!(world.post(world.buyer(), &path, &json!({})).await.status, 200);
+        world.clock.advance(TimeDelta::minutes(6));
+        let text = world.get("", "/metrics").await.text;
+        assert!(text.contains("\ngavel_webhook_events_waiting 1\n"), "{text}");
+        assert!(text.contains("\ngavel_webhook_events_waiting_seconds 360\n"), "{text}");
+        let ready = world.get("", "/readyz").await;
+        assert_eq!((ready.status, &ready.body["webhooks_wait_seconds"]), (200, &json!(360)));
     }
 }

@@ -191,7 +191,12 @@ pub(crate) fn health(health: &Health) -> HealthReport {
 
 /// Of the last dispatches that count, the share that succeeded.
 pub(crate) fn reliability(record: &Record) -> Option<f64> {
-    (record.counted() > 0).then(|| f64::from(record.succeeded()) / f64::from(record.counted()))
+    (record.counted() > 0).then(|| rounded(f64::from(record.succeeded()) / f64::from(record.counted())))
+}
+
+/// To six digits behind the point, as exact as scores are: what would follow is noise of the division.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 fn probe(probe: Probe) -> &'static str {

@@ -253,6 +253,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_a_buyer_may_wish_for_is_described_as_it_is_taken() {
+        let description = openapi(&Currency::new("USD").unwrap());
+        let schema = |name: &str| description["components"]["schemas"][name].clone();
+        let routing = schema("RoutingWish");
+        assert!(!routing.to_string().contains("required"), "each may be left out: {routing:#}");
+        let close = schema("CloseWish");
+        let number = |field: &str| {
+            let one =
+                close["oneOf"].as_array().unwrap().iter().find(|one| one["properties"][field].is_object());
+            one.unwrap()["properties"][field].clone()
+        };
+        assert_eq!(
+            (number("first_k")["minimum"].as_f64(), number("first_k")["maximum"].as_f64()),
+            (Some(1.0), Some(8.0))
+        );
+        assert_eq!(number("score_at_least")["maximum"].as_f64(), Some(1.0));
+        assert_eq!(schema("NamedClose")["enum"], serde_json::json!(["all", "deadline", "buyer_stop"]));
+    }
+
     #[tokio::test]
     async fn every_route_has_its_lane_and_health_is_never_turned_away() {
         let none =

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use gavel_dispatcher::transport::Transport;
 use gavel_domain::catalog::Catalog;
 use gavel_domain::network::Guard;
-use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
+use gavel_domain::policy::{MoneyPolicy, Timers};
 use gavel_domain::task::Task;
 use gavel_domain::{Chance, Clock, Currency, Timestamp, TransferId};
 use gavel_store::{Store, ledger::Settlement};
@@ -65,12 +65,10 @@ impl AppState {
         self.clock.now()
     }
 
-    /// How the price of a task is settled; `None` where no money moves.
+    /// How what is held for a task is settled, also when money has been switched off since; `None` for a task that was
+    /// made with a test key.
     pub(crate) fn settlement(&self, task: &Task, now: Timestamp) -> Option<Settlement> {
-        if task.test || self.settings.money.mode == MoneyMode::Off {
-            return None;
-        }
-        Some(Settlement {
+        (!task.test).then(|| Settlement {
             currency: self.settings.currency.code().to_owned(),
             fee: self.settings.money.fee,
             id: TransferId::new(now, self.chance.as_ref()),

@@ -1,12 +1,12 @@
 //! A whole Gavel in this process: store, vault, outbound client, loop and API, wired here and nowhere else.
 //! `serve`, `demo`, `run`, the end-to-end tests and the benchmarks all start it this way.
 
-use crate::Failure;
 use crate::access::{KeyWish, create_key};
 use crate::loops::Loops;
 use crate::roles::Role;
-use crate::settings::AppConfig;
+use crate::settings::{self, AppConfig};
 use crate::shared::{self, Time};
+use crate::{Failure, agreed};
 use anyhow::{Context as _, anyhow};
 use gavel_api::{ApiSettings, AppState};
 use gavel_dispatcher::{Lanes, transport::Transport};
@@ -64,6 +64,7 @@ struct Stops {
 pub async fn start(config: AppConfig) -> Result<Running, Failure> {
     let chance: Arc<dyn Chance> = Arc::new(OsChance);
     let (store, vault) = open(&config, &*chance).await?;
+    agreed::on_money(&store, &config).await?;
     let (time, vault) = (Time::of(&store).await?, Arc::new(vault));
     let clock = Arc::clone(&time.clock);
     let surroundings = Surroundings { roots: config.roots.clone(), ..Surroundings::default() };
@@ -108,6 +109,8 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
     parts.add_when(roles.has(Role::Probe), "the loop that probes agents", probes);
     let webhooks = gavel_orchestrator::webhooks::run(context(), leaving());
     parts.add_when(roles.has(Role::Hooks), "the loop that tells buyers by webhook", webhooks);
+    let unheard = gavel_orchestrator::webhooks::unheard::run(context(), leaving());
+    parts.add_when(!roles.has(Role::Hooks), "the loop that sees whether webhooks are told", unheard);
     let retention = gavel_orchestrator::retention::run(context(), leaving());
     parts.add_when(roles.has(Role::Work), "the loop that removes what is too old", retention);
     // Whoever watches over us is answered by every process.
@@ -180,7 +183,8 @@ impl Drop for Running {
 /// # Errors
 /// What cannot be opened; [`Failure::WrongKeyFile`] when the key is not the database's.
 pub async fn open(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
-    matched(config, Store::open_as(&config.database_url, &config.opening).await?, chance).await
+    let store = Store::open_as(&config.database_url, &config.opening).await;
+    matched(config, reached(&config.database_url, store)?, chance).await
 }
 
 /// The same beside a server that may be at work, for a single look or write.
@@ -188,7 +192,18 @@ pub async fn open(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vau
 /// # Errors
 /// As [`open`].
 pub async fn open_beside(config: &AppConfig, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
-    matched(config, Store::open_beside(&config.database_url, &config.opening).await?, chance).await
+    let store = Store::open_beside(&config.database_url, &config.opening).await;
+    matched(config, reached(&config.database_url, store)?, chance).await
+}
+
+/// A server that cannot be reached is told with its place: whoever starts us may have named the wrong one.
+pub(crate) fn reached(database_url: &str, store: gavel_store::Result<Store>) -> Result<Store, Failure> {
+    match (store, settings::place_of(database_url)) {
+        (Err(error @ gavel_store::Error::Busy(_)), Some(place)) => {
+            Err(anyhow!(error).context(format!("{place}, cannot be reached (database.url)")).into())
+        }
+        (store, _) => Ok(store?),
+    }
 }
 
 async fn matched(config: &AppConfig, store: Store, chance: &dyn Chance) -> Result<(Store, Vault), Failure> {
@@ -205,6 +220,35 @@ async fn matched(config: &AppConfig, store: Store, chance: &dyn Chance) -> Resul
         return Err(Failure::WrongKeyFile { path });
     }
     Ok((store, vault))
+}
+
+/// How the key file stands to a database, for whoever only looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyFile {
+    /// It opens what is sealed there.
+    Fits,
+    /// It is not where it is looked for.
+    Missing,
+    /// It is no key, or another's.
+    Another,
+    /// The database has not been given a key yet, or is in memory.
+    None,
+}
+
+/// Looks whether a server would find the key of this database. Nothing is made.
+///
+/// # Errors
+/// When the database fails.
+pub async fn key_file_of(store: &Store, config: &AppConfig) -> Result<KeyFile, Failure> {
+    let Some(path) = &config.key_file else { return Ok(KeyFile::None) };
+    let Some(check) = store.remembered(VAULT_CHECK).await? else { return Ok(KeyFile::None) };
+    if !path.exists() {
+        return Ok(KeyFile::Missing);
+    }
+    match Vault::of_file(path) {
+        Ok(vault) if vault.check_value() == check => Ok(KeyFile::Fits),
+        Ok(_) | Err(_) => Ok(KeyFile::Another),
+    }
 }
 
 /// Under this name the database remembers which key it belongs to.

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "bench")]
 use gavel_bench::Workload;
 use gavel_domain::account::Scope;
+use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{KeyId, TaskId};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,10 +42,10 @@ pub enum Command {
     /// Make, list and revoke keys for the REST API
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(KeysCommand),
-    /// Bring hidden agents back
+    /// See agents of all developers, and bring hidden ones back
     #[command(subcommand, after_help = EXIT_CODES)]
     Agents(AgentsCommand),
-    /// See tasks that were set aside because nothing helped, and take them up again
+    /// See tasks of all accounts, and take those up again that were set aside because nothing helped
     #[command(subcommand, after_help = EXIT_CODES)]
     Tasks(TasksCommand),
     /// Check the ledger
@@ -205,7 +206,7 @@ pub struct ServeArgs {
     /// Where to listen, instead of server.listen
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Which parts run in this process, instead of server.roles: all, or some of api, work, probe
+    /// Which parts run in this process, instead of server.roles: all, or some of api, work, probe, hooks; each must run somewhere
     #[arg(long, value_name = "ROLE,...")]
     pub roles: Option<Roles>,
 }
@@ -252,9 +253,26 @@ pub struct RevokeKeyArgs {
 /// `gavel agents ...`.
 #[derive(Debug, Subcommand)]
 pub enum AgentsCommand {
+    /// List agents with their developers, whether they may be asked, and where they are
+    #[command(after_help = EXIT_CODES)]
+    List(ListAgentsArgs),
     /// Show an agent again that was hidden because its probes failed for long
     #[command(after_help = EXIT_CODES)]
     Unhide(UnhideArgs),
+}
+
+/// `gavel agents list`.
+#[derive(Debug, Args)]
+pub struct ListAgentsArgs {
+    /// Only the agents of this account
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
 }
 
 /// `gavel agents unhide`.
@@ -274,12 +292,38 @@ pub struct UnhideArgs {
 /// `gavel tasks ...`.
 #[derive(Debug, Subcommand)]
 pub enum TasksCommand {
+    /// List tasks with their buyers, why they are where they are, and what became of their money; newest first
+    #[command(after_help = EXIT_CODES)]
+    List(ListTasksArgs),
     /// List the tasks that are set aside: their steps failed again and again, and they could not be given up
     #[command(after_help = EXIT_CODES)]
     Dead(DeadTasksArgs),
     /// Take one of them up again, once its cause is mended
     #[command(after_help = EXIT_CODES)]
     Retry(RetryTaskArgs),
+}
+
+/// `gavel tasks list`.
+#[derive(Debug, Args)]
+pub struct ListTasksArgs {
+    /// Only tasks in this state
+    #[arg(long, value_name = "STATE", value_parser = parse_state)]
+    pub state: Option<TaskState>,
+    /// Only the tasks of this account
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+    /// Only tasks that are older than this one, to read on
+    #[arg(long, value_name = "ID", value_parser = parse_task_id)]
+    pub before: Option<TaskId>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
 }
 
 /// `gavel tasks dead`.
@@ -442,7 +486,11 @@ fn parse_key_id(text: &str) -> Result<KeyId, String> {
 }
 
 fn parse_task_id(text: &str) -> Result<TaskId, String> {
-    text.parse().map_err(|_| "it is no task's id; `gavel tasks dead` shows them".to_owned())
+    text.parse().map_err(|_| "it is no task's id; `gavel tasks list` shows them".to_owned())
+}
+
+fn parse_state(text: &str) -> Result<TaskState, String> {
+    text.parse().map_err(|_| format!("use one of {}", TaskState::ALL.map(TaskState::name).join(", ")))
 }
 
 fn parse_scope(text: &str) -> Result<KeyScope, String> {

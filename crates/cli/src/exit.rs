@@ -24,6 +24,16 @@ pub enum Failure {
         /// The file.
         path: String,
     },
+    /// The database counts in another currency.
+    #[error(
+        "platform.currency is {set}, but this database counts in {kept}: set platform.currency to {kept}, or begin with another database for {set}"
+    )]
+    OtherCurrency {
+        /// The database's.
+        kept: String,
+        /// The settings'.
+        set: String,
+    },
     /// No agent answered with anything usable.
     #[error("no valid bid: {0}")]
     NoValidBid(String),
@@ -40,9 +50,11 @@ impl Failure {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Failure::Store(_) | Failure::Other(_) => 1,
-            Failure::Settings(_) | Failure::Usage(_) | Failure::KeyFile(_) | Failure::WrongKeyFile { .. } => {
-                2
-            }
+            Failure::Settings(_)
+            | Failure::Usage(_)
+            | Failure::KeyFile(_)
+            | Failure::WrongKeyFile { .. }
+            | Failure::OtherCurrency { .. } => 2,
             Failure::NoValidBid(_) => 3,
         }
     }

@@ -4,6 +4,7 @@
 //! [`app`] (how it is put together).
 
 pub mod access; // keys made at the machine that holds the database
+mod agreed; // settings and database say the same of money
 pub mod app; // a whole Gavel: store, vault, client, loop and API, wired
 pub mod args; // the command line
 pub mod buyer; // a buyer at the command line: posts, watches, selects, approves

@@ -154,8 +154,7 @@ pub fn approved(task: &Value) {
 pub fn balances(ledger: &Value) {
     line(&format!("\nLedger ({})", text(&ledger["currency"])));
     for balance in ledger["balances"].as_array().into_iter().flatten() {
-        let name = balance["name"].as_str().or(balance["account"].as_str()).unwrap_or_default();
-        line(&format!("  {name:<48} {:>10.2}", balance["amount"].as_f64().unwrap_or_default()));
+        line(&format!("  {:<60} {:>10.2}", holder(balance), balance["amount"].as_f64().unwrap_or_default()));
     }
     let transfers = &ledger["transfers"];
     let problems = ledger["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -165,14 +164,31 @@ pub fn balances(ledger: &Value) {
     }
 }
 
-/// The ledger as a document: balances in the currency, how many transfers were checked, what is wrong.
+/// The name it was given for a person, or `ada (developer:018f...)`, or the account alone.
+fn holder(balance: &Value) -> String {
+    let account = text(&balance["account"]);
+    match (balance["name"].as_str(), balance["owner"].as_str()) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(owner)) => format!("{owner} ({account})"),
+        (None, None) => account,
+    }
+}
+
+/// The ledger as a document: balances in the database's currency (or, as long as it has none, in `currency`), how many transfers were checked, what is wrong.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn ledger(store: &Store, currency: &Currency) -> anyhow::Result<Value> {
+    let own = store.currency().await.context("the currency cannot be read")?;
+    let own = own.and_then(|code| Currency::new(&code).ok());
+    let currency = own.as_ref().unwrap_or(currency);
     let balances = store.balances().await.context("the balances cannot be read")?;
     let report = store.verify_ledger(currency.code()).await.context("the ledger cannot be read")?;
-    let balance = |balance: &gavel_store::ledger::Balance| json!({ "account": balance.account.to_string(), "amount": balance.amount.to_f64(currency) });
+    let names = store.ledger_names().await.context("the names of accounts cannot be read")?;
+    let balance = |balance: &gavel_store::ledger::Balance| {
+        let owner = names.get(&balance.account);
+        json!({ "account": balance.account.to_string(), "owner": owner, "amount": balance.amount.to_f64(currency) })
+    };
     Ok(json!({
         "currency": currency.code(),
         "balances": balances.iter().map(balance).collect::<Vec<_>>(),

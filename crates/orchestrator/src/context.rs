@@ -81,12 +81,18 @@ pub struct Settings {
 }
 
 impl Context {
-    /// What a movement of money needs; `None` while money is off or the task was made with a test key.
-    pub(crate) fn settlement(&self, test: bool) -> Option<Settlement> {
-        if test || self.settings.money.mode == MoneyMode::Off {
-            return None;
+    /// What the hold of a price needs; `None` while money is off or the task was made with a test key.
+    pub(crate) fn hold(&self, test: bool) -> Option<Settlement> {
+        match self.settings.money.mode {
+            MoneyMode::Off => None,
+            MoneyMode::Ledger => self.settlement(test),
         }
-        Some(Settlement {
+    }
+
+    /// What it takes to settle what is held, also when money has been switched off since; `None` for a task that was made
+    /// with a test key.
+    pub(crate) fn settlement(&self, test: bool) -> Option<Settlement> {
+        (!test).then(|| Settlement {
             currency: self.settings.currency.code().to_owned(),
             fee: self.settings.money.fee,
             id: TransferId::new(self.clock.now(), &*self.chance),

@@ -171,7 +171,8 @@ async fn record(context: &Context, due: &DueProbe, finding: Finding) {
     let rules = &context.settings.health.rules;
     let judge = |before| rules.judge(before, finding, &due.registered, due.asked_at, &*context.chance);
     match context.store.record_probe(due, judge).await {
-        Ok(Guarded::Done(change)) => tell(due.agent, change),
+        Ok(Guarded::Done(None)) => {}
+        Ok(Guarded::Done(Some(change))) => tell(due.agent, &slug(context, due.agent).await, change),
         Ok(Guarded::Lost) => {
             tracing::debug!(agent.id = %due.agent, "a newer probe was claimed; this one is dropped")
         }
@@ -181,17 +182,22 @@ async fn record(context: &Context, due: &DueProbe, finding: Finding) {
     }
 }
 
-fn tell(agent: AgentId, change: Option<Change>) {
+/// What people call an agent; nothing where it cannot be read now.
+async fn slug(context: &Context, agent: AgentId) -> String {
+    let known = context.store.agent(agent).await.ok().flatten();
+    known.map(|(agent, _)| agent.slug).unwrap_or_default()
+}
+
+fn tell(agent: AgentId, slug: &str, change: Change) {
     match change {
-        None => {}
-        Some(Change::LeftPool) => {
-            tracing::warn!(agent.id = %agent, "an agent fails its health probes and is not asked until it is well");
+        Change::LeftPool => {
+            tracing::warn!(agent.id = %agent, agent.slug = slug, "an agent fails its health probes and is not asked until it is well");
         }
-        Some(Change::CameBack) => {
-            tracing::info!(agent.id = %agent, "an agent is well again and is asked again")
+        Change::CameBack => {
+            tracing::info!(agent.id = %agent, agent.slug = slug, "an agent is well again and is asked again")
         }
-        Some(Change::Hidden) => {
-            tracing::warn!(agent.id = %agent, "an agent has failed its health probes for too long and is hidden");
+        Change::Hidden => {
+            tracing::warn!(agent.id = %agent, agent.slug = slug, "an agent has failed its health probes for too long and is hidden; `gavel agents unhide` brings it back");
         }
     }
 }

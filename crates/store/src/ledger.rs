@@ -3,7 +3,7 @@
 
 use crate::db::{Conn, Tx, row, sql};
 use crate::rows::word;
-use crate::{Error, Result, Store};
+use crate::{Error, Result, Store, currency};
 use gavel_domain::ledger::{
     Entry, LedgerAccount, Order, Plan, Terms, Transfer, TransferKind, plan_hold, plan_refund, plan_release,
 };
@@ -50,19 +50,35 @@ pub(crate) async fn hold(tx: &mut Tx, task: TaskId, settle: &Settlement, now: Ti
     carry_out(tx, plan_hold(&done, &order, parties.price, terms), &settle.currency).await
 }
 
+/// Pays what is held for a task, if anything is: whether money moves was decided when its price was to be held, and not
+/// by the settings of today.
 pub(crate) async fn release(tx: &mut Tx, task: TaskId, settle: &Settlement, now: Timestamp) -> Result<()> {
-    let order = parties(tx, task).await?.order(task, TransferKind::Release, settle, now);
     let done = transfers_of(tx, task).await?;
+    if done.is_empty() {
+        return Ok(());
+    }
+    let order = parties(tx, task).await?.order(task, TransferKind::Release, settle, now);
     carry_out(tx, plan_release(&done, &order, settle.fee), &settle.currency).await
 }
 
+/// Gives what is held for a task back, if anything is.
 pub(crate) async fn refund(tx: &mut Tx, task: TaskId, settle: &Settlement, now: Timestamp) -> Result<()> {
-    let order = parties(tx, task).await?.order(task, TransferKind::Refund, settle, now);
     let done = transfers_of(tx, task).await?;
+    if done.is_empty() {
+        return Ok(());
+    }
+    let order = parties(tx, task).await?.order(task, TransferKind::Refund, settle, now);
     carry_out(tx, plan_refund(&done, &order), &settle.currency).await
 }
 
 impl Store {
+    /// How many transfers there are.
+    pub async fn count_transfers(&self) -> Result<u64> {
+        let mut c = self.read().await?;
+        let (last,) = sql!(c, fetch_one as (i64,), "SELECT COALESCE(MAX(seq), 0) FROM transfers")?;
+        Ok(last.unsigned_abs())
+    }
+
     /// All balances that are not zero, by account.
     pub async fn balances(&self) -> Result<Vec<Balance>> {
         let mut c = self.read().await?;
@@ -100,7 +116,7 @@ impl Store {
     }
 
     /// Checks the whole ledger, as it stands at one moment: the chain, every transfer's balance, and that tasks and money
-    /// agree.
+    /// agree. Its currency is the database's own; `currency` serves where that is not known.
     pub async fn verify_ledger(&self, currency: &str) -> Result<LedgerReport> {
         let mut moment = self.snapshot().await?;
         let report = verify(&mut moment, currency).await;
@@ -110,6 +126,8 @@ impl Store {
 }
 
 pub(crate) async fn verify(c: &mut Conn, currency: &str) -> Result<LedgerReport> {
+    let own = currency::kept(c).await?;
+    let currency = own.as_deref().unwrap_or(currency);
     let mut report = LedgerReport::default();
     let (mut prev, mut after) = (Vec::from(GENESIS), 0);
     loop {
@@ -271,6 +289,20 @@ async fn chained_after(c: &mut Conn, seq: i64) -> Result<Vec<TransferRow>> {
         seq,
         PAGE
     )?)
+}
+
+/// Tells of a currency whether the first transfer was chained in it; `None`: there is no transfer yet.
+pub(crate) async fn first_is_in(c: &mut Conn) -> Result<Option<impl Fn(&str) -> bool + use<>>> {
+    let Some(row) = sql!(
+        c,
+        fetch_optional as TransferRow,
+        concat!("SELECT ", transfer_columns!(), " FROM transfers ORDER BY seq LIMIT 1")
+    )?
+    else {
+        return Ok(None);
+    };
+    let first = with_entries(c, &row).await?;
+    Ok(Some(move |currency: &str| row.hash == link(&row.prev, &first.canonical_text(row.seq, currency))))
 }
 
 async fn with_entries(c: &mut Conn, row: &TransferRow) -> Result<Transfer> {

@@ -5,6 +5,7 @@
 //! Changes of a task's state are guarded by the state and the fence that the caller read; a guard that does not hold is
 //! an answer ([`Guarded`]), not an error.
 
+mod currency; // the one in which everything is counted
 mod db;
 mod error;
 mod hints;
@@ -41,6 +42,7 @@ pub mod idempotency;
 pub mod invitations;
 pub mod ledger;
 pub mod meta;
+pub mod overview;
 pub mod pull;
 pub mod recovery;
 pub mod results;

@@ -45,14 +45,14 @@ fn totals(stats: &Stats, record: &Record) -> Totals {
         bids,
         presented: stats.presented,
         wins: stats.wins,
-        win_rate: (bids > 0).then(|| stats.wins as f64 / bids as f64),
+        win_rate: (bids > 0).then(|| render::rounded(stats.wins as f64 / bids as f64)),
         reliability: render::reliability(record),
     }
 }
 
 fn scores(ring: &[Ppm]) -> CategoryScores {
     let latest: Vec<f64> = ring.iter().map(|score| score.as_f64()).collect();
-    let mean = latest.iter().sum::<f64>() / latest.len().max(1) as f64;
+    let mean = render::rounded(latest.iter().sum::<f64>() / latest.len().max(1) as f64);
     CategoryScores { mean, count: latest.len(), latest }
 }
 
@@ -82,8 +82,17 @@ fn view(recent: &RecentInvitation, currency: &Currency) -> RecentBidView {
 
 #[cfg(test)]
 mod tests {
+    use super::scores;
     use crate::testing::World;
+    use gavel_domain::Ppm;
     use serde_json::json;
+
+    #[test]
+    fn a_mean_has_no_noise_behind_its_digits() {
+        let mean = |ring: &[u32]| scores(&ring.iter().map(|score| Ppm::new(*score)).collect::<Vec<_>>()).mean;
+        assert_eq!(mean(&[100_000, 200_000, 300_000]).to_string(), "0.2");
+        assert_eq!(mean(&[333_333, 333_333, 333_334]).to_string(), "0.333333");
+    }
 
     #[tokio::test]
     async fn outcomes_scores_and_the_judges_word() {

@@ -32,8 +32,11 @@ pub(crate) async fn approve(
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::World;
+    use crate::{AppState, testing::World};
+    use gavel_domain::ledger::TransferKind;
+    use gavel_domain::policy::MoneyMode;
     use serde_json::json;
+    use std::sync::Arc;
 
     #[tokio::test]
     async fn once_and_the_money_moves_once() {
@@ -48,6 +51,18 @@ mod tests {
         assert_eq!(transfers.len(), 2, "a hold and a release");
         let ledger = world.state.store.verify_ledger("USD").await.unwrap();
         assert_eq!((ledger.transfers, ledger.problems), (2, vec![]));
+    }
+
+    #[tokio::test]
+    async fn what_was_held_is_paid_also_when_money_is_off_by_now() {
+        let off = |state: &mut AppState| Arc::make_mut(&mut state.settings).money.mode = MoneyMode::Off;
+        let world = World::with(off).await;
+        let task = world.delivered().await; // its price was held while money was on
+        let path = format!("/api/v1/tasks/{task}/delivery/approve");
+        assert_eq!(world.post(world.buyer(), &path, &json!({})).await.status, 200);
+        let transfers = world.state.store.transfers_of(task.parse().unwrap()).await.unwrap();
+        let kinds: Vec<_> = transfers.iter().map(|transfer| transfer.kind).collect();
+        assert_eq!(kinds, [TransferKind::Hold, TransferKind::Release]);
     }
 
     #[tokio::test]

@@ -41,15 +41,26 @@ fn print(report: Report, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A short table: ratios first, then the figures they are made of.
+/// A short table: ratios first, then the figures they are made of, then how they were measured; what makes them worthless
+/// stands before all.
 fn lines(document: &Value) -> Vec<String> {
     let mut lines = Vec::new();
+    if document["run"]["profile"] != RELEASE {
+        lines.push("This is a debug build: its figures say nothing. Build with --release.".to_owned());
+    }
     for part in ["ratios", "figures", "noise"] {
         lines.push(format!("{part}:"));
         named("", &document[part], &mut lines);
     }
+    lines.push("run:".to_owned());
+    for name in ["database", "profile", "processors", "took_seconds"] {
+        named(name, &document["run"][name], &mut lines);
+    }
     lines
 }
+
+/// How the profile of a binary that is fit to be measured is called.
+const RELEASE: &str = "release";
 
 /// A line for every value, with the names that lead to it.
 fn named(names: &str, value: &Value, lines: &mut Vec<String>) {
@@ -68,18 +79,26 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    #[test]
-    fn a_line_for_every_value() {
+    fn told(profile: &str) -> Vec<String> {
         let document = json!({
             "ratios": { "some": 0.5 },
             "figures": { "levels": [{ "p50_ms": 1 }] },
             "noise": { "calm": true },
-            "run": { "took_seconds": 1 },
+            "run": { "database": "sqlite", "profile": profile, "processors": 2, "took_seconds": 1, "plan": {} },
         });
-        let lines: Vec<String> = lines(&document)
-            .iter()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-            .collect();
-        assert_eq!(lines, ["ratios:", "some 0.5", "figures:", "levels.0.p50_ms 1", "noise:", "calm true"]);
+        let lines = lines(&document);
+        lines.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    #[test]
+    fn a_line_for_every_value() {
+        let figures = ["ratios:", "some 0.5", "figures:", "levels.0.p50_ms 1", "noise:", "calm true", "run:"];
+        let run = [r#"database "sqlite""#, r#"profile "release""#, "processors 2", "took_seconds 1"];
+        assert_eq!(told("release"), [&figures[..], &run].concat());
+    }
+
+    #[test]
+    fn a_debug_build_is_told_before_all_else() {
+        assert!(told("debug")[0].starts_with("This is a debug build"));
     }
 }

@@ -1,7 +1,7 @@
 //! `gavel check-config`: whether the settings can be used, and what is in force.
 
 use crate::args::CheckArgs;
-use crate::settings::{DEFAULTS, default_values, in_force};
+use crate::settings::{DEFAULTS, default_values, doubts, in_force, load};
 use crate::{Failure, output};
 use serde_json::{Value, json};
 
@@ -16,6 +16,10 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
             }
             output::line("The settings can be used.");
         }
+    }
+    if !args.defaults {
+        let doubts = doubts(&load(args.config.as_deref())?);
+        doubts.iter().for_each(|doubt| output::note(&format!("warning: {doubt}")));
     }
     Ok(())
 }

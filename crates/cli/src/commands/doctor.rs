@@ -1,6 +1,7 @@
 //! `gavel doctor`: whether anything in the database is as it cannot be.
 
 use super::looked_at;
+use crate::app::{KeyFile, key_file_of};
 use crate::args::DoctorArgs;
 use crate::settings::AppConfig;
 use crate::{Failure, output};
@@ -15,7 +16,7 @@ const OLDER: &str = "the database is older than this gavel, and stays as it is: 
 pub(super) async fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
     let examined = match looked_at(&args.place).await {
         Ok((config, store)) => {
-            let examined = examine(&store, &config).await;
+            let examined = examine_with_key(&store, &config).await;
             store.close().await;
             examined?
         }
@@ -48,6 +49,32 @@ pub(super) fn is_sound(examined: &Examination) -> Option<bool> {
         _ => Some(examined.findings.is_empty()),
     }
 }
+
+/// The same, and whether the key file opens what is sealed there. One that is missing is only told: a copy of a database
+/// lies apart from its key.
+async fn examine_with_key(store: &Store, config: &AppConfig) -> Result<Examination, Failure> {
+    let mut examined = examine(store, config).await?;
+    if examined.counts.is_empty() {
+        return Ok(examined); // a damaged file: nothing else was looked at
+    }
+    let path = config.key_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    match key_file_of(store, config).await? {
+        KeyFile::Fits => examined.checks += 1,
+        KeyFile::None => {}
+        KeyFile::Missing => output::note(&format!(
+            "The key file {path} is not there: without it a server does not start on this database (secrets.key_file)."
+        )),
+        KeyFile::Another => {
+            examined.checks += 1;
+            let sentence = format!("the key file {path} does not open what is sealed in this database");
+            examined.findings.push(Finding { check: "key_file", id: None, sentence, remedy: KEY });
+        }
+    }
+    Ok(examined)
+}
+
+const KEY: &str =
+    "Put the key file in place that this database was made with, from your backup of it; no other opens it.";
 
 /// What to do stands once per kind: findings of one kind follow each other.
 pub(super) fn tell(examined: &Examination) {

@@ -79,10 +79,10 @@ fn listed(known: &KnownKey) -> Value {
     document
 }
 
-/// `01a2...  task_poster:read  test  revoked  ada`
+/// `01a2...  task_poster:read  test  revoked  ada (018f...)`
 fn one_line(known: &KnownKey) -> String {
     let key = &known.key;
     let marks = [(key.read_only, ":read"), (key.test, "  test"), (key.revoked_at.is_some(), "  revoked")];
     let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
-    format!("{}  {}{marks}  {}", key.id, key.scope.name(), known.account)
+    format!("{}  {}{marks}  {} ({})", key.id, key.scope.name(), known.account, key.account)
 }

@@ -15,9 +15,9 @@ mod run;
 mod serve;
 mod tasks;
 
-use crate::Failure;
 use crate::args::{AgentsCommand, Command, KeysCommand, LedgerCommand, PlaceArgs, TasksCommand};
 use crate::settings::{self, AppConfig};
+use crate::{Failure, app};
 use anyhow::anyhow;
 use gavel_store::Store;
 use std::io::IsTerminal;
@@ -36,7 +36,9 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Keys(KeysCommand::Create(args)) => keys::create(args).await,
         Command::Keys(KeysCommand::List(args)) => keys::list(&args).await,
         Command::Keys(KeysCommand::Revoke(args)) => keys::revoke(&args).await,
+        Command::Agents(AgentsCommand::List(args)) => agents::list(&args).await,
         Command::Agents(AgentsCommand::Unhide(args)) => agents::unhide(&args).await,
+        Command::Tasks(TasksCommand::List(args)) => tasks::list(args).await,
         Command::Tasks(TasksCommand::Dead(args)) => tasks::dead(&args).await,
         Command::Tasks(TasksCommand::Retry(args)) => tasks::retry(&args).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
@@ -64,14 +66,16 @@ fn settings_of(place: &PlaceArgs) -> Result<AppConfig, Failure> {
 /// The database of commands that work on what is there, brought to this version when nobody else has it open.
 async fn existing(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
     let config = there(place)?;
-    let store = Store::open_beside(&config.database_url, &config.opening.unhurried()).await?;
+    let store = Store::open_beside(&config.database_url, &config.opening.unhurried()).await;
+    let store = app::reached(&config.database_url, store)?;
     Ok((config, store))
 }
 
 /// The database of commands that only look: it stays as it is, whatever its version.
 async fn looked_at(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
     let config = there(place)?;
-    let store = Store::open_to_look(&config.database_url, &config.opening.unhurried()).await?;
+    let store = Store::open_to_look(&config.database_url, &config.opening.unhurried()).await;
+    let store = app::reached(&config.database_url, store)?;
     Ok((config, store))
 }
 
@@ -104,21 +108,26 @@ fn interrupted() -> Failure {
 /// What commands with progress of their own log: only what went wrong.
 const QUIET: &str = "warn";
 
-/// Resolves when the process is asked to end.
-async fn asked_to_end() {
+/// Resolves when the process is asked to end. From this call on, and not only once it is awaited, a signal does not kill.
+fn asked_to_end() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        signal(SignalKind::terminate())
+            .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)))
+    };
+    async move {
+        #[cfg(unix)]
+        if let Ok((mut terminate, mut interrupt)) = signals {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
             }
             return;
         }
-    }
-    // Without signals the process can only be killed; a failed listener must not look like a request to end.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+        // Without signals the process can only be killed; a failed listener must not look like a request to end.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! From what is written to what is used.
 
-use super::file::{
-    Activation, Health, LogFormat, MoneyMode, Network, Retention, Silence, Timers, Webhooks, Written,
-};
+use super::file::{Health, LogFormat, MoneyMode, Network, Retention, Silence, Timers, Webhooks, Written};
 use super::known::Places;
+use super::values::wrong_level;
 use super::{SettingsError, file};
 use crate::catalog;
 use crate::roles::Roles;
@@ -117,11 +116,11 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
     let currency =
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
     let catalog = catalog::shipped()?;
-    activation(written.agents.activation, places)?;
+    activation(&written.agents.activation, places)?;
     let triage = triage_policy(&written.triage.policy_file)?;
     let requests = request_limits(&written.server);
     Ok(AppConfig {
-        listen: written.server.listen,
+        listen: listen(&written.server.listen, places)?,
         roles: roles(&written.server.roles, &written.database.url, places)?,
         leave: Duration::from_secs(written.server.leave_seconds.into()),
         opening: opening(&written.database),
@@ -159,14 +158,20 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
     })
 }
 
-fn activation(activation: Activation, places: &Places) -> Result<(), SettingsError> {
-    match activation {
-        Activation::Immediate => Ok(()),
-        Activation::Benchmark => {
-            let problem = "the benchmark does not exist yet; use \"immediate\"";
+fn activation(word: &str, places: &Places) -> Result<(), SettingsError> {
+    match word {
+        "immediate" => Ok(()),
+        _ => {
+            let problem =
+                format!("{word:?} is not \"immediate\", the one there is; \"benchmark\" does not exist yet");
             Err(places.value("agents.activation", problem))
         }
     }
+}
+
+fn listen(text: &str, places: &Places) -> Result<SocketAddr, SettingsError> {
+    let wrong = |_| places.value("server.listen", "it must be ADDRESS:PORT, such as 127.0.0.1:8080");
+    text.parse().map_err(wrong)
 }
 
 fn roles(text: &str, database_url: &str, places: &Places) -> Result<Roles, SettingsError> {
@@ -420,6 +425,9 @@ fn forced_seed(text: &str, places: &Places) -> Result<Option<u64>, SettingsError
 }
 
 fn log_level(text: String, places: &Places) -> Result<String, SettingsError> {
+    if let Some(problem) = wrong_level(&text) {
+        return Err(places.value("log.level", problem));
+    }
     match text.parse::<tracing_subscriber::EnvFilter>() {
         Ok(_) => Ok(text),
         Err(e) => Err(places.value("log.level", e)),

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 
 #[derive(Debug, Deserialize)]
@@ -30,7 +29,7 @@ pub(super) struct Written {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
-    pub(super) listen: SocketAddr,
+    pub(super) listen: String,
     pub(super) roles: String,
     pub(super) public_url: String,
     pub(super) connections_max: NonZeroU32,
@@ -144,15 +143,7 @@ pub(super) struct Secrets {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Agents {
-    pub(super) activation: Activation,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Activation {
-    Immediate,
-    /// Known, so that whoever asks for it is told more than that the word is wrong.
-    Benchmark,
+    pub(super) activation: String,
 }
 
 #[derive(Debug, Deserialize)]

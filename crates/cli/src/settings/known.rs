@@ -1,6 +1,7 @@
 //! Names that are no setting, values of the wrong kind, and where a value came from. The shipped defaults name every
 //! setting, so they are the list that names are held against.
 
+use super::values::{about_number, wrong_word};
 use super::{ENVIRONMENT, SettingsError};
 use ::config::{Config, ConfigError, Value, ValueKind};
 use std::collections::BTreeMap;
@@ -37,13 +38,18 @@ impl Places {
     /// The reader's error, with the place it does not know any more.
     pub(super) fn locate(&self, error: ConfigError) -> SettingsError {
         match error {
-            ConfigError::At { error, key: Some(key), .. } => self.value(&key, error),
+            ConfigError::At { error, key: Some(key), .. } => self.value(&key, plain(error.to_string())),
             ConfigError::Type { unexpected, expected, key: Some(key), .. } => {
-                self.value(&key, format!("{unexpected}, expected {expected}"))
+                self.value(&key, plain(format!("{unexpected}, expected {expected}")))
             }
             other => SettingsError::Source(other),
         }
     }
+}
+
+/// A complaint in a person's words, where there are some.
+fn plain(complaint: String) -> String {
+    about_number(&complaint).unwrap_or(complaint)
 }
 
 /// Holds what was given against the defaults.
@@ -53,6 +59,7 @@ pub(super) fn check(defaults: &Config, given: &Config, origin: &str) -> Result<(
         if let Some(problem) = mismatch(&default, &value) {
             return Err(bad_value(&key, origin, problem));
         }
+        check_word(&key, &value, origin)?;
     }
     Ok(())
 }
@@ -69,8 +76,19 @@ pub(super) fn typed(defaults: &Config, key: &str, text: &str) -> Result<ValueKin
             let list = text.split(',').map(|one| Ok(Value::new(None, number(one)?)));
             ValueKind::Array(list.collect::<Result<_, SettingsError>>()?)
         }
-        _ => ValueKind::String(text.to_owned()),
+        _ => {
+            let value = ValueKind::String(text.to_owned());
+            check_word(key, &value, ENVIRONMENT)?;
+            value
+        }
     })
+}
+
+fn check_word(key: &str, value: &ValueKind, origin: &str) -> Result<(), SettingsError> {
+    match wrong_word(key, &Value::new(None, value.clone()).to_string()) {
+        Some(problem) => Err(bad_value(key, origin, &problem)),
+        None => Ok(()),
+    }
 }
 
 fn default_of(defaults: &Config, key: &str, origin: &str) -> Result<ValueKind, SettingsError> {

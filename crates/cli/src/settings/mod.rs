@@ -4,11 +4,14 @@
 //! knows where a setting came from.
 
 mod convert; // from what is written to what is used
+mod doubts; // what can be used and is probably not meant
 mod file; // the shape of the file
 mod known; // names that are no setting, and values of the wrong kind
+mod values; // what a value may be
 mod summary; // what is in force, without passwords
 
 pub use convert::AppConfig;
+pub(crate) use summary::place_of;
 
 use ::config::{Config, File, FileFormat};
 use serde_json::Value;
@@ -49,8 +52,16 @@ pub enum SettingsError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A file that cannot be read, or is not TOML.
-    #[error("{0}")]
+    /// The settings' file cannot be read, or is not TOML.
+    #[error("the settings file {path} {problem}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// What was written cannot be put together.
+    #[error(transparent)]
     Source(#[from] ::config::ConfigError),
     /// A further file that a setting names cannot be used.
     #[error("the file {path}, named by {key}, cannot be used: {problem}")]
@@ -100,6 +111,14 @@ pub fn in_force(file: Option<&Path>) -> Result<BTreeMap<String, Value>, Settings
     let shown = summary::summary(&merged.all);
     merged.convert()?;
     Ok(shown)
+}
+
+/// What can be used and is probably not meant, as sentences: variables that are not read, and timers of which one makes
+/// the other pointless.
+pub fn doubts(config: &AppConfig) -> Vec<String> {
+    let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build();
+    let overlooked = defaults.map(|defaults| doubts::overlooked(&environment(), &defaults));
+    overlooked.into_iter().flatten().chain(doubts::of_timers(&config.timers)).collect()
 }
 
 /// Every setting by its name with its default.
@@ -158,8 +177,12 @@ impl Merged {
 }
 
 fn from_file(path: &Path, defaults: &Config) -> Result<Config, SettingsError> {
-    let given = Config::builder().add_source(File::from(path).format(FileFormat::Toml)).build()?;
-    known::check(defaults, &given, &path.display().to_string())?;
+    let file = || path.display().to_string();
+    let unusable = |problem| SettingsError::File { path: file(), problem };
+    let text = std::fs::read_to_string(path).map_err(|e| unusable(format!("cannot be read: {e}")))?;
+    let given = Config::builder().add_source(File::from_str(&text, FileFormat::Toml)).build();
+    let given = given.map_err(|e| unusable(format!("is not TOML: {}", e.to_string().trim_end())))?;
+    known::check(defaults, &given, &file())?;
     Ok(given)
 }
 

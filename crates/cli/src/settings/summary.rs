@@ -47,6 +47,23 @@ fn without_password(text: &str) -> String {
     url.into()
 }
 
+/// Where a database is, without who opens it: `PostgreSQL at db:5432, database gavel`. `None`: it is a file.
+pub(crate) fn place_of(database_url: &str) -> Option<String> {
+    if !database_url.starts_with("postgres") {
+        return None;
+    }
+    let Ok(url) = url::Url::parse(database_url) else { return Some("PostgreSQL".to_owned()) };
+    let named =
+        |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let host = named("host").or(url.host_str().map(str::to_owned)).unwrap_or_else(|| "localhost".to_owned());
+    let port = named("port").unwrap_or_else(|| url.port().unwrap_or(POSTGRES_PORT).to_string());
+    let name = named("dbname").unwrap_or_else(|| url.path().trim_start_matches('/').to_owned());
+    Some(format!("PostgreSQL at {host}:{port}, database {name}"))
+}
+
+/// Where PostgreSQL listens when nothing else is said.
+const POSTGRES_PORT: u16 = 5432;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +77,16 @@ mod tests {
         check("postgres://db/gavel?user=g&password=s3cret", "postgres://db/gavel?user=g&password=***");
         check("postgres://gavel:s3cret@d b/gavel", "***");
         check("https://gavel.example.com", "https://gavel.example.com");
+    }
+
+    #[test]
+    fn a_place_says_nothing_of_who_opens_it() {
+        let check =
+            |url: &str, expected: Option<&str>| assert_eq!(place_of(url).as_deref(), expected, "{url}");
+        check("sqlite:gavel.db", None);
+        check("postgres://g:s3cret@db/gavel", Some("PostgreSQL at db:5432, database gavel"));
+        check("postgresql://db:6000/g?password=s3cret", Some("PostgreSQL at db:6000, database g"));
+        check("postgres:///g?host=/run/pg&user=g", Some("PostgreSQL at /run/pg:5432, database g"));
+        check("postgres://g:s3cret@d b/gavel", Some("PostgreSQL"));
     }
 }

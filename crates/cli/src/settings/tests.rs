@@ -247,19 +247,26 @@ fn mistakes_name_the_setting_and_the_place() {
     check("[colours]\nsky = 1", &["colours.sky", "check-config --defaults"]);
     check("[timers]\nphase_seconds = \"soon\"", &["timers.phase_seconds", "whole number"]);
     check("[timers]\nphase_seconds = 2.5", &["timers.phase_seconds", "whole number"]);
-    check("[timers]\nphase_seconds = 0", &["timers.phase_seconds"]);
-    check("[timers]\nphase_seconds = -1", &["timers.phase_seconds"]);
+    check("[timers]\nphase_seconds = 0", &["timers.phase_seconds", "from 1 to 4294967295"]);
+    check("[timers]\nphase_seconds = -1", &["timers.phase_seconds", "-1 is out of range"]);
     check("[timers]\nphase_seconds = 86401", &["timers.phase_seconds", "at most a day"]);
     check("[secrets]\noverlap_hours = 8785", &["secrets.overlap_hours", "a year"]);
-    check("[secrets]\noverlap_hours = 0", &["secrets.overlap_hours"]);
+    check("[secrets]\noverlap_hours = 0", &["secrets.overlap_hours", "from 1 to 65535"]);
     check("[timers]\nreview_window_minutes = 99999999", &["review_window_minutes", "ten years"]);
     check("[timers.prototype_call_seconds_by_category]\nmagic = 3", &["by_category.magic", "no category"]);
     check("[timers.prototype_call_seconds_by_category]\nmarketing = true", &["marketing", "whole number"]);
-    check("[timers]\non_silence = \"maybe\"", &["timers.on_silence", "maybe"]);
+    check("[timers]\non_silence = \"maybe\"", &["timers.on_silence", "maybe", "approve, expire"]);
+    check("[money]\nmode = \"on\"", &["money.mode", "\"on\" is none of off, ledger"]);
+    check("[money]\nmode = true", &["money.mode", "off, ledger"]);
+    check("[log]\nformat = \"xml\"", &["log.format", "text, json"]);
+    check("[log]\nlevel = \"loud\"", &["log.level", "\"loud\" is none of trace"]);
+    check("[agents]\nactivation = \"now\"", &["agents.activation", "immediate"]);
+    check("[health]\nhide_after_hours = 70000", &["health.hide_after_hours", "from 0 to 65535"]);
+    check("[triage]\nagents_min = 300", &["triage.agents_min", "from 0 to 255"]);
     check("[health]\nprobes_at_once = 0", &["health.probes_at_once"]);
     check("[webhooks]\nat_once_max = 0", &["webhooks.at_once_max"]);
     check("[health]\ntimeout_seconds = 90000", &["health.timeout_seconds", "at most a day"]);
-    check("[server]\nlisten = \"here\"", &["server.listen"]);
+    check("[server]\nlisten = \"8080\"", &["server.listen", "127.0.0.1:8080"]);
     check("[server]\nlisten = { port = 3 }", &["server.listen.port"]);
     check("[network]\nports = 443", &["network.ports", "list"]);
     check("[network]\nports = [70000]", &["network.ports"]);
@@ -275,11 +282,34 @@ fn mistakes_name_the_setting_and_the_place() {
         "[server]\nroles = \"api\"",
         &["server.roles", "database.url", "on SQLite all parts run in one process"],
     );
-    check("[database]\nmigrate = \"later\"", &["database.migrate", "later"]);
+    check("[database]\nmigrate = \"later\"", &["database.migrate", "later", "auto, never"]);
     check("[database]\nurl = \"mysql://x\"", &["database.url", "sqlite:FILE"]);
     check("[triage]\nforced_seed = -1", &["triage.forced_seed"]);
     check("[log]\nlevel = \"gavel=loud\"", &["log.level"]);
-    check("[timers\n", &[]);
+    check("[timers\n", &["is not TOML"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mine.toml");
+    let told = || {
+        let merged = Merged::new(Sources { file: Some(&path), ..Sources::default() });
+        crate::Failure::Settings(merged.err().unwrap()).told()
+    };
+    let missing = told();
+    assert_eq!(
+        (missing.matches("mine.toml").count(), missing.matches("No such file").count()),
+        (1, 1),
+        "{missing}"
+    );
+    std::fs::write(&path, "[timers\n").unwrap();
+    let broken = told();
+    assert_eq!(
+        (broken.matches("mine.toml").count(), broken.matches("TOML parse error").count()),
+        (1, 1),
+        "{broken}"
+    );
 }
 
 #[test]
@@ -292,6 +322,7 @@ fn mistakes_in_the_environment_are_told_as_such() {
     };
     check("GAVEL__TIMERS__PHSE_SECONDS", "1", &["timers.phse_seconds", "environment", "phase_seconds?"]);
     check("GAVEL__TIMERS__PHASE_SECONDS", "soon", &["timers.phase_seconds", "environment", "whole number"]);
+    check("GAVEL__MONEY__MODE", "on", &["money.mode", "environment", "off, ledger"]);
     check("GAVEL__NETWORK__ALLOW", "a b", &["network.allow", "environment"]);
     check("GAVEL__TRIAGE__POLICY_FILE", "/no/such/file", &["triage.policy_file", "/no/such/file"]);
     check("GAVEL__JUDGE__POLICY_FILE", "/no/such/file", &["judge.policy_file", "/no/such/file"]);

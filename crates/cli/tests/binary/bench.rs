@@ -138,7 +138,8 @@ fn size() {
 fn without_json_it_is_a_table() {
     let (code, out, err) = Place::new().ran(&["bench", "size", "--quick"]);
     assert_eq!(code, 0, "{err}");
-    assert!(out.starts_with("ratios:\nfigures:\n") && out.contains("binary_bytes"), "{out}");
+    assert!(out.contains("ratios:\nfigures:\n") && out.contains("binary_bytes"), "{out}");
+    assert_eq!(out.starts_with("This is a debug build"), cfg!(debug_assertions), "{out}");
 }
 
 #[test]

@@ -58,3 +58,26 @@ fn a_damaged_file_is_told_and_the_exit_code_says_so() {
     let document: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&document["sound"], &document["findings"][0]["check"]), (&false.into(), &"damaged".into()));
 }
+
+#[test]
+fn a_key_file_that_opens_nothing_is_told() {
+    let place = Place::new();
+    place.key("task_poster");
+    let right = std::fs::read_to_string(place.path("gavel.key")).unwrap();
+    let (code, out, err) = place.ran(&["doctor"]);
+    assert!(code == 0 && out.starts_with("Nothing is wrong: ") && err.is_empty(), "{code} {out} {err}");
+
+    std::fs::remove_file(place.path("gavel.key")).unwrap();
+    let (code, out, err) = place.ran(&["doctor"]);
+    assert!(code == 0 && out.starts_with("Nothing is wrong: "), "a copy lies apart from its key: {out}");
+    assert!(err.contains("gavel.key is not there"), "{err}");
+    assert!(!place.path("gavel.key").exists(), "nothing is made");
+
+    for wrong in ["0".repeat(64), "no key".to_owned()] {
+        std::fs::write(place.path("gavel.key"), wrong).unwrap();
+        let (code, out, _) = place.ran(&["doctor"]);
+        assert!(code == 1 && out.contains("key_file: the key file gavel.key does not open"), "{code} {out}");
+    }
+    std::fs::write(place.path("gavel.key"), right).unwrap();
+    assert_eq!(place.json(&["doctor"])["sound"], true);
+}

@@ -8,6 +8,7 @@ mod conformance;
 mod demo;
 mod doctor;
 mod kill;
+mod money;
 mod replicas;
 mod run;
 mod serve;

@@ -41,6 +41,19 @@ async fn from_the_first_key_to_the_balances() {
 
     let ledger = place.json(&["ledger", "verify"]); // on the live database
     assert_eq!((&ledger["problems"], &ledger["transfers"]), (&json!([]), &json!(2)));
+    let owner = |kind: &str| {
+        let of_kind = |b: &&Value| b["account"].as_str().unwrap().starts_with(kind);
+        ledger["balances"].as_array().unwrap().iter().find(of_kind).unwrap()["owner"].clone()
+    };
+    assert_eq!((owner("buyer:"), owner("developer:")), (json!("task_poster"), json!("agent_manager")));
+    let listed = place.json(&["tasks", "list", "--state", "completed", "--account", "task_poster"]);
+    let listed = &listed["tasks"][0];
+    assert_eq!((&listed["id"], &listed["money"]), (&task["id"], &json!("paid")));
+    let listed = place.json(&["agents", "list"]);
+    assert_eq!(
+        (&listed["agents"][0]["slug"], &listed["agents"][0]["developer"]),
+        (&json!("only"), &json!("Ada"))
+    );
     let doctor = place.json(&["doctor"]);
     assert_eq!(
         (&doctor["findings"], &doctor["sound"], &doctor["counts"]["bids"]),
@@ -56,6 +69,14 @@ async fn from_the_first_key_to_the_balances() {
         (vec![-20.0], vec![17.0], vec![3.0])
     );
     assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn a_server_that_says_it_listens_can_be_asked_to_end() {
+    let place = Place::new();
+    for _ in 0..5 {
+        assert_eq!(place.serve().stop(), 0);
+    }
 }
 
 #[tokio::test]
@@ -114,6 +135,9 @@ async fn a_task_that_was_set_aside_is_listed_and_taken_up_again() {
     let place = Place::new();
     let _ = place.key("task_poster");
     assert_eq!(place.json(&["tasks", "dead"]), json!({ "tasks": [] }));
+    assert_eq!(place.ran(&["tasks", "dead"]).1, "No task is set aside.\n");
+    assert_eq!(place.ran(&["tasks", "list", "--state", "gone"]).0, 2);
+    assert_eq!(place.ran(&["tasks", "list"]).1, "There are no such tasks.\n");
     let id = set_aside(&place).await.to_string();
     let server = place.serve();
     let listed = place.json(&["tasks", "dead"]); // beside the running server
@@ -124,6 +148,8 @@ async fn a_task_that_was_set_aside_is_listed_and_taken_up_again() {
     );
     let (code, out, _) = place.ran(&["tasks", "dead"]);
     assert!(code == 0 && out.contains(&id) && out.contains("it hurts"), "{out}");
+    let (code, out, _) = place.ran(&["tasks", "list", "--account", "buyer"]);
+    assert!(code == 0 && out.contains(&id) && out.contains("open  no money  buyer"), "{out}");
 
     assert_eq!(place.ran(&["tasks", "retry", "nonsense"]).0, 2);
     assert_eq!(place.json(&["tasks", "retry", &id])["retried"], true);
@@ -157,6 +183,30 @@ fn commands_that_look_do_not_make_a_database() {
         assert!(code == 2 && err.contains("there is no database gavel.db here"), "{command:?}: {code} {err}");
     }
     assert!(!place.path("gavel.db").exists());
+}
+
+#[test]
+fn a_database_server_that_is_away_is_told_with_its_place() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let place = Place::on(&format!("postgres://gavel:s3cret@127.0.0.1:{nobody}/market"));
+    let place = place.with("GAVEL__DATABASE__ACQUIRE_SECONDS", "1");
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["keys", "list"]] {
+        let (code, _, err) = place.ran(command);
+        let told = format!("PostgreSQL at 127.0.0.1:{nobody}, database market, cannot be reached");
+        assert!(code == 1 && err.contains(&told) && !err.contains("s3cret"), "{command:?}: {code} {err}");
+    }
+}
+
+#[test]
+fn what_is_probably_not_meant_is_told() {
+    let place =
+        Place::new().with("GAVEL_TIMERS__PHASE_SECONDS", "8").with("GAVEL__TIMERS__PHASE_SECONDS", "100");
+    let (code, out, err) = place.ran(&["check-config"]);
+    assert!(code == 0 && out.contains("The settings can be used."), "{err}");
+    assert!(
+        err.contains("GAVEL_TIMERS__PHASE_SECONDS is not read") && err.contains("phase_seconds (100)"),
+        "{err}"
+    );
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub use event::TaskEventView;
 pub use explain::{CandidateView, ExplainResponse, RoundView};
 pub use gallery::{ArtifactView, BidView, GalleryResponse, InvitationView, Selected};
 pub use problem::{FieldError, ProblemBody};
-pub use task::{AttachmentView, CloseWish, NewTask, RoutingWish, TaskList, TaskResponse};
+pub use task::{AttachmentView, CloseWish, NamedClose, NewTask, RoutingWish, TaskList, TaskResponse};
 pub use webhook::{
     NewSubscription, RedeliveryBegun, SubscriptionDeleted, SubscriptionList, SubscriptionSecret,
     SubscriptionView, SubscriptionWithSecret, WebhookAttempt, WebhookDelivery, WebhookLog,

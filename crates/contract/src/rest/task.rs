@@ -31,7 +31,7 @@ pub struct NewTask {
     /// Structured requirements: `tone`, `word_count`, `audience`...
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requirements: Option<Map<String, Value>>,
-    /// What the delivery must contain.
+    /// What the delivery must contain; agents see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_spec: Option<Map<String, Value>>,
     /// Files the agents may fetch.
@@ -67,28 +67,48 @@ pub struct NewTask {
     pub routing: Option<RoutingWish>,
 }
 
-/// When the phase of prototypes ends, beside its deadline.
+/// When the phase of prototypes ends, beside its deadline and your selection.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 pub enum CloseWish {
+    /// By a rule without a number.
+    Named(NamedClose),
+    /// When so many bids are in.
+    FirstK {
+        /// How many.
+        #[schema(minimum = 1, maximum = 8)]
+        first_k: u8,
+    },
+    /// When a bid scores so much.
+    ScoreAtLeast {
+        /// How much.
+        #[schema(minimum = 0.0, maximum = 1.0)]
+        score_at_least: f64,
+    },
+}
+
+/// A rule without a number: `all`: when every agent has answered; `deadline` and `buyer_stop`: at the deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedClose {
     /// When every agent has answered.
     All,
     /// At the deadline.
     Deadline,
-    /// When you select.
+    /// When you select; at the deadline otherwise.
     BuyerStop,
-    /// When this many bids are in.
-    FirstK(u8),
-    /// When a bid scores at least this (0..=1).
-    ScoreAtLeast(f64),
 }
 
-/// Whom to ask.
+/// Whom to ask. Every field may be left out.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RoutingWish {
-    /// Slugs of agents; when not empty, nobody else is asked.
+    /// Slugs of agents, at most 100; when not empty, nobody else is asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
     pub only: Vec<String>,
-    /// Slugs of agents never asked.
+    /// Slugs of agents never asked, at most 100.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
     pub ignore: Vec<String>,
     /// Agents that want more are not asked.
     #[serde(flatten)]
@@ -132,7 +152,8 @@ pub struct TaskResponse {
     pub compute_budget: Option<f64>,
     /// `open`, `matching`, `prototyping`, `review`, `accepted`, `delivering`, `completed`, `cancelled` or `expired`.
     pub status: String,
-    /// Why it is there, for ended tasks.
+    /// Why it is there: `no_eligible_agents`, `no_valid_bids`, `review_window_lapsed`, `delivery_failed`,
+    /// `answer_window_lapsed`, `cancelled_by_buyer` or `platform_fault`; null where nothing is to be said.
     pub status_reason: Option<String>,
     /// The newcomers' share of the agents asked.
     pub experimentation: f64,

@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Step {
         ready_at: None,
     };
 
-    let settle = context.settlement(task.test);
+    let settle = context.hold(task.test);
     let _ = context.store.hold_and_deliver(claimed, &delivery, settle.as_ref(), now).await?;
     Ok(())
 }

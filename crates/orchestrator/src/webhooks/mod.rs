@@ -4,6 +4,7 @@
 //! the result.
 
 mod places;
+pub mod unheard; // does anybody tell them at all?
 
 pub use places::Caps;
 

@@ -16,6 +16,7 @@ use gavel_domain::delivery::DeliveryStatus;
 use gavel_domain::event::Actor;
 use gavel_domain::invitation::Outcome;
 use gavel_domain::lifecycle::TaskState;
+use gavel_domain::policy::MoneyMode;
 use std::time::Duration;
 use world::{Script, World, text};
 
@@ -166,6 +167,22 @@ async fn a_failed_delivery_gives_the_money_back() {
     world.until(task, TaskState::Expired).await;
     assert_eq!(world.reason(task).await.as_deref(), Some("delivery_failed"));
     assert!(world.context.store.balances().await.unwrap().is_empty());
+    loop_.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_money_is_off_nothing_is_held_and_nobody_is_paid() {
+    let world = World::new().await.with_settings(|settings| settings.money.mode = MoneyMode::Off);
+    world.agent("one", Script::answers(&text(200))).await;
+    let loop_ = world.run();
+    let task = world.post().await;
+    world.until(task, TaskState::Review).await;
+    let bid = world.context.store.gallery(task).await.unwrap()[0].bid.id;
+    world.select(task, bid).await.unwrap();
+    world.until_delivery(task, DeliveryStatus::Ready).await;
+    world.approve(task).await.unwrap();
+    world.until(task, TaskState::Completed).await;
+    assert_eq!(world.context.store.count_transfers().await.unwrap(), 0);
     loop_.stop().await;
 }
 

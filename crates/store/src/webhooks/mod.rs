@@ -14,6 +14,8 @@ pub(crate) mod outbox;
 pub mod retention;
 pub mod subscriptions;
 
+pub use outbox::Backlog;
+
 use crate::db::{Conn, row, sql};
 use crate::rows::{json, number, word};
 use crate::{Error, Result};

@@ -5,6 +5,7 @@ use crate::db::{Conn, row, sql};
 use crate::events::EventRow;
 use crate::rows::{json, word};
 use crate::{Error, Result, Store};
+use chrono::TimeDelta;
 use gavel_domain::event::Event;
 use gavel_domain::webhook::{News, Subscription, Topic};
 use gavel_domain::{AccountId, Timestamp, WebhookDeliveryId};
@@ -82,7 +83,34 @@ macro_rules! listeners {
     };
 }
 
+/// Events that wait to be passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many.
+    pub events: u64,
+    /// Since when the oldest waits.
+    pub oldest: Option<Timestamp>,
+}
+
+impl Backlog {
+    /// How long the oldest waits.
+    pub fn waits(&self, now: Timestamp) -> TimeDelta {
+        self.oldest.map_or(TimeDelta::zero(), |oldest| (now - oldest).max(TimeDelta::zero()))
+    }
+}
+
 impl Store {
+    /// What waits to be passed on: for long only where no process does that.
+    pub async fn webhook_backlog(&self) -> Result<Backlog> {
+        let mut c = self.read().await?;
+        let (events, oldest) = sql!(
+            c,
+            fetch_one as (i64, Option<Timestamp>),
+            "SELECT COUNT(*), MIN(created_at) FROM webhook_events WHERE relayed_at IS NULL"
+        )?;
+        Ok(Backlog { events: events.unsigned_abs(), oldest })
+    }
+
     /// Passes up to `most` events of one account on to its subscriptions, those that wait longest: the body of each is
     /// written by `render`, each delivery is called by `fresh`. Says how many; 0: none waits. Where one of them could not
     /// be read, all others are passed on before that is told.

@@ -49,11 +49,13 @@ impl World {
 
     /// Holds the price and brings the delivery in.
     pub(crate) async fn delivered(&self, played: &Played) -> Delivery {
+        self.delivered_with(played, Some(&self.settlement())).await
+    }
+
+    /// The same, with or without money.
+    pub(crate) async fn delivered_with(&self, played: &Played, hold: Option<&Settlement>) -> Delivery {
         let delivery = self.pending(&played.bids[0]);
-        let held = self
-            .store
-            .hold_and_deliver(self.claim().await, &delivery, Some(&self.settlement()), self.now())
-            .await;
+        let held = self.store.hold_and_deliver(self.claim().await, &delivery, hold, self.now()).await;
         done(held.unwrap());
         self.bring_in(&delivery, played.bids[0].invitation).await;
         delivery

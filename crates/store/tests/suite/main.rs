@@ -11,6 +11,7 @@ mod delivery_log;
 mod exchanges;
 mod health;
 mod once;
+mod overview;
 mod places;
 mod recovery;
 mod lived;

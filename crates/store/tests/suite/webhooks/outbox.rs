@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use gavel_domain::event::Actor;
 use gavel_domain::invitation::Outcome;
 use gavel_domain::webhook::{Subscription, Topic, event_id};
+use gavel_store::webhooks::Backlog;
 use std::collections::BTreeSet;
 
 on_both! {
@@ -25,6 +26,22 @@ on_both! {
         assert_eq!(due.len(), 1);
         assert_eq!(due[0].body, format!(r#"{{"id":"{}","type":"task.cancelled"}}"#, event_id(task, 2)));
         assert_eq!((due[0].url.as_str(), due[0].tries, due[0].attempt), ("https://a.example.com/hook", 1, 1));
+    }
+}
+
+on_both! {
+    async fn what_nobody_passes_on_is_counted(world) {
+        let buyer = world.account("buyer").await;
+        world.subscription(buyer, "a.example.com").await;
+        let backlog = async || world.store.webhook_backlog().await.unwrap();
+        assert_eq!(backlog().await, Backlog { events: 0, oldest: None });
+        let first = world.now();
+        world.cancelled(buyer).await;
+        world.clock.advance(TimeDelta::minutes(6));
+        world.cancelled(buyer).await;
+        assert_eq!(backlog().await, Backlog { events: 2, oldest: Some(first) });
+        world.relay_all().await;
+        assert_eq!(backlog().await, Backlog { events: 0, oldest: None });
     }
 }
 
