@@ -134,10 +134,13 @@ fn key_of(attempt: &Attempt) -> ExchangeKey {
     ExchangeKey { invitation: attempt.invitation, mode: attempt.mode, revision: attempt.revision }
 }
 
-/// Writes a send down before it leaves. One before it whose end is not known was lost with an earlier process.
+/// Writes a send down before it leaves. One before it whose end is not known was lost with an earlier process, and took
+/// some of the agent's time along.
 pub(crate) async fn insert(c: &mut Conn, attempt: &Attempt) -> Result<()> {
-    if attempt.number > 1 {
-        give_up(c, attempt, "lost_with_a_restart").await?;
+    #[cfg(feature = "faults")]
+    crate::faults::forget_sends(c, attempt.invitation).await?;
+    if attempt.number > 1 && give_up(c, attempt, "lost_with_a_restart").await? > 0 {
+        exchanges::has_less_time(c, key_of(attempt)).await?;
     }
     write(c, attempt, false).await
 }
@@ -149,8 +152,8 @@ pub(crate) async fn insert_fetch(c: &mut Conn, attempt: &Attempt) -> Result<()> 
 }
 
 /// Ends what is open of the same exchange.
-async fn give_up(c: &mut Conn, next: &Attempt, code: &str) -> Result<()> {
-    sql!(
+async fn give_up(c: &mut Conn, next: &Attempt, code: &str) -> Result<u64> {
+    let ended = sql!(
         c,
         execute,
         "UPDATE attempts SET ended_at = $4, code = $5
@@ -161,7 +164,7 @@ async fn give_up(c: &mut Conn, next: &Attempt, code: &str) -> Result<()> {
         next.started_at,
         code
     )?;
-    Ok(())
+    Ok(ended)
 }
 
 async fn write(c: &mut Conn, attempt: &Attempt, fetched: bool) -> Result<()> {

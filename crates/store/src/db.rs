@@ -120,6 +120,15 @@ impl Store {
         &self.pulse
     }
 
+    /// The same database for the next process: what was not committed is lost, and so are the hints.
+    #[cfg(feature = "faults")]
+    pub async fn restarted(&self) -> Store {
+        if let Database::Sqlite(lite) = &self.database {
+            lite.lose_uncommitted().await;
+        }
+        Store { database: self.database.clone(), hints: Arc::default(), pulse: Arc::default() }
+    }
+
     /// Which database this is.
     pub fn engine(&self) -> Engine {
         match self.database {
@@ -143,6 +152,8 @@ impl Store {
 
     /// For writes.
     pub(crate) async fn begin(&self) -> Result<Tx> {
+        #[cfg(feature = "faults")]
+        crate::faults::meet(crate::faults::Moment::Begin).await?;
         Ok(Tx(match &self.database {
             Database::Sqlite(lite) => Conn::Sqlite(lite.begin().await?),
             Database::Postgres(pool) => Conn::Postgres(Link::Tx(pool.begin().await?)),
@@ -236,6 +247,13 @@ impl Tx {
 
     /// Returns when everything is on the disk.
     pub(crate) async fn commit(self) -> Result<()> {
+        #[cfg(feature = "faults")]
+        return crate::faults::commit(self).await;
+        #[cfg(not(feature = "faults"))]
+        self.commit_now().await
+    }
+
+    pub(crate) async fn commit_now(self) -> Result<()> {
         match self.0 {
             Conn::Sqlite(sqlite::Link::Turn(turn)) => turn.commit().await,
             Conn::Postgres(Link::Tx(t)) => Ok(t.commit().await?),

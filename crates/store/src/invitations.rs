@@ -4,6 +4,7 @@ use crate::agents::probe;
 use crate::claim::Lease;
 use crate::db::{Conn, sql};
 use crate::events::tell;
+use crate::faults::{Planted, planted};
 use crate::rows::number;
 use crate::{Claimed, Guarded, Result, Store, answers, attempts, exchanges, locks};
 use gavel_domain::agent::Record;
@@ -85,11 +86,13 @@ pub(crate) async fn holds(c: &mut Conn, lease: Lease) -> Result<bool> {
         },
         lease.task().uuid()
     )?;
-    Ok(row == Some((lease.fence(),)))
+    Ok(row == Some((lease.fence(),)) || planted(Planted::FenceUnchecked))
 }
 
 /// Gives an open invitation and its exchanges their outcome; `false` when it has one already.
 pub(crate) async fn close(c: &mut Conn, invitation: InvitationId, ending: &Ending) -> Result<bool> {
+    #[cfg(feature = "faults")]
+    crate::faults::reopen(c, invitation).await?;
     let closed = sql!(
         c,
         execute,
@@ -114,6 +117,9 @@ pub(crate) async fn close_all_open(
     outcome: Outcome,
     at: Timestamp,
 ) -> Result<()> {
+    if planted(Planted::CallsLeftOpen) && outcome == Outcome::Cancelled {
+        return Ok(());
+    }
     locks::agents(c, task).await?;
     if outcome.is_real_task() {
         count_real_tasks(c, task).await?;

@@ -2,6 +2,7 @@
 //! `gavel_domain::ledger`'s; here they become rows, in the same transaction as the change of state.
 
 use crate::db::{Conn, Tx, row, sql};
+use crate::faults::{Planted, planted};
 use crate::rows::word;
 use crate::{Error, Result, Store, doctor};
 use gavel_domain::ledger::{
@@ -58,7 +59,8 @@ pub(crate) async fn release(tx: &mut Tx, task: TaskId, settle: &Settlement, now:
 
 pub(crate) async fn refund(tx: &mut Tx, task: TaskId, settle: &Settlement, now: Timestamp) -> Result<()> {
     let order = parties(tx, task).await?.order(task, TransferKind::Refund, settle, now);
-    let done = transfers_of(tx, task).await?;
+    let mut done = transfers_of(tx, task).await?;
+    done.retain(|transfer| transfer.kind == TransferKind::Hold || !planted(Planted::PaidTwice));
     carry_out(tx, plan_refund(&done, &order), &settle.currency).await
 }
 

@@ -150,6 +150,12 @@ impl Lite {
         self.0.writer.alone(|connection| migrations::run(connection, migrator)).await
     }
 
+    /// What is left of a process that died.
+    #[cfg(feature = "faults")]
+    pub(crate) async fn lose_uncommitted(&self) {
+        self.0.writer.lose_uncommitted().await;
+    }
+
     /// Folds the log into the file.
     pub(crate) async fn close(&self) {
         if self.0.readers.is_some()

@@ -14,6 +14,7 @@ mod once;
 mod places;
 mod recovery;
 mod lived;
+mod restarts;
 mod retention;
 mod last_release;
 mod replicas;
