@@ -59,7 +59,7 @@ impl Store {
     /// Writes attempts before their sends, as far as their agents have a place free: an agent never has more exchanges
     /// begun than it declared, whoever began them. Gives the attempts that may leave now. The others have to wait, and
     /// so have those that are `waiting` for a place already; that is written too, for nobody is charged for it.
-    /// [`Guarded::Lost`]: the claim is gone, do not send.
+    /// [`Guarded::Lost`]: the claim is gone, do not send. Written twice is written once: of a commit one may not hear.
     pub async fn begin_attempts(
         &self,
         lease: Lease,
@@ -157,12 +157,13 @@ async fn give_up(c: &mut Conn, next: &Attempt, code: &str) -> Result<u64> {
         c,
         execute,
         "UPDATE attempts SET ended_at = $4, code = $5
-         WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL",
+         WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL AND id <> $6",
         next.invitation.uuid(),
         next.mode.name(),
         i64::from(next.revision),
         next.started_at,
-        code
+        code,
+        next.id.uuid()
     )?;
     Ok(ended)
 }
@@ -173,7 +174,8 @@ async fn write(c: &mut Conn, attempt: &Attempt, fetched: bool) -> Result<()> {
         execute,
         "INSERT INTO attempts (id, invitation_id, agent_id, mode, revision, number, fetched, started_at, agent_version)
          SELECT $1, i.id, i.agent_id, $3, $4, $5, $6, $7, a.version
-         FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $2",
+         FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $2
+         ON CONFLICT (id) DO NOTHING",
         attempt.id.uuid(),
         attempt.invitation.uuid(),
         attempt.mode.name(),

@@ -120,15 +120,6 @@ impl Store {
         &self.pulse
     }
 
-    /// The same database for the next process: what was not committed is lost, and so are the hints.
-    #[cfg(feature = "faults")]
-    pub async fn restarted(&self) -> Store {
-        if let Database::Sqlite(lite) = &self.database {
-            lite.lose_uncommitted().await;
-        }
-        Store { database: self.database.clone(), hints: Arc::default(), pulse: Arc::default() }
-    }
-
     /// Which database this is.
     pub fn engine(&self) -> Engine {
         match self.database {
@@ -179,6 +170,34 @@ impl Store {
             Database::Sqlite(lite) => lite.close().await,
             Database::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+#[cfg(feature = "faults")]
+impl Store {
+    /// The same database for the next process: what was not committed is lost, and so are the hints.
+    pub async fn restarted(&self) -> Store {
+        if let Database::Sqlite(lite) = &self.database {
+            lite.lose_uncommitted().await;
+        }
+        Self::of(self.database.clone())
+    }
+
+    /// What is in a database in memory.
+    pub async fn image(&self) -> Result<Vec<u8>> {
+        match &self.database {
+            Database::Sqlite(lite) => lite.image().await,
+            Database::Postgres(_) => Err(Error::turn_is_over()),
+        }
+    }
+
+    /// Another database in memory with the same in it.
+    pub fn of_image(image: &[u8]) -> Result<Store> {
+        Ok(Self::of(Database::Sqlite(Lite::of_image(image)?)))
+    }
+
+    fn of(database: Database) -> Store {
+        Store { database, hints: Arc::default(), pulse: Arc::default() }
     }
 }
 

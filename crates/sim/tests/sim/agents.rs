@@ -31,6 +31,9 @@ enum Fate {
 /// Longer than any call of this world may take.
 const TOO_LONG: u64 = 30_000;
 
+/// An asynchronous agent says soon that it has the brief.
+const ACKNOWLEDGES_WITHIN: TimeDelta = TimeDelta::milliseconds(1_500);
+
 /// What every agent of this world needs that is not late on purpose. A call that a busy database holds up leaves with
 /// less, and is charged all the same: that is known, and not looked for here.
 pub(crate) const ENOUGH: TimeDelta = TimeDelta::milliseconds(3_800);
@@ -47,9 +50,9 @@ impl Transport for Network {
         }
         let slug = request.url.rsplit('/').next().unwrap_or_default().to_owned();
         let name = header(&request, "webhook-id");
-        let (character, fate, pause) = self.fate(&slug, &name);
-        world.trace(format!("{slug} is sent {name}: {fate:?} after {pause} ms"));
         let left = self.time_left(&request);
+        let (character, fate, pause) = self.fate(&slug, &name, left);
+        world.trace(format!("{slug} is sent {name}: {fate:?} after {pause} ms"));
         if left < ENOUGH {
             world.excuse(&name);
         }
@@ -69,7 +72,7 @@ impl Network {
         deadline.map_or(TimeDelta::zero(), |deadline| deadline - self.clock.now())
     }
 
-    fn fate(&self, slug: &str, name: &str) -> (Character, Fate, u64) {
+    fn fate(&self, slug: &str, name: &str, left: TimeDelta) -> (Character, Fate, u64) {
         self.world.count("sends");
         let sends = {
             let mut state = self.world.state();
@@ -85,7 +88,12 @@ impl Network {
         let network = if state.faulty { state.rates.network } else { 0 };
         let fate = fate(&mut state.dice, network, character.good);
         let late = fate == Fate::Good && state.dice.happens(50);
-        let pause = if fate == Fate::Hangs || late { TOO_LONG } else { state.dice.below(6) * BEAT };
+        let works_for = match character.mode {
+            ExecutionMode::Sync => left / 2,
+            ExecutionMode::Async | ExecutionMode::Pull => ACKNOWLEDGES_WITHIN,
+        };
+        let beats = u64::try_from(works_for.num_milliseconds()).unwrap_or(0) / BEAT;
+        let pause = if fate == Fate::Hangs || late { TOO_LONG } else { state.dice.below(beats) * BEAT };
         if fate != Fate::Good || late {
             state.excused.insert(name.to_owned());
         }

@@ -16,13 +16,14 @@ use gavel_testkit::SeededChance;
 use gavel_vault::{
     Vault, agent_secret_context, developer_key_context, new_developer_key, new_signing_secret,
 };
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) async fn begin(world: &World, seed: u64) -> Gavel {
     let clock: Arc<dyn Clock> = Arc::new(world.time.steady());
     let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(seed ^ 0x5EED));
-    let store = Store::open("sqlite::memory:").await.unwrap();
+    let store = empty_store().await;
     for statement in sabotages(world.mistake) {
         store.sabotage(statement).await.unwrap();
     }
@@ -36,12 +37,25 @@ pub(crate) async fn begin(world: &World, seed: u64) -> Gavel {
     store.add_developer(&developer, &key).await.unwrap();
     let settings = settings(world);
     let gavel = Gavel { world: world.clone(), store, clock, chance, vault, settings, buyer, developer: id };
-    let (agents, at_the_door) = world.dice(|dice| (dice.between(2, 6), dice.happens(300)));
+    let (agents, at_the_door) = world.dice(|dice| (dice.between(2, 6), dice.happens(400)));
     for number in 0..agents {
         register(&gavel, number, mode(world, at_the_door)).await;
     }
     plans(world);
     gavel
+}
+
+/// Migrations take longer than many a life: each thread runs them once.
+async fn empty_store() -> Store {
+    thread_local! {
+        static EMPTY: OnceCell<Vec<u8>> = const { OnceCell::new() };
+    }
+    if EMPTY.with(|empty| empty.get().is_none()) {
+        let migrated = Store::open("sqlite::memory:").await.unwrap();
+        let image = migrated.image().await.unwrap();
+        EMPTY.with(|empty| empty.set(image)).unwrap();
+    }
+    EMPTY.with(|empty| Store::of_image(empty.get().unwrap())).unwrap()
 }
 
 /// The database refuses what some mistakes would do; for them it is told not to.
@@ -69,7 +83,7 @@ fn sabotages(mistake: Option<Mistake>) -> &'static [&'static str] {
 }
 
 fn plans(world: &World) {
-    for task in 0..world.dice(|dice| dice.between(1, 3)) {
+    for task in 0..world.dice(|dice| dice.between(1, 4)) {
         let after = world.dice(|dice| dice.below(8_000));
         world.state().tasks.push(Default::default());
         world.plan(Duration::from_millis(after), Act::Post(usize::try_from(task).unwrap()));
@@ -78,7 +92,9 @@ fn plans(world: &World) {
         world.plan(Duration::from_millis(500), Act::Fetch);
     }
     strikes(world, |dice| Act::SetClock(dice.one_of(&[-40, -5, 4, 5, 40, 90])));
-    strikes(world, |dice| Act::StandStill(Duration::from_millis(dice.one_of(&[700, 3_500, 12_000, 45_000]))));
+    strikes(world, |dice| {
+        Act::StandStill(Duration::from_millis(dice.one_of(&[700, 3_500, 6_000, 12_000, 45_000])))
+    });
     strikes(world, |dice| Act::LoseDatabase(Duration::from_millis(dice.one_of(&[1_500, 4_000, 12_000]))));
     strikes(world, |_| Act::Kill);
 }
@@ -137,14 +153,14 @@ async fn register(gavel: &Gavel, number: u64, mode: ExecutionMode) {
 /// In some worlds calls end with their phase, in others a lease is shorter than a call.
 fn settings(world: &World) -> Settings {
     let seconds = TimeDelta::seconds;
-    let (lease, call) = world.dice(|dice| (dice.one_of(&[30, 30, 3]), dice.one_of(&[4, 4, 8])));
+    let lease = world.dice(|dice| dice.one_of(&[30, 30, 3, 5]));
     Settings {
         owner: "simulated".to_owned(),
         lease: seconds(lease),
         drain: Duration::from_secs(2),
         tasks_at_once: 4,
         recovery: Recovery::default(),
-        timers: timers(world, seconds(call)),
+        timers: timers(world),
         money: MoneyPolicy {
             mode: world.dice(|dice| dice.one_of(&[MoneyMode::Ledger, MoneyMode::Ledger, MoneyMode::Off])),
             fee: BasisPoints(1500),
@@ -166,18 +182,19 @@ fn settings(world: &World) -> Settings {
     }
 }
 
-fn timers(world: &World, prototype_call: TimeDelta) -> Timers {
+fn timers(world: &World) -> Timers {
     let seconds = TimeDelta::seconds;
+    let (call, phase) = world.dice(|dice| dice.one_of(&[(4, 6), (4, 6), (8, 6), (10, 14)]));
     Timers {
-        phase: seconds(6),
-        prototype_call,
-        final_call: seconds(4),
+        phase: seconds(phase),
+        prototype_call: seconds(call),
+        final_call: seconds(call),
         prototype_call_by_category: Default::default(),
         final_call_by_category: Default::default(),
         review_window: seconds(8),
         answer_window: seconds(6),
         on_silence: world.dice(|dice| dice.one_of(&[Silence::Approve, Silence::Expire])),
-        async_call: prototype_call,
+        async_call: seconds(call),
         acknowledge: seconds(2),
         pull_lease: seconds(2),
         revisions_max: 2,

@@ -62,11 +62,11 @@ pub(crate) async fn look(gavel: &Gavel, number: usize) {
         world.plan(Duration::from_millis(500), again);
     }
     let state = task.as_ref().map(|task| task.state);
+    if task.as_ref().is_some_and(|task| waits(gavel, number, task)) {
+        return;
+    }
     if state.is_some_and(|state| !state.is_final()) && world.time.passed() < Duration::from_secs(60) {
         world.plan(Duration::from_millis(world.dice(|dice| dice.between(200, 2_500))), Act::Look(number));
-    }
-    if let Some(task) = &task {
-        at_the_last_moment(gavel, number, task);
     }
     match state {
         Some(TaskState::Open | TaskState::Matching) if happens(gavel, 60) => spawn_cancel(gavel, number, id),
@@ -81,14 +81,18 @@ pub(crate) async fn look(gavel: &Gavel, number: usize) {
     }
 }
 
-/// Some wait until their time is nearly over, or just over.
-fn at_the_last_moment(gavel: &Gavel, number: usize, task: &Task) {
-    let Some(until) = task.expires_at else { return };
-    let left = (until - gavel.clock.now()).num_milliseconds();
-    if left > 0 && happens(gavel, 250) {
-        let after = left.unsigned_abs() + gavel.world.dice(|dice| dice.below(60));
-        gavel.world.plan_at(gavel.world.millis() + after.saturating_sub(40), Act::Decide(number));
+/// Some wait until their time is nearly over, or just over, and decide then.
+fn waits(gavel: &Gavel, number: usize, task: &Task) -> bool {
+    let left = task.expires_at.map_or(0, |until| (until - gavel.clock.now()).num_milliseconds());
+    let rate = gavel.world.state().rates.buyers_wait;
+    if left <= 0 || !happens(gavel, rate) {
+        return false;
     }
+    let (now, left) = (gavel.world.millis(), left.unsigned_abs());
+    let at = now + left + gavel.world.dice(|dice| dice.below(60));
+    gavel.world.plan_at(at.saturating_sub(30).max(now), Act::Decide(number));
+    gavel.world.plan(Duration::from_millis(left + 1_000), Act::Look(number));
+    true
 }
 
 /// Who waited that long does something.

@@ -39,14 +39,14 @@ pub(crate) async fn unfinished(gavel: &Gavel) {
 
 /// All that can be said when all is over.
 pub(crate) async fn examine(gavel: &Gavel) {
-    watch::look(gavel).await;
-    let (tasks, taken) = {
-        let state = gavel.world.state();
-        (state.tasks.clone(), state.taken.clone())
-    };
-    for (number, known) in tasks.iter().enumerate() {
+    let known = || gavel.world.state().tasks.clone();
+    for (number, known) in known().iter().enumerate() {
+        watch::look_at(gavel, number, known).await;
+    }
+    for (number, known) in known().iter().enumerate() {
         buyer_was_told_the_truth(gavel, number, known).await;
     }
+    let taken = gavel.world.state().taken.clone();
     for (key, outcome) in taken {
         agent_was_told_the_truth(gavel, key, outcome).await;
     }

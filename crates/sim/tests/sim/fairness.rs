@@ -34,7 +34,7 @@ pub(crate) async fn calls(gavel: &Gavel) {
         for dispatch in gavel.store.dispatches(id, 1).await.unwrap() {
             if let Some(ended) = dispatch.invitation.ended.clone() {
                 told(gavel, &dispatch, &ended, task.seen.outcomes());
-                not_asked_again(gavel, &dispatch, &ended).await;
+                sends(gavel, &dispatch, &ended).await;
                 charged(gavel, &dispatch, &ended);
             }
         }
@@ -48,7 +48,8 @@ fn told(gavel: &Gavel, dispatch: &Dispatch, ended: &Ending, outcomes: &BTreeMap<
     }
 }
 
-async fn not_asked_again(gavel: &Gavel, dispatch: &Dispatch, ended: &Ending) {
+/// Nobody is asked again whose answer is in, and of every send it is known what came of it.
+async fn sends(gavel: &Gavel, dispatch: &Dispatch, ended: &Ending) {
     let id = dispatch.invitation.id;
     let written = match dispatch.execution_mode {
         ExecutionMode::Sync => ended.at,
@@ -58,6 +59,9 @@ async fn not_asked_again(gavel: &Gavel, dispatch: &Dispatch, ended: &Ending) {
         let asked = attempt.mode == Mode::Prototype && attempt.started_at > written;
         if asked && ended.outcome == Outcome::Valid {
             gavel.world.wrong(format!("{id} was asked again after its answer was in"));
+        }
+        if attempt.result.is_none() {
+            gavel.world.wrong(format!("{id} has ended, and its send {} has not", attempt.number));
         }
     }
 }
@@ -72,9 +76,7 @@ fn charged(gavel: &Gavel, dispatch: &Dispatch, ended: &Ending) {
     let in_a_gap = state.gaps.iter().any(|(from, to)| *from <= ended.at && begun <= *to);
     let excused = in_a_gap || state.excused.contains(&key);
     drop(state);
-    if counted {
-        gavel.world.count(if excused { "charged with cause" } else { "charged" });
-    }
+    gavel.world.count(if excused { "calls excused" } else { "calls not excused" });
     if counted && !excused {
         gavel.world.wrong(format!("{key} is charged with {:?}, and gave no cause", ended.outcome));
     }

@@ -15,11 +15,15 @@ pub(crate) struct Rates {
     dies: u64,
     unheard: u64,
     judges_slowly: u64,
+    /// Hints that are lost: then a step does not notice at once that its claim is gone.
+    deaf: u64,
     /// While one waits, another comes sooner.
     hurries: u64,
     pub(crate) network: u64,
     /// Results that are brought when time is nearly up.
     pub(crate) last_moments: u64,
+    /// Buyers that do not decide before their time is nearly up.
+    pub(crate) buyers_wait: u64,
 }
 
 const A_LITTLE: &[u64] = &[5, 20, 60, 150, 400];
@@ -34,9 +38,11 @@ impl Rates {
             dies: dice.one_of(&[0, 5, 15, 40]),
             unheard: dice.one_of(&[0, 0, 10, 30]),
             judges_slowly: dice.one_of(&[0, 300, 1_000]),
+            deaf: dice.one_of(&[0, 0, 500, 1_000]),
             hurries: dice.one_of(&[0, 300, 700]),
             network: dice.one_of(&[0, 50, 200]),
             last_moments: dice.one_of(&[0, 200, 800]),
+            buyers_wait: dice.one_of(&[50, 200, 700]),
         }
     }
 
@@ -45,6 +51,7 @@ impl Rates {
             Moment::Begin => self.busy,
             Moment::BeforeCommit => self.busy / 4,
             Moment::AfterCommit => self.unheard,
+            Moment::Hint => self.deaf,
             Moment::Judging => 0,
         }
     }
@@ -52,7 +59,7 @@ impl Rates {
     fn dies(&self, moment: Moment) -> u64 {
         match moment {
             Moment::BeforeCommit | Moment::AfterCommit => self.dies,
-            Moment::Begin | Moment::Judging => 0,
+            Moment::Begin | Moment::Judging | Moment::Hint => 0,
         }
     }
 
@@ -62,7 +69,7 @@ impl Rates {
             Moment::Begin => (self.slow, self.begins),
             Moment::BeforeCommit => (self.slow / 4, A_LITTLE),
             Moment::Judging => (self.judges_slowly, &[50, 300, 1_000, 3_000]),
-            Moment::AfterCommit => (0, &[0]),
+            Moment::AfterCommit | Moment::Hint => (0, &[0]),
         }
     }
 }
@@ -103,8 +110,7 @@ impl World {
             return Verdict::Fails;
         }
         if self.dice(|dice| dice.happens(rates.fails(moment))) {
-            self.trace(format!("the database fails {}", name(moment)));
-            self.count(if moment == Moment::AfterCommit { "commits unheard" } else { "transactions failed" });
+            self.fails(moment);
             return Verdict::Fails;
         }
         let (slow, spans) = rates.slow(moment);
@@ -118,6 +124,17 @@ impl World {
         }
         Verdict::Go
     }
+
+    fn fails(&self, moment: Moment) {
+        if moment != Moment::Hint {
+            self.trace(format!("the database fails {}", name(moment)));
+        }
+        self.count(match moment {
+            Moment::Hint => "hints lost",
+            Moment::AfterCommit => "commits unheard",
+            Moment::Begin | Moment::BeforeCommit | Moment::Judging => "transactions failed",
+        });
+    }
 }
 
 fn name(moment: Moment) -> &'static str {
@@ -126,5 +143,6 @@ fn name(moment: Moment) -> &'static str {
         Moment::BeforeCommit => "before a commit",
         Moment::AfterCommit => "after a commit",
         Moment::Judging => "while it judges",
+        Moment::Hint => "at a hint",
     }
 }

@@ -107,15 +107,18 @@ async fn one_life(gavel: Gavel) -> bool {
             }
             Err(millis) => Duration::from_millis(millis.min(5_000)),
         };
+        let looks = async {
+            tokio::select! {
+                biased;
+                () = world.news.notified() => watch::look(&gavel).await,
+                () = tokio::time::sleep(next) => return end::is_reached(&gavel).await,
+            }
+            false
+        };
         tokio::select! {
             biased;
             () = world.died.notified() => return false,
-            () = world.news.notified() => watch::look(&gavel).await,
-            () = tokio::time::sleep(next) => {
-                if end::is_reached(&gavel).await {
-                    return true;
-                }
-            }
+            over = looks => if over { return true },
         }
         if !world.state().wrong.is_empty() {
             return true;

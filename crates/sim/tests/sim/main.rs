@@ -62,6 +62,8 @@ const HAPPENINGS: &[&str] = &[
     "transactions slow",
     "commits unheard",
     "verdicts slow",
+    "hints lost",
+    "calls not excused",
     "clocks set",
     "completed",
     "cancelled",

@@ -1,7 +1,7 @@
 //! What must hold after every commit.
 
 use crate::life::Gavel;
-use crate::world::World;
+use crate::world::{Known, World};
 use gavel_domain::event::{Event, EventKind};
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
 use gavel_domain::task::Task;
@@ -26,26 +26,32 @@ pub(crate) struct Seen {
 /// More events than any task of these worlds has.
 const EVENTS: i64 = 1_000;
 
-/// Looks at every task: nothing that was may have changed, and nothing may come that cannot follow.
+/// Looks at every task that has not ended; what has is looked at once more at the end.
 pub(crate) async fn look(gavel: &Gavel) {
-    let count = gavel.world.state().tasks.len();
-    for number in 0..count {
-        let (id, mut seen) = {
-            let state = gavel.world.state();
-            (state.tasks[number].id, state.tasks[number].seen.clone())
-        };
-        let Some(id) = id else { continue };
-        let Ok(Some(task)) = gavel.store.task(id).await else { continue };
-        for event in gavel.store.events_after(id, seen.seq, EVENTS).await.unwrap_or_default() {
-            follow(&gavel.world, number, &mut seen, &event);
+    let tasks = gavel.world.state().tasks.clone();
+    for (number, known) in tasks.iter().enumerate() {
+        if !known.seen.state.is_some_and(TaskState::is_final) {
+            look_at(gavel, number, known).await;
         }
-        judged(gavel, number, &task).await;
-        match gavel.store.task(id).await {
-            Ok(Some(after)) if after == task => deadline(&gavel.world, number, &mut seen, &task),
-            _ => {} // it has changed while the events were read
-        }
-        winner(gavel, number, &mut seen, &task).await;
-        gavel.world.state().tasks[number].seen = seen;
+    }
+}
+
+/// Nothing that was may have changed, and nothing may come that cannot follow.
+pub(crate) async fn look_at(gavel: &Gavel, number: usize, known: &Known) {
+    let (Some(id), mut seen) = (known.id, known.seen.clone()) else { return };
+    let Ok(Some(task)) = gavel.store.task(id).await else { return };
+    for event in gavel.store.events_after(id, seen.seq, EVENTS).await.unwrap_or_default() {
+        follow(&gavel.world, number, &mut seen, &event);
+    }
+    judged(gavel, number, &task).await;
+    match gavel.store.task(id).await {
+        Ok(Some(after)) if after == task => deadline(&gavel.world, number, &mut seen, &task),
+        _ => {} // it has changed while the events were read
+    }
+    winner(gavel, number, &mut seen, &task).await;
+    let known = &mut gavel.world.state().tasks[number];
+    if known.id == Some(id) {
+        known.seen = seen; // its buyer has not begun anew
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Moment {
     AfterCommit,
     /// A bid is at the judge, and in no transaction.
     Judging,
+    /// Whoever waits is to look again.
+    Hint,
 }
 
 /// What strikes.
@@ -35,7 +37,7 @@ pub enum Moment {
 pub enum Verdict {
     /// Nothing.
     Go,
-    /// The database is busy or away; after the commit: its answer is lost.
+    /// The database is busy or away; after the commit: its answer is lost, and so is a hint.
     Fails,
     /// It takes so long. Others come in between, or, where it holds the lock, wait.
     Slow(Duration),
@@ -78,6 +80,11 @@ fn verdict(moment: Moment) -> Verdict {
 /// Whatever strikes while a bid is judged.
 pub async fn judging() {
     let _ = meet(Moment::Judging).await; // a judge cannot fail for a database
+}
+
+/// Whether a hint does not arrive.
+pub(crate) fn is_lost() -> bool {
+    verdict(Moment::Hint) != Verdict::Go
 }
 
 pub(crate) async fn meet(moment: Moment) -> Result<()> {

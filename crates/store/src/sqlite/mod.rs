@@ -150,12 +150,6 @@ impl Lite {
         self.0.writer.alone(|connection| migrations::run(connection, migrator)).await
     }
 
-    /// What is left of a process that died.
-    #[cfg(feature = "faults")]
-    pub(crate) async fn lose_uncommitted(&self) {
-        self.0.writer.lose_uncommitted().await;
-    }
-
     /// Folds the log into the file.
     pub(crate) async fn close(&self) {
         if self.0.readers.is_some()
@@ -163,6 +157,26 @@ impl Lite {
         {
             tracing::warn!(%error, "the write-ahead log stays beside the file");
         }
+    }
+}
+
+#[cfg(feature = "faults")]
+impl Lite {
+    /// What is left of a process that died.
+    pub(crate) async fn lose_uncommitted(&self) {
+        self.0.writer.lose_uncommitted().await;
+    }
+
+    pub(crate) async fn image(&self) -> Result<Vec<u8>> {
+        let look = self.0.writer.look().await?;
+        Ok(look.connection().serialize("main")?.to_vec())
+    }
+
+    pub(crate) fn of_image(image: &[u8]) -> Result<Lite> {
+        let mut connection = Connection::open_in_memory()?;
+        connection.deserialize_read_exact("main", image, image.len(), false)?;
+        settings::of_writer(&connection)?;
+        Ok(Self::of(connection, None, None))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a restart takes from an agent is not charged to it.
+//! What a restart takes from an agent is not charged to it, and what may not have been heard of is not done twice.
 
 use crate::support::{World, done, on_both};
 use chrono::TimeDelta;
@@ -92,5 +92,21 @@ on_both! {
         let second = [world.nth_send(2, &invited[0]), world.nth_send(2, &invited[1])];
         done(world.store.begin_attempts(claimed.lease(), &second, &[]).await.unwrap());
         assert_eq!(world.are_charged(&invited).await, [false, true]);
+    }
+}
+
+on_both! {
+    async fn a_send_may_be_written_again_when_nobody_heard_of_the_commit(world) {
+        let developer = world.developer("dev").await;
+        let agent = world.agent(&developer, "asked_once").await;
+        let task = world.task(world.account("buyer").await).await;
+        let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
+        let send = [world.nth_send(1, &invited[0])];
+        for _ in 0..2 {
+            let begun = done(world.store.begin_attempts(claimed.lease(), &send, &[]).await.unwrap());
+            assert_eq!(begun, [send[0].id]);
+        }
+        assert_eq!(world.store.attempts(invited[0].id).await.unwrap(), send, "it may leave, and is open");
+        assert_eq!(world.are_charged(&invited).await, [true]);
     }
 }
