@@ -22,6 +22,10 @@ test:
 libraries:
     eval "$(bash tests/libraries/install target/libraries)" && cargo test -p gavel-tests --test webhooks_libraries --locked
 
+# So many lives from so many seeds, under faults; `GAVEL_SIM_SEED=K just sim` tells the one of seed K
+sim N="100000":
+    GAVEL_SIM_SEEDS={{N}} cargo test -p gavel-sim lives_go_right --locked -- --nocapture
+
 # The documentation, with its warnings as errors
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

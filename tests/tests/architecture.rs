@@ -81,7 +81,8 @@ const HOMES: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &["gavel-domain", "gavel-contract", "gavel-triage", "gavel-judge"];
 
 /// Crates beside the product, free to use any technology; the benchmarks are in its binary all the same.
-const BESIDE: &[&str] = &["gavel-agentfarm", "gavel-bench", "gavel-examples", "gavel-testkit", "gavel-tests"];
+const BESIDE: &[&str] =
+    &["gavel-agentfarm", "gavel-bench", "gavel-examples", "gavel-sim", "gavel-testkit", "gavel-tests"];
 
 #[test]
 fn arrows_point_only_where_the_plan_says() {
@@ -130,6 +131,29 @@ fn the_binary_makes_no_certificates() {
     let farm = binary.dependencies.iter().find(|d| d.name == "gavel-agentfarm").unwrap();
     let bare = !farm.uses_default_features && farm.features.is_empty();
     assert!(bare, "the demo's agents speak plain HTTP: what the farm has for tests stays out of the binary");
+}
+
+#[test]
+fn faults_are_for_the_simulation_alone() {
+    let packages =
+        MetadataCommand::new().no_deps().other_options(vec!["--offline".into()]).exec().unwrap().packages;
+    for package in &packages {
+        let has = |features: &[String]| features.iter().any(|feature| feature.ends_with("faults"));
+        assert!(
+            !package.features.get("default").is_some_and(|on| has(on)),
+            "{} has faults by default",
+            package.name
+        );
+        let asking = package.dependencies.iter().filter(|d| has(&d.features));
+        for dependency in asking {
+            let in_tests =
+                package.name.as_str() == "gavel-sim" && dependency.kind == DependencyKind::Development;
+            assert!(in_tests, "{} asks for the faults of {}", package.name, dependency.name);
+        }
+    }
+    let sim = packages.iter().find(|package| package.name.as_str() == "gavel-sim").unwrap();
+    let asked = sim.dependencies.iter().filter(|d| d.features.iter().any(|feature| feature == "faults"));
+    assert_eq!(asked.count(), 2, "the simulation asks for the store's and the loop's");
 }
 
 #[test]

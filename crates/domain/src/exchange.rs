@@ -164,12 +164,12 @@ impl Exchange {
     pub fn unanswered(&self, at: Timestamp) -> Ending {
         let (outcome, detail) = match (&self.refused, self.deadline_is_own_limit) {
             (Some(code), _) => (Outcome::InvalidResponse, code.as_str()),
+            (None, _) if self.execution_mode == ExecutionMode::Async && self.acknowledged_at.is_none() => {
+                (Outcome::PlatformFault, "sends_used_up")
+            }
             (None, false) => (Outcome::Late, "phase_closed"),
             (None, true) if self.execution_mode == ExecutionMode::Pull && self.lease == 0 => {
                 (Outcome::Unreachable, "never_fetched")
-            }
-            (None, true) if self.execution_mode == ExecutionMode::Async && self.acknowledged_at.is_none() => {
-                (Outcome::PlatformFault, "sends_used_up")
             }
             (None, true) => (Outcome::Timeout, "timeout"),
         };
@@ -326,8 +326,10 @@ mod tests {
         check(acknowledged(), Outcome::Timeout, "timeout");
         check(phase(acknowledged()), Outcome::Late, "phase_closed");
         check(exchange(ExecutionMode::Async), Outcome::PlatformFault, "sends_used_up"); // perhaps it never had it
+        check(phase(exchange(ExecutionMode::Async)), Outcome::PlatformFault, "sends_used_up");
         check(exchange(ExecutionMode::Pull), Outcome::Unreachable, "never_fetched");
-        check(offered, Outcome::Unreachable, "never_fetched");
+        check(offered.clone(), Outcome::Unreachable, "never_fetched");
+        check(phase(offered), Outcome::Late, "phase_closed");
         check(fetched.clone(), Outcome::Timeout, "timeout");
         check(phase(fetched), Outcome::Late, "phase_closed");
         check(refused.clone(), Outcome::InvalidResponse, "full_text_short");

@@ -32,7 +32,13 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let slots = Slots::new(context.settings.tasks_at_once, stop.clone());
     let steps = TaskTracker::new();
     let (mut failures, mut away_since, mut recovered_at) = (0, None, None);
-    end_leases(&context).await;
+    while !end_leases(&context).await {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = sleep(POLL) => {}
+        }
+    }
     while let Some(slot) = next_slot(&slots, &stop).await {
         if recovered_at.is_none_or(|at: Instant| at.elapsed() >= POLL) {
             let more = recover(&context).await;
@@ -63,14 +69,17 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     steps.wait().await;
 }
 
-async fn end_leases(context: &Context) {
+/// `false`: the database is busy or away. Nothing can be claimed then either, and later it would end our own.
+async fn end_leases(context: &Context) -> bool {
     match context.store.end_leases(context.clock.now()).await {
         Ok(0) => {}
         Ok(tasks) => tracing::info!(tasks, "tasks of the process before are taken up again"),
         Err(error) => {
-            tracing::error!(error = %Chain(&error), "leases of the process before could not be ended")
+            tracing::error!(error = %Chain(&error), "leases of the process before could not be ended");
+            return !matches!(error, gavel_store::Error::Busy(_));
         }
     }
+    true
 }
 
 /// Takes back some of what was lost with a process, wherever it ran; whether there may be more. New tasks do not wait for
@@ -148,6 +157,7 @@ async fn rest(context: &Context, stop: &CancellationToken) {
     let next = context.store.next_ready_at(now).await.ok().flatten();
     let until_next = next.and_then(|at| (at - now).to_std().ok()).map_or(POLL, |wait| wait.min(POLL));
     tokio::select! {
+        biased; // no chance that is not ours
         () = stop.cancelled() => {}
         () = context.store.hints().ready() => {}
         () = tokio::time::sleep(until_next) => {}
@@ -259,6 +269,7 @@ async fn lost(context: &Context, lease: Lease) {
     let mut renew_at = Instant::now() + renewal;
     loop {
         tokio::select! {
+            biased;
             () = watch.changed() => {}
             () = tokio::time::sleep_until(renew_at.min(Instant::now() + look)) => {}
         }

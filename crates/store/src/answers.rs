@@ -106,6 +106,8 @@ pub(crate) async fn insert(c: &mut Conn, owner: Uuid, answer: &Answer) -> Result
 }
 
 pub(crate) async fn insert_bid(c: &mut Conn, bid: &Bid) -> Result<()> {
+    #[cfg(feature = "faults")]
+    crate::faults::forget_answer(c, bid.invitation).await?;
     sql!(
         c,
         execute,

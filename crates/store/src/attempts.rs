@@ -59,7 +59,7 @@ impl Store {
     /// Writes attempts before their sends, as far as their agents have a place free: an agent never has more exchanges
     /// begun than it declared, whoever began them. Gives the attempts that may leave now. The others have to wait, and
     /// so have those that are `waiting` for a place already; that is written too, for nobody is charged for it.
-    /// [`Guarded::Lost`]: the claim is gone, do not send.
+    /// [`Guarded::Lost`]: the claim is gone, do not send. Written twice is written once: of a commit one may not hear.
     pub async fn begin_attempts(
         &self,
         lease: Lease,
@@ -134,10 +134,13 @@ fn key_of(attempt: &Attempt) -> ExchangeKey {
     ExchangeKey { invitation: attempt.invitation, mode: attempt.mode, revision: attempt.revision }
 }
 
-/// Writes a send down before it leaves. One before it whose end is not known was lost with an earlier process.
+/// Writes a send down before it leaves. One before it whose end is not known was lost with an earlier process, and took
+/// some of the agent's time along.
 pub(crate) async fn insert(c: &mut Conn, attempt: &Attempt) -> Result<()> {
-    if attempt.number > 1 {
-        give_up(c, attempt, "lost_with_a_restart").await?;
+    #[cfg(feature = "faults")]
+    crate::faults::forget_sends(c, attempt.invitation).await?;
+    if attempt.number > 1 && give_up(c, attempt, "lost_with_a_restart").await? > 0 {
+        exchanges::has_less_time(c, key_of(attempt)).await?;
     }
     write(c, attempt, false).await
 }
@@ -149,19 +152,20 @@ pub(crate) async fn insert_fetch(c: &mut Conn, attempt: &Attempt) -> Result<()> 
 }
 
 /// Ends what is open of the same exchange.
-async fn give_up(c: &mut Conn, next: &Attempt, code: &str) -> Result<()> {
-    sql!(
+async fn give_up(c: &mut Conn, next: &Attempt, code: &str) -> Result<u64> {
+    let ended = sql!(
         c,
         execute,
         "UPDATE attempts SET ended_at = $4, code = $5
-         WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL",
+         WHERE invitation_id = $1 AND mode = $2 AND revision = $3 AND ended_at IS NULL AND id <> $6",
         next.invitation.uuid(),
         next.mode.name(),
         i64::from(next.revision),
         next.started_at,
-        code
+        code,
+        next.id.uuid()
     )?;
-    Ok(())
+    Ok(ended)
 }
 
 async fn write(c: &mut Conn, attempt: &Attempt, fetched: bool) -> Result<()> {
@@ -170,7 +174,8 @@ async fn write(c: &mut Conn, attempt: &Attempt, fetched: bool) -> Result<()> {
         execute,
         "INSERT INTO attempts (id, invitation_id, agent_id, mode, revision, number, fetched, started_at, agent_version)
          SELECT $1, i.id, i.agent_id, $3, $4, $5, $6, $7, a.version
-         FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $2",
+         FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.id = $2
+         ON CONFLICT (id) DO NOTHING",
         attempt.id.uuid(),
         attempt.invitation.uuid(),
         attempt.mode.name(),

@@ -4,6 +4,7 @@
 use crate::db::{Tx, sql};
 use crate::deed::Hint;
 use crate::events::{Change, change_state, tell};
+use crate::faults::{Planted, planted};
 use crate::invitations::close_all_open;
 use crate::ledger::Settlement;
 use crate::{Deed, Error, Result, deliveries, gallery::GalleryBid, locks};
@@ -175,6 +176,8 @@ pub(crate) async fn approve(
     let _ = tell(tx, (task, TaskState::Delivering, None), EventKind::Delivery, actor, data, now).await?;
     if let Some(settle) = settle {
         crate::ledger::release(tx, task, settle, now).await?;
+        #[cfg(feature = "faults")]
+        crate::faults::pay_twice(tx, task, settle, now).await?;
     }
     let change = by_hand(task, TaskState::Delivering, TaskEvent::Approve, actor, reason, None, now);
     let _ = change_state(tx, change).await?; // the row is locked and was delivering
@@ -217,6 +220,7 @@ async fn pick(
         }
         TaskState::Review if chosen.bid.presented => {}
         TaskState::Review => return Ok(Err(Refusal::NotPresented)),
+        TaskState::Accepted | TaskState::Delivering if planted(Planted::SecondWinner) => {}
         other => return Ok(Err(Refusal::State(other))),
     }
     let select = by_hand(task, TaskState::Review, TaskEvent::Select, Actor::Buyer, None, Some(now), now);

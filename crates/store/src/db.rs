@@ -158,6 +158,8 @@ impl Store {
 
     /// For writes.
     pub(crate) async fn begin(&self) -> Result<Tx> {
+        #[cfg(feature = "faults")]
+        crate::faults::meet(crate::faults::Moment::Begin).await?;
         Ok(Tx(match &self.database {
             Database::Sqlite(lite) => Conn::Sqlite(lite.begin().await?),
             Database::Postgres(pool) => Conn::Postgres(Link::Tx(pool.begin().await?)),
@@ -197,6 +199,34 @@ impl Store {
             Database::Sqlite(lite) => lite.close().await,
             Database::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+#[cfg(feature = "faults")]
+impl Store {
+    /// The same database for the next process: what was not committed is lost, and so are the hints.
+    pub async fn restarted(&self) -> Store {
+        if let Database::Sqlite(lite) = &self.database {
+            lite.lose_uncommitted().await;
+        }
+        Self::of(self.database.clone())
+    }
+
+    /// What is in a database in memory.
+    pub async fn image(&self) -> Result<Vec<u8>> {
+        match &self.database {
+            Database::Sqlite(lite) => lite.image().await,
+            Database::Postgres(_) => Err(Error::turn_is_over()),
+        }
+    }
+
+    /// Another database in memory with the same in it.
+    pub fn of_image(image: &[u8]) -> Result<Store> {
+        Ok(Self::of(Database::Sqlite(Lite::of_image(image)?)))
+    }
+
+    fn of(database: Database) -> Store {
+        Store { database, hints: Arc::default(), pulse: Arc::default() }
     }
 }
 
@@ -269,6 +299,13 @@ impl Tx {
 
     /// Returns when everything is on the disk.
     pub(crate) async fn commit(self) -> Result<()> {
+        #[cfg(feature = "faults")]
+        return crate::faults::commit(self).await;
+        #[cfg(not(feature = "faults"))]
+        self.commit_now().await
+    }
+
+    pub(crate) async fn commit_now(self) -> Result<()> {
         match self.0 {
             Conn::Sqlite(sqlite::Link::Turn(turn)) => turn.commit().await,
             Conn::Postgres(Link::Tx(t)) => Ok(t.commit().await?),

@@ -46,6 +46,11 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
+    /// Whether passing the deadline is the agent's own doing: not when a send before was lost, and time with it.
+    pub fn has_all_its_time(&self) -> bool {
+        self.open_attempt.is_none() && self.exchange.as_ref().is_none_or(|x| x.deadline_is_own_limit)
+    }
+
     /// Whether the result of an open exchange is awaited at our door, and no send of ours decides what comes next.
     pub fn awaits_the_door(&self) -> bool {
         let open = self.exchange.as_ref().filter(|exchange| exchange.ended.is_none());

@@ -1,6 +1,7 @@
 //! Changes of a task and the events that tell of them: one place where a state is written.
 
 use crate::db::{Conn, row, sql};
+use crate::faults::{Planted, planted};
 use crate::rows::{json, to_json, word};
 use crate::{Error, Guarded, Result, Store, webhooks};
 use gavel_domain::event::{Actor, Event, EventKind};
@@ -60,7 +61,9 @@ pub(crate) async fn change_state(c: &mut Conn, change: Change<'_>) -> Result<Gua
         data: value!({ "expires_at": change.expires_at }),
         at: change.at,
     };
-    insert(c, &event).await?;
+    if !(planted(Planted::StateUntold) && event.to == Some(TaskState::Accepted)) {
+        insert(c, &event).await?;
+    }
     Ok(Guarded::Done(to))
 }
 

@@ -183,6 +183,19 @@ pub(crate) async fn had_to_wait(c: &mut Conn, key: ExchangeKey) -> Result<()> {
     Ok(())
 }
 
+/// A send of it was lost, and the next one has less time than the agent was promised.
+pub(crate) async fn has_less_time(c: &mut Conn, key: ExchangeKey) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "UPDATE exchanges SET own_limit = FALSE WHERE invitation_id = $1 AND mode = $2 AND revision = $3",
+        key.invitation.uuid(),
+        key.mode.name(),
+        i64::from(key.revision)
+    )?;
+    Ok(())
+}
+
 /// What waits for the worker of an agent while all its places are taken; call it where one was taken.
 pub(crate) async fn others_have_to_wait(c: &mut Conn, agent: AgentId, now: Timestamp) -> Result<()> {
     sql!(

@@ -78,6 +78,10 @@ impl Hints {
 
     /// Wakes those who wait in this process; nobody waiting is fine.
     pub(crate) fn wake(&self, hint: Hint) {
+        #[cfg(feature = "faults")]
+        if crate::faults::is_lost() {
+            return;
+        }
         let (told, decided, invited) = match hint {
             Hint::Task(task, touched) => {
                 (Some(Some(task)), (touched >= Touched::Decided).then_some(Some(task)), None)

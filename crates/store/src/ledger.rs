@@ -2,6 +2,7 @@
 //! `gavel_domain::ledger`'s; here they become rows, in the same transaction as the change of state.
 
 use crate::db::{Conn, Tx, row, sql};
+use crate::faults::{Planted, planted};
 use crate::rows::word;
 use crate::{Error, Result, Store, currency};
 use gavel_domain::ledger::{
@@ -63,7 +64,8 @@ pub(crate) async fn release(tx: &mut Tx, task: TaskId, settle: &Settlement, now:
 
 /// Gives what is held for a task back, if anything is.
 pub(crate) async fn refund(tx: &mut Tx, task: TaskId, settle: &Settlement, now: Timestamp) -> Result<()> {
-    let done = transfers_of(tx, task).await?;
+    let mut done = transfers_of(tx, task).await?;
+    done.retain(|transfer| transfer.kind == TransferKind::Hold || !planted(Planted::PaidTwice));
     if done.is_empty() {
         return Ok(());
     }

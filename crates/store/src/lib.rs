@@ -8,6 +8,18 @@
 mod currency; // the one in which everything is counted
 mod db;
 mod error;
+#[cfg(feature = "faults")]
+pub mod faults;
+#[cfg(not(feature = "faults"))]
+#[allow(unreachable_pub, reason = "with the feature it is public")]
+mod faults {
+    //! Without the feature nothing strikes and nothing is planted.
+    include!("faults/planted.rs");
+
+    pub(crate) const fn planted(_: Planted) -> bool {
+        false
+    }
+}
 mod hints;
 mod news; // hints as they travel
 mod opening;

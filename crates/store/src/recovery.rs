@@ -5,6 +5,7 @@
 
 use crate::db::{Conn, row, sql};
 use crate::events::change_state;
+use crate::faults::{Planted, planted};
 use crate::invitations::{close_all_open, holds};
 use crate::rows::number;
 use crate::{Claimed, Engine, Guarded, Lease, Result, Store};
@@ -74,12 +75,20 @@ impl Store {
     /// At the start of a process: the leases that a killed one left behind end now. Only SQLite: there its file lock
     /// proves that nobody else works; on PostgreSQL other replicas may, and leases end by time. What is to be done
     /// with them is [`Store::recover`]'s, as always.
+    ///
+    /// Whose time to bring a result ended while nobody was there is not charged for it: the door was closed. (On
+    /// PostgreSQL another replica had one.) A call that has time left is charged as ever: its result may still come.
     pub async fn end_leases(&self, now: Timestamp) -> Result<u64> {
         if self.engine() == Engine::Postgres {
             return Ok(0);
         }
         let mut tx = self.begin().await?;
         let ended = sql!(tx, execute, "UPDATE tasks SET lease_until = $1 WHERE lease_until > $1", now)?;
+        if !planted(Planted::AbsenceCharged) {
+            nobody_could_bring(&mut tx, now).await?;
+        }
+        #[cfg(feature = "faults")]
+        crate::faults::move_deadlines(&mut tx, now).await?;
         tx.commit().await?;
         Ok(ended)
     }
@@ -92,6 +101,9 @@ impl Store {
         most: u32,
         after: impl Fn(u32) -> After + Send,
     ) -> Result<Vec<Counted>> {
+        if planted(Planted::LeaseForever) {
+            return Ok(Vec::new());
+        }
         if !self.a_lease_has_ended(now).await? {
             return Ok(Vec::new()); // as nearly always: no write lock for that
         }
@@ -220,6 +232,19 @@ impl Store {
         self.hints().changed(task);
         Ok(taken == 1)
     }
+}
+
+/// Results that were awaited at our door until a time at which nobody was there.
+async fn nobody_could_bring(c: &mut Conn, now: Timestamp) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "UPDATE exchanges SET own_limit = FALSE
+         WHERE ended_at IS NULL AND own_limit AND deadline_at <= $1
+             AND (execution_mode = 'pull' OR acknowledged_at IS NOT NULL)",
+        now
+    )?;
+    Ok(())
 }
 
 /// What is told of a step that was lost with its process.

@@ -49,10 +49,9 @@ async fn what_happens_at_one_replica_is_seen_live_at_another() {
     let told = told_live(&api.base_url, &buyers, &task).await;
     let bids = told.iter().filter(|(kind, _)| kind == "scored").count();
     assert!(bids >= 4, "{told:?}");
-    // A look each second would be late by half a second on average.
-    let late: Duration = told.iter().skip(1).map(|(_, late)| *late).sum();
-    let average = late / u32::try_from(told.len() - 1).unwrap();
-    assert!(average < Duration::from_millis(250), "{average:?}: {told:?}");
+    // Who looks once a second is late by any part of one, and seldom by little; a slow machine is late now and then.
+    let at_once = told.iter().skip(1).filter(|(_, late)| *late < Duration::from_millis(400)).count();
+    assert!(at_once * 3 >= (told.len() - 1) * 2, "{at_once} of {told:?}");
 }
 
 /// The kinds of a task's events as they are told, each with how late, until the gallery is ready.

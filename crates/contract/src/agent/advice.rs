@@ -267,7 +267,7 @@ fn of_time(code: &str, mode: ExecutionMode) -> Option<&'static str> {
             "No worker fetched this invitation before its deadline. Keep enough workers waiting on GET /api/v1/pull/invitations, and look for one that stopped or uses a revoked key."
         }
         ("phase_closed", _) => {
-            "The phase closed before the call's own limit, or the call had had to wait for its turn: nobody is blamed. An agent that answers faster, or takes more calls at once, is in time more often."
+            "The phase closed before the call's own limit, or the call had had to wait for its turn, or had lost time with a restart of the platform: nobody is blamed. An agent that answers faster, or takes more calls at once, is in time more often."
         }
         ("task_closed", _) => {
             "The task was decided or cancelled while the agent worked: nobody is blamed, and there is nothing to mend."

@@ -185,9 +185,12 @@ impl<'a> Phase<'a> {
             let Some(exchange) = dispatch.exchange.as_ref().filter(|_| !dispatch.awaits_the_door()) else {
                 continue;
             };
-            let deadline = (exchange.deadline_at, exchange.deadline_is_own_limit);
-            let call = letter.call(context, dispatch, deadline)?;
             let sendable = dispatch.sends < gavel_domain::limits::SENDS_MAX && exchange.deadline_at > now;
+            let is_charged = match sendable {
+                true => dispatch.has_all_its_time(),
+                false => exchange.deadline_is_own_limit,
+            };
+            let call = letter.call(context, dispatch, (exchange.deadline_at, is_charged))?;
             if sendable && let Some(place) = context.lanes.try_place(&call.ask) {
                 let attempt = letter.attempt(context, dispatch, now);
                 places.insert(attempt.id, place);

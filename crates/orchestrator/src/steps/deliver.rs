@@ -79,7 +79,7 @@ async fn call(
             Box::pin(wait_for_result(context, claimed, deadline_at)).await
         }
         Beginning::Sent { deadline_at, dispatch, begun } => {
-            let call = letter.call(context, &dispatch, (deadline_at, true))?;
+            let call = letter.call(context, &dispatch, (deadline_at, dispatch.has_all_its_time()))?;
             let exchange = StepJournal::dispatcher(context, &claimed, slot.calls());
             let settled = slot.leave_while(exchange.exchange(&call, Some(begun))).await;
             Box::pin(record(context, claimed, &Delivery { deadline_at, ..delivery }, settled)).await

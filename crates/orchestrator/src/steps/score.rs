@@ -112,6 +112,8 @@ fn verdict(
     let (work, is_short) = (Work::of(answer), bytes(answer) <= SHORT_BYTES);
     let judging = move || measure(&yardstick, &work);
     async move {
+        #[cfg(feature = "faults")]
+        gavel_store::faults::judging().await;
         if is_short {
             return judging();
         }

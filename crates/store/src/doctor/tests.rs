@@ -135,7 +135,7 @@ on_both! {
         let looks = async {
             loop {
                 assert_eq!(world.examined().await.findings, vec![]);
-                tokio::task::yield_now().await;
+                tokio::task::yield_now().await; // a look at SQLite waits for nothing, and the work has its turn only then
             }
         };
         tokio::select! {

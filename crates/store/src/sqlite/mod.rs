@@ -179,6 +179,26 @@ impl Open {
     }
 }
 
+#[cfg(feature = "faults")]
+impl Lite {
+    /// What is left of a process that died.
+    pub(crate) async fn lose_uncommitted(&self) {
+        self.0.writer.lose_uncommitted().await;
+    }
+
+    pub(crate) async fn image(&self) -> Result<Vec<u8>> {
+        let look = self.0.writer.look().await?;
+        Ok(look.connection().serialize("main")?.to_vec())
+    }
+
+    pub(crate) fn of_image(image: &[u8]) -> Result<Lite> {
+        let mut connection = Connection::open_in_memory()?;
+        connection.deserialize_read_exact("main", image, image.len(), false)?;
+        settings::of_writer(&connection)?;
+        Ok(Self::of(connection, None, None))
+    }
+}
+
 /// Waits until enough was written; wakes now and then to see whether the database is still there.
 async fn wait_for_checkpoint(counts: &Counts) {
     let _ = tokio::time::timeout(settings::CHECKPOINT_EVERY, counts.checkpoint.notified()).await;

@@ -73,14 +73,29 @@ impl Writer {
         Ok(turn)
     }
 
-    /// The connection between two batches' writers, for a look at a database in memory.
+    /// The connection between two writers, for a look at a database in memory. Nobody sees there either what is not
+    /// committed.
     pub(crate) async fn look(&self) -> Result<Look> {
-        Ok(Look(self.desk(Instant::now() + TURN_WAIT).await?))
+        let mut desk = self.desk(Instant::now() + TURN_WAIT).await?;
+        if self.in_memory {
+            desk.end_batch();
+        }
+        Ok(Look(desk))
     }
 
     async fn desk(&self, until: Instant) -> Result<OwnedMutexGuard<Desk>> {
         let desk = timeout_at(until, Arc::clone(&self.desk).lock_owned()).await;
         desk.map_err(|_elapsed| Error::turn_never_came())
+    }
+
+    /// Takes back what nobody has committed, as the next process would find it.
+    #[cfg(feature = "faults")]
+    pub(crate) async fn lose_uncommitted(&self) {
+        let mut desk = Arc::clone(&self.desk).lock_owned().await;
+        desk.members.clear();
+        if std::mem::take(&mut desk.open) {
+            let _ = run(&desk.connection, "ROLLBACK");
+        }
     }
 
     /// Waits until nobody writes, then puts the whole write-ahead log into the file and lets the log start anew.
@@ -345,6 +360,17 @@ mod tests {
         }
         insert(&writer, 2).await.unwrap();
         assert_eq!(numbers(&writer).await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn what_is_seen_in_memory_is_committed() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE numbers (n INTEGER PRIMARY KEY)").unwrap();
+        let writer = Writer::new(connection, true);
+        let mut waits = std::pin::pin!(insert(&writer, 1));
+        assert!(futures::poll!(waits.as_mut()).is_pending(), "its batch has not ended");
+        assert_eq!(numbers(&writer).await, [1]);
+        assert_eq!(commits(&writer), 1, "what was seen stays");
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ mod overview;
 mod places;
 mod recovery;
 mod lived;
+mod restarts;
 mod retention;
 mod last_release;
 mod replicas;
