@@ -5,9 +5,11 @@
 use super::*;
 use crate::db::Tx;
 use crate::support::{World, on_both};
+use gavel_domain::BasisPoints;
+use gavel_store::ledger::Settlement;
 use std::collections::BTreeSet;
 
-const TERMS: Terms<'static> = Terms { currency: "USD", fee: BasisPoints(1500) };
+const TERMS: Terms<'static> = Terms { currency: "USD" };
 
 /// The check that must find it, and what is written. The first task of the world is completed and paid, the second one
 /// has its agents at work.
@@ -26,7 +28,6 @@ const PLANTED: &[(&str, &str)] = &[
         "UPDATE entries SET amount = amount - 1 WHERE account LIKE 'held:%' AND amount > 0",
     ),
     ("held_another_price", "UPDATE bids SET price = price - 1 WHERE status = 'selected'"),
-    ("payout_too_small", "UPDATE entries SET amount = 1869 WHERE account LIKE 'developer:%'"),
     ("accepted_without_winner", "UPDATE bids SET status = 'scored' WHERE status = 'selected'"),
     ("winner_too_early", "UPDATE tasks SET state = 'cancelled' WHERE state = 'completed'"),
     ("bid_over_budget", "UPDATE bids SET price = 2501"),
@@ -126,6 +127,17 @@ on_both! {
         assert_eq!(examined.findings, vec![]);
         let counted: BTreeSet<_> = examined.counts.into_iter().filter(|(name, _)| *name != "events").collect();
         assert_eq!(counted, BTreeSet::from([("tasks", 2), ("invitations", 4), ("bids", 2), ("transfers", 2)]));
+    }
+}
+
+on_both! {
+    async fn a_fee_that_changes_makes_nothing_wrong_with_what_was_paid(world) {
+        let played = world.played().await;
+        let _ = world.select(played.task.id, played.bids[0].id).await;
+        world.delivered(&played).await;
+        let settle = Settlement { fee: BasisPoints(9_000), ..world.settlement() }; // of today it is 15 %
+        world.store.approve(played.task.id, Some(&settle), world.now()).await.unwrap().unwrap();
+        assert_eq!(world.examined().await.findings, vec![]);
     }
 }
 
