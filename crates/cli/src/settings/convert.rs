@@ -12,6 +12,7 @@ use gavel_api::{RequestLimits, ServeLimits};
 use gavel_dispatcher::Caps;
 use gavel_domain::catalog::Catalog;
 use gavel_domain::health::Rules;
+use gavel_domain::limits::BUDGET_MINOR_MAX;
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::webhook;
@@ -286,6 +287,11 @@ fn money(
         if amount > Money::ZERO { Ok(amount) } else { Err(places.value(key, "it must be above 0")) }
     };
     let (min, max) = (amount("budget.min", &budget.min)?, amount("budget.max", &budget.max)?);
+    let most = Money::from_minor(BUDGET_MINOR_MAX);
+    if max > most {
+        let problem = format!("it must be at most {}", most.to_decimal_string(currency));
+        return Err(places.value("budget.max", problem));
+    }
     if min > max {
         return Err(places.pair("budget.max", "budget.min", "the smallest budget is above the largest"));
     }

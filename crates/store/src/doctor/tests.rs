@@ -131,6 +131,32 @@ on_both! {
 }
 
 on_both! {
+    async fn amounts_beyond_counting_are_told_and_those_below_are_exact(world) {
+        world.two_tasks().await;
+        let mut tx = world.store.begin().await.unwrap();
+        unguard(&mut tx).await;
+        sql!(tx, execute, "UPDATE entries SET amount = amount * 4000000000000001").unwrap();
+        tx.commit().await.unwrap();
+        let sums = || async { world.store.balances().await.map(|all| all.iter().map(|b| b.amount.minor()).sum::<i64>()) };
+        assert_eq!(sums().await.unwrap(), 0);
+        let account = world.account("dev").await;
+        let developer = world.store.developer_of(account).await.unwrap().unwrap().id;
+        let earned = async || world.store.earned(developer, world.now()).await;
+        assert_eq!(earned().await.unwrap().minor(), 1870 * 4_000_000_000_000_001);
+
+        let again = "INSERT INTO entries (transfer_id, line, account, amount)
+            SELECT transfer_id, line + 10, account, amount FROM entries";
+        let mut tx = world.store.begin().await.unwrap();
+        unguard(&mut tx).await;
+        sql!(tx, execute, again).unwrap();
+        tx.commit().await.unwrap();
+        for error in [sums().await.unwrap_err(), earned().await.unwrap_err()] {
+            assert!(matches!(error, Error::TooMuch { .. }), "{error}");
+        }
+    }
+}
+
+on_both! {
     async fn a_fee_that_changes_makes_nothing_wrong_with_what_was_paid(world) {
         let played = world.played().await;
         let _ = world.select(played.task.id, played.bids[0].id).await;
