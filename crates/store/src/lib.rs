@@ -81,6 +81,7 @@ pub use idempotency::{Held, IdempotencyKey, Kept, KeptBody, Once};
 pub use opening::{Migrate, Opening, Refused};
 pub use pulse::{OFFSET_MAX, Pulse};
 pub use schema::Older;
+pub use sqlite::path_of;
 
 /// The answer of a write that is guarded by what the caller read before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

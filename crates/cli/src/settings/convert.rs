@@ -19,7 +19,7 @@ use gavel_domain::webhook;
 use gavel_domain::{BasisPoints, Currency, Money};
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
-use gavel_store::{Migrate, Opening};
+use gavel_store::{Migrate, Opening, path_of};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
@@ -240,7 +240,13 @@ fn public_url(text: String, places: &Places) -> Result<Option<String>, SettingsE
 }
 
 fn database_url(url: String, places: &Places) -> Result<String, SettingsError> {
-    let file = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+    let file = url.starts_with("sqlite:").then(|| path_of(&url));
+    // SQLite takes no parameters here: they would be part of the file's name.
+    if let Some((path, _)) = file.and_then(|path| path.split_once(['?', '#'])) {
+        let problem =
+            format!("a SQLite file is named by its path alone, without ? and #: write sqlite:{path}");
+        return Err(places.value("database.url", problem));
+    }
     let server = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
     if server || file.is_some_and(|path| !path.is_empty()) {
         return Ok(url);
@@ -254,8 +260,10 @@ pub(crate) fn key_file(named: &str, database_url: &str) -> Option<PathBuf> {
     if !named.is_empty() {
         return Some(PathBuf::from(named));
     }
-    let Some(path) = database_url.strip_prefix("sqlite:") else { return Some(PathBuf::from(NAME)) };
-    let path = path.trim_start_matches("//");
+    if !database_url.starts_with("sqlite:") {
+        return Some(PathBuf::from(NAME));
+    }
+    let path = path_of(database_url);
     (path != ":memory:").then(|| PathBuf::from(path).with_file_name(NAME))
 }
 
