@@ -111,11 +111,13 @@ async fn claim_into(
             standing,
             most: places.room(standing).min(CLAIMED_AT_ONCE),
             at_once: settings.caps.subscription,
-            full_hosts: &places.full_hosts(),
+            full: &places.full(standing),
             now,
             lost_at: now + settings.limit + SLACK,
         };
-        claimed.extend(context.store.claim_webhooks(&turn, |host| places.take(standing, host)).await?);
+        claimed.extend(
+            context.store.claim_webhooks(&turn, |host, account| places.take(standing, host, account)).await?,
+        );
     }
     Ok(())
 }
