@@ -8,6 +8,7 @@
 use crate::extract::Body;
 use crate::fields::Fields;
 use crate::reply::{Answer, REPLAYED};
+use crate::router::canonical;
 use crate::{AppState, problem::Problem};
 use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::response::{IntoResponse, Response};
@@ -178,7 +179,7 @@ fn under_way() -> Problem {
 fn line(parts: &Parts) -> String {
     // Inside a nest the URI has lost its prefix; the original one has not.
     let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
-    format!("{} {path}\n", parts.method)
+    format!("{} {}\n", parts.method, canonical(path))
 }
 
 fn key(parts: &Parts) -> Result<Option<String>, Problem> {

@@ -5,9 +5,11 @@ use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use gavel_contract::rest::{FieldError, ProblemBody};
 use gavel_domain::{Chain, Timestamp};
+use gavel_store::Seldom;
 use gavel_store::choices::Refusal;
 use http::{HeaderValue, StatusCode, header};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// What a busy server asks a caller to wait.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -181,11 +183,16 @@ impl IntoResponse for Problem {
     }
 }
 
+/// An outage meets every request, and is told for some of them.
+pub(crate) static OUTAGE: Seldom = Seldom::every(Duration::from_secs(5));
+
 impl From<gavel_store::Error> for Problem {
     fn from(error: gavel_store::Error) -> Self {
         match error {
             gavel_store::Error::Busy(cause) => {
-                tracing::warn!(%cause, "the database is busy or away");
+                if OUTAGE.is_news() {
+                    tracing::warn!(%cause, "the database is busy or away");
+                }
                 busy()
             }
             gavel_store::Error::Taken { what } => Problem::conflict("taken", format!("{what} is taken.")),

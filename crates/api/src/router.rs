@@ -14,6 +14,7 @@ use gavel_domain::Currency;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use std::any::Any;
+use std::borrow::Cow;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -27,6 +28,15 @@ use utoipa_swagger_ui::SwaggerUi;
 const PREFIX: &str = "/api/v1";
 /// Where developers' tools of protocol v1 look for theirs: the same handlers.
 const OLDER_PREFIX: &str = "/api";
+/// One route has one path, by whichever address it was asked for.
+pub(crate) fn canonical(path: &str) -> Cow<'_, str> {
+    let below = |prefix| path.strip_prefix(prefix).filter(|rest: &&str| rest.starts_with('/'));
+    match (below(PREFIX), below(OLDER_PREFIX)) {
+        (None, Some(rest)) => Cow::Owned(format!("{PREFIX}{rest}")),
+        _ => Cow::Borrowed(path),
+    }
+}
+
 const OPENAPI: &str = "/openapi.json";
 const DOCS: &str = "/docs";
 

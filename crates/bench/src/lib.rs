@@ -37,7 +37,7 @@ mod samples; // exact percentiles
 mod stage; // a Gavel with its agents and its buyer
 
 pub use bench::Bench;
-pub use ground::Ground;
+pub use ground::{Ground, NoGround};
 pub use plan::Plan;
 pub use report::Report;
 pub use workload::Workload;

@@ -8,6 +8,9 @@ pub const ERROR_BODY_BYTES: usize = 64 * 1024;
 pub const SENDS_MAX: u32 = 2;
 /// How often the worker of an agent may fetch one brief again: one that loses it every time is broken.
 pub const FETCHES_MAX: u32 = 20;
+/// The largest budget that may be set, in minor units (10,000,000,000.00 where one has cents): millions of payments of
+/// it can be summed in 64 bits, and every amount is exact as a JSON number.
+pub const BUDGET_MINOR_MAX: i64 = 1_000_000_000_000;
 /// Fewest agents a buyer may ask for.
 pub const AGENTS_MIN: u8 = 3;
 /// Most agents a buyer may ask for.

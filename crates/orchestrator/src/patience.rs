@@ -3,35 +3,30 @@
 
 use crate::Context;
 use gavel_domain::{Chain, Chance, TaskId, backoff};
-use gavel_store::{Error, Result};
-use std::sync::{Arc, Mutex, PoisonError};
+use gavel_store::{Error, Result, Seldom};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// How often it is told that the database is busy or away.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// When it was last told that the database is busy or away.
-#[derive(Debug, Default)]
-pub struct Outage(Mutex<Option<Instant>>);
+#[derive(Debug)]
+pub struct Outage(Seldom);
+
+impl Default for Outage {
+    fn default() -> Self {
+        Outage(Seldom::every(TELL_EVERY))
+    }
+}
 
 impl Outage {
     /// Logs what could not be done; that the database is busy or away is not told for each who meets it.
     fn tell(&self, what: &str, error: &Error) {
-        if !matches!(error, Error::Busy(_)) || self.is_news() {
+        if !matches!(error, Error::Busy(_)) || self.0.is_news() {
             tracing::error!(error = %Chain(error), "{what}");
         }
-    }
-
-    /// Whether it is time to tell of it (again).
-    fn is_news(&self) -> bool {
-        // A time stays whole whatever happened to the thread that held it.
-        let mut told_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY);
-        if is_news {
-            *told_at = Some(Instant::now());
-        }
-        is_news
     }
 }
 
@@ -84,21 +79,8 @@ impl Context {
 
     /// Logs that a step has to wait.
     pub(crate) fn tell_of_step(&self, task: TaskId, error: &str) {
-        if self.outage.is_news() {
+        if self.outage.0.is_news() {
             tracing::error!(task.id = %task, error, "a step is put off");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_same_is_told_once_in_a_while() {
-        let outage = Outage::default();
-        assert_eq!([(); 3].map(|()| outage.is_news()), [true, false, false]);
-        tokio::time::advance(TELL_EVERY).await;
-        assert_eq!([(); 2].map(|()| outage.is_news()), [true, false]);
     }
 }

@@ -95,7 +95,7 @@ async fn recover(context: &Context) -> bool {
             counted.len() >= RECOVERED_AT_ONCE as usize
         }
         Err(error) => {
-            tracing::error!(error = %Chain(&error), "ended leases could not be taken back");
+            context.tell("ended leases could not be taken back", &error);
             false
         }
     }

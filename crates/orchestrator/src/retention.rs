@@ -3,7 +3,6 @@
 
 use crate::Context;
 use chrono::TimeDelta;
-use gavel_domain::Chain;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -58,7 +57,7 @@ async fn sweep(context: &Context) -> bool {
         Ok::<_, gavel_store::Error>(more.contains(&true))
     };
     swept.await.unwrap_or_else(|error| {
-        tracing::error!(error = %Chain(&error), "what is too old could not be removed; it is tried again");
+        context.tell("what is too old could not be removed; it is tried again", &error);
         false
     })
 }

@@ -28,6 +28,14 @@ pub enum Error {
         /// What is wrong with the value.
         problem: String,
     },
+    /// More money than can be counted.
+    #[error("what {account} gave and got sums to {sum} minor units, which is more than can be counted")]
+    TooMuch {
+        /// Whose.
+        account: String,
+        /// How much.
+        sum: i128,
+    },
     /// Another process works on this SQLite file.
     #[error("{file} is in use by another gavel process; stop that one first, or use PostgreSQL for several")]
     InUse {

@@ -73,6 +73,26 @@ pub(crate) async fn refund(tx: &mut Tx, task: TaskId, settle: &Settlement, now: 
     carry_out(tx, plan_refund(&done, &order), &settle.currency).await
 }
 
+/// A sum in two halves that no ledger can make too large for the database; [`whole`] puts them together.
+macro_rules! halves {
+    ($amount:literal) => {
+        concat!(
+            "CAST(COALESCE(SUM(",
+            $amount,
+            " / 1000000000), 0) AS BIGINT),
+             CAST(COALESCE(SUM(",
+            $amount,
+            " % 1000000000), 0) AS BIGINT)"
+        )
+    };
+}
+
+fn whole(account: &str, high: i64, low: i64) -> Result<Money> {
+    let sum = i128::from(high) * 1_000_000_000 + i128::from(low);
+    let fits = i64::try_from(sum);
+    fits.map(Money::from_minor).map_err(|_| Error::TooMuch { account: account.to_owned(), sum })
+}
+
 impl Store {
     /// How many transfers there are.
     pub async fn count_transfers(&self) -> Result<u64> {
@@ -86,15 +106,21 @@ impl Store {
         let mut c = self.read().await?;
         let rows = sql!(
             c,
-            fetch_all as (String, i64),
-            "SELECT account, CAST(SUM(amount) AS BIGINT) FROM entries
-             GROUP BY account HAVING SUM(amount) <> 0 ORDER BY account"
+            fetch_all as (String, i64, i64),
+            concat!(
+                "SELECT account, ",
+                halves!("amount"),
+                " FROM entries GROUP BY account
+                 HAVING SUM(amount / 1000000000) <> 0 OR SUM(amount % 1000000000) <> 0 ORDER BY account"
+            )
         )?;
-        let balance = |(account, amount): (String, i64)| {
-            let account = account.parse().map_err(Error::value("entries", "account"))?;
-            Ok(Balance { account, amount: Money::from_minor(amount) })
+        let balance = |(name, high, low): (String, i64, i64)| {
+            let amount = whole(&name, high, low)?;
+            let account = name.parse().map_err(Error::value("entries", "account"))?;
+            Ok(Balance { account, amount })
         };
-        rows.into_iter().map(balance).collect()
+        let balances: Result<Vec<Balance>> = rows.into_iter().map(balance).collect();
+        Ok(balances?.into_iter().filter(|balance| balance.amount != Money::ZERO).collect())
     }
 
     /// A task's transfers, oldest first.
@@ -106,15 +132,20 @@ impl Store {
     /// What a developer has earned up to `until` (what came later is still pending).
     pub async fn earned(&self, developer: DeveloperId, until: Timestamp) -> Result<Money> {
         let mut c = self.read().await?;
-        let (sum,) = sql!(
+        let account = LedgerAccount::Developer(developer).to_string();
+        let (high, low) = sql!(
             c,
-            fetch_one as (i64,),
-            "SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) FROM entries e
-             JOIN transfers t ON t.id = e.transfer_id WHERE e.account = $1 AND t.at <= $2",
-            LedgerAccount::Developer(developer).to_string(),
+            fetch_one as (i64, i64),
+            concat!(
+                "SELECT ",
+                halves!("e.amount"),
+                " FROM entries e
+                 JOIN transfers t ON t.id = e.transfer_id WHERE e.account = $1 AND t.at <= $2"
+            ),
+            &account,
             until
         )?;
-        Ok(Money::from_minor(sum))
+        whole(&account, high, low)
     }
 
     /// Checks the whole ledger, as it stands at one moment: the chain, every transfer's balance, and that tasks and money

@@ -27,6 +27,7 @@ mod postgres;
 mod pulse;
 mod relay; // hints between processes
 mod schema;
+mod seldom; // what many meet at once is told once in a while
 mod rows;
 mod sqlite;
 mod exchanges;
@@ -93,6 +94,8 @@ pub use idempotency::{Held, IdempotencyKey, Kept, KeptBody, Once};
 pub use opening::{Migrate, Opening, Refused};
 pub use pulse::{OFFSET_MAX, Pulse};
 pub use schema::Older;
+pub use seldom::Seldom;
+pub use sqlite::path_of;
 
 /// The answer of a write that is guarded by what the caller read before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -175,7 +175,7 @@ fn word(value: &Value) -> String {
 /// The task's movements and every balance; the ledger, and all else, must be sound at any moment it is looked at.
 async fn ledger(world: &World, task: &str, names: &BTreeMap<String, String>) -> Result<Ledger> {
     let store = &world.gavel()?.store;
-    let terms = Terms { currency: "USD", fee: world.fee() };
+    let terms = Terms { currency: "USD" };
     let examined = store.examine(terms).await?;
     ensure!(examined.findings.is_empty(), "the database is not sound: {:?}", examined.findings);
     let transfers = store.transfers_of(task.parse()?).await?;

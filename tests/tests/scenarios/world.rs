@@ -11,7 +11,6 @@ use gavel::access::KeyWish;
 use gavel::app::{self, Running};
 use gavel::settings::{self, AppConfig};
 use gavel_agentfarm::{Agent as FarmAgent, AgentSpec, Farm, Received};
-use gavel_domain::BasisPoints;
 use gavel_domain::account::Scope;
 use gavel_domain::policy;
 use gavel_store::Guarded;
@@ -101,11 +100,6 @@ impl World {
             world.until_probed(agent).await.with_context(|| format!("agent {}", agent.slug))?;
         }
         Ok(world)
-    }
-
-    /// The platform's share.
-    pub(crate) fn fee(&self) -> BasisPoints {
-        self.config.money.fee
     }
 
     /// Where a file says what a probe finds, the story begins when Gavel knows it.

@@ -109,6 +109,26 @@ async fn one_key_is_for_one_route_and_one_account() {
 }
 
 #[tokio::test]
+async fn a_route_is_the_same_at_its_older_address() {
+    let world = World::of_changes().await;
+    let all = world.changing().await;
+    let mut older = 0;
+    for one in all.iter().filter(|one| one.path.starts_with("/api/v1/developers/")) {
+        let before = Changing { path: one.path.replacen("/api/v1", "/api", 1), ..one.clone() };
+        let (key, mut answers) = (one.route.replace(' ', ""), Vec::new());
+        for address in [&before, one, &before] {
+            answers.push(sent(&world, address, &key, &one.body).await);
+        }
+        let told: Vec<_> = answers.iter().map(|answer| (answer.status, replayed(answer))).collect();
+        let status = answers[0].status;
+        assert_eq!(told, [(status, false), (status, true), (status, true)], "{}", one.route);
+        assert!((200..300).contains(&status), "{}: {}", one.route, answers[0].text);
+        older += 1;
+    }
+    assert!(older > 5, "{older} routes have an older address");
+}
+
+#[tokio::test]
 async fn what_the_transaction_refused_is_kept_and_what_came_before_it_is_not() {
     let world = World::of_changes().await;
     let all = world.changing().await;

@@ -4,7 +4,7 @@ use super::World;
 use chrono::TimeDelta;
 use gavel_domain::WebhookDeliveryId;
 use gavel_domain::webhook::{Came, Rules, Standing};
-use gavel_store::webhooks::claims::{Turn, WebhookResult};
+use gavel_store::webhooks::claims::{Full, Turn, WebhookResult};
 use serde_json::json;
 
 impl World {
@@ -35,8 +35,8 @@ impl World {
         let mut claimed = Vec::new();
         for standing in Standing::ALL {
             let most = 1 - claimed.len() as u32;
-            let turn = Turn { standing, most, at_once: 8, full_hosts: &[], now, lost_at };
-            claimed.extend(store.claim_webhooks(&turn, |_| Some(())).await.unwrap());
+            let turn = Turn { standing, most, at_once: 8, full: &Full::default(), now, lost_at };
+            claimed.extend(store.claim_webhooks(&turn, |_, _| Some(())).await.unwrap());
         }
         for (due, ()) in &claimed {
             let problem = (status != 200).then(|| "no".to_owned());

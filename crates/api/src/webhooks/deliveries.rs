@@ -1,6 +1,6 @@
 //! What was sent to a subscription, and what came back.
 
-use super::owned;
+use super::seen;
 use crate::auth::{May, SeeTasks};
 use crate::extract::{Query, SubscriptionPath};
 use crate::{AppState, problem::Problem, reply::Json};
@@ -26,7 +26,7 @@ pub(crate) async fn deliveries(
     SubscriptionPath(id): SubscriptionPath,
     Query(query): Query,
 ) -> Result<Json<WebhookLog>, Problem> {
-    let subscription = owned(&state, &caller, id).await?;
+    let subscription = seen(&state, &caller, id).await?;
     let (before, limit) = page(&query)?;
     let mut logged = state.store.webhook_log(id, before, limit + 1).await?;
     let more = logged.len() as i64 > limit;
@@ -133,14 +133,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn for_its_buyer_alone() {
+    async fn for_its_buyer_and_operators() {
         let world = World::new().await;
         let path = format!("{}/deliveries", world.subscribed().await);
         let stranger = world.key("task_poster", false, false).await;
-        for (key, status) in
-            [(world.buyer(), 200), (&*stranger, 404), (&world.test_key_of_the_buyer().await, 404)]
-        {
+        for (key, status) in [
+            (world.buyer(), 200),
+            (world.admin(), 200),
+            (&*stranger, 404),
+            (&world.test_key_of_the_buyer().await, 404),
+            (world.developer(), 403),
+        ] {
             assert_eq!(world.get(key, &path).await.status, status);
         }
+        let nothing = format!("/api/v1/webhook-subscriptions/{}/deliveries", uuid::Uuid::nil());
+        assert_eq!(world.get(world.admin(), &nothing).await.status, 404);
     }
 }

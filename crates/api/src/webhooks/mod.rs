@@ -7,7 +7,7 @@ pub(crate) mod list;
 pub(crate) mod redeliver;
 pub(crate) mod rotate;
 
-use crate::{AppState, problem::Problem};
+use crate::{AppState, auth::sees_all, problem::Problem};
 use gavel_contract::rest::SubscriptionView;
 use gavel_domain::account::ApiKey;
 use gavel_domain::limits::SUBSCRIPTIONS_MAX;
@@ -19,6 +19,15 @@ use gavel_store::webhooks::subscriptions::Refused;
 async fn owned(state: &AppState, key: &ApiKey, id: SubscriptionId) -> Result<Subscription, Problem> {
     let known = state.store.subscription(id).await?;
     known.filter(|known| known.account == key.account && known.test == key.test).ok_or_else(missing)
+}
+
+/// A subscription that this key may look at: an admin's sees all.
+async fn seen(state: &AppState, key: &ApiKey, id: SubscriptionId) -> Result<Subscription, Problem> {
+    if sees_all(key) {
+        state.store.subscription(id).await?.ok_or_else(missing)
+    } else {
+        owned(state, key, id).await
+    }
 }
 
 fn missing() -> Problem {

@@ -1,10 +1,11 @@
 //! `gavel bench`: one workload, measured on a server and agents that this binary starts from itself.
 
-use super::{asked_to_end, interrupted};
+use super::ending::Ending;
+use super::interrupted;
 use crate::args::BenchArgs;
 use crate::{Failure, output};
 use anyhow::{Context as _, anyhow};
-use gavel_bench::{Bench, Ground, Plan, Report};
+use gavel_bench::{Bench, Ground, NoGround, Plan, Report};
 use serde_json::Value;
 use std::path::Path;
 
@@ -13,13 +14,16 @@ pub(super) async fn bench(args: BenchArgs) -> Result<(), Failure> {
     let plan = args.scale.into_iter().fold(plan, Plan::with_stored_tasks);
     // Not the system's folder for such files: where that is in memory, a commit costs nothing.
     let disk = args.disk.as_deref().unwrap_or(Path::new("."));
-    let disk = disk.canonicalize().with_context(|| format!("there is no folder {}", disk.display()))?;
     let binary = std::env::current_exe().context("where this binary is cannot be told")?;
-    let ground = Ground::make(&disk, args.database.as_deref()).await?;
+    let mut end = Ending::new().context("nothing is heard of a request to end")?; // from here on: what is made is thrown away
+    let ground = Ground::make(disk, args.database.as_deref()).await.map_err(|no| match no {
+        NoGround::Named(problem) => Failure::Usage(format!("{problem:#}")),
+        NoGround::Failed(problem) => problem.into(),
+    })?;
     let bench = Bench { binary, ground, plan, tell: output::note };
     let measured = tokio::select! {
         report = bench.run(args.workload) => report.map_err(Failure::from),
-        () = asked_to_end() => Err(interrupted()),
+        () = end.asked() => Err(interrupted()),
     };
     // Also after a failure, which is the more telling of the two.
     let cleared = bench.ground.clear().await;

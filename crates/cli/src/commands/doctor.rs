@@ -38,7 +38,7 @@ pub(super) async fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
 
 /// Everything that is wrong with a database, by the settings that are in force.
 pub(super) async fn examine(store: &Store, config: &AppConfig) -> Result<Examination, Failure> {
-    let terms = Terms { currency: config.currency.code(), fee: config.money.fee };
+    let terms = Terms { currency: config.currency.code() };
     Ok(store.examine(terms).await?)
 }
 

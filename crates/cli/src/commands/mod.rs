@@ -8,6 +8,8 @@ mod check_config;
 mod conformance;
 mod demo;
 mod doctor;
+#[cfg(feature = "bench")]
+mod ending;
 mod keys;
 mod ledger;
 mod migrate;

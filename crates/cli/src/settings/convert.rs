@@ -12,13 +12,14 @@ use gavel_api::{RequestLimits, ServeLimits};
 use gavel_dispatcher::Caps;
 use gavel_domain::catalog::Catalog;
 use gavel_domain::health::Rules;
+use gavel_domain::limits::BUDGET_MINOR_MAX;
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::webhook;
 use gavel_domain::{BasisPoints, Currency, Money};
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
-use gavel_store::{Migrate, Opening};
+use gavel_store::{Migrate, Opening, path_of};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
@@ -239,7 +240,13 @@ fn public_url(text: String, places: &Places) -> Result<Option<String>, SettingsE
 }
 
 fn database_url(url: String, places: &Places) -> Result<String, SettingsError> {
-    let file = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+    let file = url.starts_with("sqlite:").then(|| path_of(&url));
+    // SQLite takes no parameters here: they would be part of the file's name.
+    if let Some((path, _)) = file.and_then(|path| path.split_once(['?', '#'])) {
+        let problem =
+            format!("a SQLite file is named by its path alone, without ? and #: write sqlite:{path}");
+        return Err(places.value("database.url", problem));
+    }
     let server = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
     if server || file.is_some_and(|path| !path.is_empty()) {
         return Ok(url);
@@ -253,8 +260,10 @@ pub(crate) fn key_file(named: &str, database_url: &str) -> Option<PathBuf> {
     if !named.is_empty() {
         return Some(PathBuf::from(named));
     }
-    let Some(path) = database_url.strip_prefix("sqlite:") else { return Some(PathBuf::from(NAME)) };
-    let path = path.trim_start_matches("//");
+    if !database_url.starts_with("sqlite:") {
+        return Some(PathBuf::from(NAME));
+    }
+    let path = path_of(database_url);
     (path != ":memory:").then(|| PathBuf::from(path).with_file_name(NAME))
 }
 
@@ -286,6 +295,11 @@ fn money(
         if amount > Money::ZERO { Ok(amount) } else { Err(places.value(key, "it must be above 0")) }
     };
     let (min, max) = (amount("budget.min", &budget.min)?, amount("budget.max", &budget.max)?);
+    let most = Money::from_minor(BUDGET_MINOR_MAX);
+    if max > most {
+        let problem = format!("it must be at most {}", most.to_decimal_string(currency));
+        return Err(places.value("budget.max", problem));
+    }
     if min > max {
         return Err(places.pair("budget.max", "budget.min", "the smallest budget is above the largest"));
     }

@@ -284,6 +284,10 @@ fn mistakes_name_the_setting_and_the_place() {
     );
     check("[database]\nmigrate = \"later\"", &["database.migrate", "later", "auto, never"]);
     check("[database]\nurl = \"mysql://x\"", &["database.url", "sqlite:FILE"]);
+    check("[database]\nurl = \"sqlite:g.db?mode=rwc\"", &["database.url", "write sqlite:g.db"]);
+    check("[database]\nurl = \"sqlite:///srv/g.db#x\"", &["database.url", "write sqlite:/srv/g.db"]);
+    check("[budget]\nmax = \"10000000000.01\"", &["budget.max", "at most 10000000000.00"]);
+    check("[platform]\ncurrency = \"JPY\"\n[budget]\nmax = \"1000000000001\"", &["at most 1000000000000"]);
     check("[triage]\nforced_seed = -1", &["triage.forced_seed"]);
     check("[log]\nlevel = \"gavel=loud\"", &["log.level"]);
     check("[timers\n", &["is not TOML"]);

@@ -147,17 +147,21 @@ fn what_cannot_be_measured_is_wrong_usage() {
     let place = Place::new();
     assert_eq!(place.ran(&["bench", "everything"]).0, 2);
     let (code, _, err) = place.ran(&["bench", "size", "--database", "sqlite:gavel.db"]);
-    assert!(code == 1 && err.contains("--disk"), "{code} {err}");
+    assert!(code == 2 && err.contains("--disk"), "{code} {err}");
+    let (code, _, err) = place.ran(&["bench", "size", "--disk", "nowhere"]);
+    assert!(code == 2 && err.contains("there is no folder nowhere"), "{code} {err}");
 }
 
 #[test]
 fn asked_to_end_it_leaves_nothing_behind() {
-    let place = Place::new();
-    let mut child =
-        place.gavel(&["bench", "create"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let progress = child.stderr.take().unwrap();
-    let process = Process::new(child);
-    first_line(progress, "round 1 of");
-    assert_eq!(process.interrupt(), 1);
-    assert_eq!(place.path(".").read_dir().unwrap().count(), 0);
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let place = Place::new();
+        let mut child =
+            place.gavel(&["bench", "create"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let progress = child.stderr.take().unwrap();
+        let process = Process::new(child);
+        first_line(progress, "round 1 of");
+        assert_eq!(process.ended_by(signal), 1, "{signal}");
+        assert_eq!(place.path(".").read_dir().unwrap().count(), 0, "{signal}");
+    }
 }

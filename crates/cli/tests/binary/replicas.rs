@@ -1,12 +1,13 @@
 //! Several processes of the binary on one PostgreSQL: parts that are apart, and replicas that are replaced one by one.
 
-use crate::support::{Place, Server, bid, brief, register, scripted, status_of, until};
+use crate::support::{Place, Process, Server, bid, brief, register, scripted, status_of, until};
 use gavel::client::Client;
 use gavel_agentfarm::{Farm, Received};
 use gavel_domain::Clock;
 use gavel_testkit::postgres;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
@@ -163,6 +164,34 @@ async fn a_database_that_is_away_is_told_at_once_and_survived() {
         assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
     }
     assert_eq!(replica.stop(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_is_told_once_in_a_while_and_not_by_each_who_meets_it() {
+    const AWAY: Duration = Duration::from_secs(6);
+    let Some(server) = postgres::server_of_ones_own() else { return };
+    let place = Place::on(&server.create_database("told"));
+    let key = place.key("task_poster");
+    let log = std::fs::File::create(place.path("log")).unwrap();
+    let child = place.gavel(&["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(log).spawn();
+    let _replica = Process::new(child.unwrap());
+    let told = || std::fs::read_to_string(place.path("log")).unwrap();
+    let base_url = until("it listens", async || {
+        let told = told();
+        let (_, behind) = told.split_once("listening on ")?;
+        behind.contains('\n').then(|| behind.split_whitespace().next().unwrap().to_owned())
+    })
+    .await;
+    server.stop();
+    let (before, since) = (told().len(), Instant::now());
+    let buyer = Client::new(&base_url, &key);
+    while since.elapsed() < AWAY {
+        let _ = tokio::join!(buyer.get("/tasks"), buyer.get("/tasks"), buyer.get("/tasks"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let told = told().split_off(before);
+    let lines = told.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
+    assert!((1..=8).contains(&lines.count()), "{told}");
 }
 
 async fn status(server: &Server, path: &str) -> u16 {

@@ -121,8 +121,13 @@ impl Process {
     }
 
     /// Asks it to end, as Ctrl-C does; its exit code.
-    pub(crate) fn interrupt(mut self) -> i32 {
-        self.signal("-INT");
+    pub(crate) fn interrupt(self) -> i32 {
+        self.ended_by("-INT")
+    }
+
+    /// The same by another signal.
+    pub(crate) fn ended_by(mut self, signal: &str) -> i32 {
+        self.signal(signal);
         self.0.wait().unwrap().code().unwrap()
     }
 

@@ -11,8 +11,8 @@ pub use places::Caps;
 use crate::Context;
 use gavel_contract::webhook::{Sending, body};
 use gavel_dispatcher::webhook::{Tried, send};
+use gavel_domain::WebhookDeliveryId;
 use gavel_domain::webhook::{Came, Rules, Standing, event_id};
-use gavel_domain::{Chain, WebhookDeliveryId};
 use gavel_store::Guarded;
 use gavel_store::webhooks::claims::{DueWebhook, Turn, WebhookResult};
 use places::{Place, Places};
@@ -82,7 +82,7 @@ async fn relay(context: &Context) -> usize {
     match context.store.relay_webhooks(EVENTS_AT_ONCE, now, fresh, body).await {
         Ok(passed_on) => passed_on,
         Err(error) => {
-            tracing::error!(error = %Chain(&error), "events could not be passed on to webhook subscriptions");
+            context.tell("events could not be passed on to webhook subscriptions", &error);
             0
         }
     }
@@ -92,7 +92,7 @@ async fn relay(context: &Context) -> usize {
 async fn claim(context: &Context, places: &Places) -> Vec<(DueWebhook, Place)> {
     let mut claimed = Vec::new();
     if let Err(error) = claim_into(&mut claimed, context, places).await {
-        tracing::error!(error = %Chain(&error), "webhook deliveries could not be claimed");
+        context.tell("webhook deliveries could not be claimed", &error);
     }
     claimed // also after an error: what is claimed is sent
 }
@@ -111,11 +111,13 @@ async fn claim_into(
             standing,
             most: places.room(standing).min(CLAIMED_AT_ONCE),
             at_once: settings.caps.subscription,
-            full_hosts: &places.full_hosts(),
+            full: &places.full(standing),
             now,
             lost_at: now + settings.limit + SLACK,
         };
-        claimed.extend(context.store.claim_webhooks(&turn, |host| places.take(standing, host)).await?);
+        claimed.extend(
+            context.store.claim_webhooks(&turn, |host, account| places.take(standing, host, account)).await?,
+        );
     }
     Ok(())
 }
@@ -194,13 +196,14 @@ async fn record(context: &Context, due: &DueWebhook, Tried { came, problem, resp
             tracing::debug!(delivery.id = %due.delivery, "another try was begun; this one is not recorded");
         }
         Err(error) => {
-            tracing::error!(delivery.id = %due.delivery, error = %Chain(&error), "a webhook could not be recorded; it is sent again");
+            context
+                .tell(&format!("webhook {} could not be recorded; it is sent again", due.delivery), &error);
         }
     }
 }
 
 async fn let_go(context: &Context, due: &DueWebhook) {
     if let Err(error) = context.store.let_webhook_go(due, context.clock.now()).await {
-        tracing::error!(delivery.id = %due.delivery, error = %Chain(&error), "a webhook could not be let go; its claim will end");
+        context.tell(&format!("webhook {} could not be let go; its claim will end", due.delivery), &error);
     }
 }

@@ -18,8 +18,6 @@ pub(super) enum Given {
     /// An hour before the last event of all. What waits for longer has been passed over by a loop that was at work; the
     /// clock would also find what only lies in a copy of last week.
     Overdue,
-    /// The least share of a price that a developer is paid, in basis points.
-    Share,
 }
 
 const REWRITTEN: &str = "Something other than gavel has written to the database: find out what, and take its access \
@@ -133,17 +131,6 @@ pub(super) const CHECKS: &[Check] = &[
         "SELECT h.task_id AS id, CAST(h.amount AS TEXT) AS what
          FROM transfers h JOIN bids b ON b.task_id = h.task_id AND b.status = 'selected'
          WHERE h.kind = 'hold' AND h.amount <> b.price"
-    ),
-    check!(
-        "payout_too_small",
-        "task {id} paid its developer {what} minor units, less than its share of the price",
-        "If money.fee_basis_points was higher when the task was paid, all is well. Otherwise: settle nothing by hand, \
-         see `gavel ledger verify`, and compare with a backup.",
-        Given::Share,
-        "SELECT r.task_id AS id, CAST(COALESCE(SUM(p.amount), 0) AS TEXT) || ' of ' || CAST(r.amount AS TEXT) AS what
-         FROM transfers r LEFT JOIN entries p ON p.transfer_id = r.id AND p.account LIKE 'developer:%'
-         WHERE r.kind = 'release' GROUP BY r.id, r.task_id, r.amount
-         HAVING COALESCE(SUM(p.amount), 0) * 10000 < r.amount * CAST($1 AS BIGINT)"
     ),
     // --- the choice
     check!(

@@ -11,7 +11,7 @@ use crate::schema::{self, Older};
 use crate::{Error, Result, Store, agents, ledger};
 use checks::{CHECKS, Check, FOUND_MAX, Given};
 use chrono::TimeDelta;
-use gavel_domain::{BasisPoints, Chain, Timestamp};
+use gavel_domain::{Chain, Timestamp};
 use uuid::Uuid;
 
 /// What was looked at, and what is wrong.
@@ -45,8 +45,6 @@ pub struct Finding {
 pub struct Terms<'a> {
     /// The currency's code, part of every chained record.
     pub currency: &'a str,
-    /// The platform's share.
-    pub fee: BasisPoints,
 }
 
 const DAMAGED: &str = "The file is damaged: stop the server, keep the file, and restore the newest backup. Look after \
@@ -59,8 +57,6 @@ const UNGUARDED: &str = "Something other than gavel has changed the schema: rest
     doctor` does not find this.";
 const UNREADABLE: &str = "Something other than gavel has written to the database. The agent is not asked until its row \
     can be read: restore the newest backup in which `gavel doctor` does not find this.";
-/// A developer is paid at least so much of the price, whatever the fee.
-const SHARE: u16 = 8_500;
 /// How long a task may be due before somebody ought to have taken it up.
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
 
@@ -102,7 +98,7 @@ async fn examine(c: &mut Conn, terms: Terms<'_>) -> Result<Examination> {
     found.findings.extend(guards::missing(c).await?.into_iter().map(unguarded));
     let last = last_event(c).await?;
     for check in CHECKS {
-        look(c, check, terms, last, &mut found.findings).await?;
+        look(c, check, last, &mut found.findings).await?;
     }
     found.findings.extend(agents::unreadable(c, FOUND_MAX).await?.into_iter().map(unreadable));
     let ledger = ledger::verify(c, terms.currency).await?;
@@ -170,21 +166,10 @@ row! {
     }
 }
 
-async fn look(
-    c: &mut Conn,
-    check: &Check,
-    terms: Terms<'_>,
-    last: Option<Timestamp>,
-    found: &mut Vec<Finding>,
-) -> Result<()> {
+async fn look(c: &mut Conn, check: &Check, last: Option<Timestamp>, found: &mut Vec<Finding>) -> Result<()> {
     let (sqlite, postgres) = (check.sqlite, check.postgres);
     let rows = match (check.given, last) {
         (Given::Nothing, _) => sql!(c, fetch_all as Found, { sqlite: sqlite, postgres: postgres })?,
-        (Given::Share, _) => {
-            let left = BasisPoints::WHOLE.0.saturating_sub(terms.fee.0);
-            let share = i64::from(left.min(SHARE));
-            sql!(c, fetch_all as Found, { sqlite: sqlite, postgres: postgres }, share)?
-        }
         (Given::Overdue, Some(last)) => {
             sql!(c, fetch_all as Found, { sqlite: sqlite, postgres: postgres }, last - PATIENCE)?
         }

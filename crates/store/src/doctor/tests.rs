@@ -5,9 +5,11 @@
 use super::*;
 use crate::db::Tx;
 use crate::support::{World, on_both};
+use gavel_domain::BasisPoints;
+use gavel_store::ledger::Settlement;
 use std::collections::BTreeSet;
 
-const TERMS: Terms<'static> = Terms { currency: "USD", fee: BasisPoints(1500) };
+const TERMS: Terms<'static> = Terms { currency: "USD" };
 
 /// The check that must find it, and what is written. The first task of the world is completed and paid, the second one
 /// has its agents at work.
@@ -26,7 +28,6 @@ const PLANTED: &[(&str, &str)] = &[
         "UPDATE entries SET amount = amount - 1 WHERE account LIKE 'held:%' AND amount > 0",
     ),
     ("held_another_price", "UPDATE bids SET price = price - 1 WHERE status = 'selected'"),
-    ("payout_too_small", "UPDATE entries SET amount = 1869 WHERE account LIKE 'developer:%'"),
     ("accepted_without_winner", "UPDATE bids SET status = 'scored' WHERE status = 'selected'"),
     ("winner_too_early", "UPDATE tasks SET state = 'cancelled' WHERE state = 'completed'"),
     ("bid_over_budget", "UPDATE bids SET price = 2501"),
@@ -126,6 +127,43 @@ on_both! {
         assert_eq!(examined.findings, vec![]);
         let counted: BTreeSet<_> = examined.counts.into_iter().filter(|(name, _)| *name != "events").collect();
         assert_eq!(counted, BTreeSet::from([("tasks", 2), ("invitations", 4), ("bids", 2), ("transfers", 2)]));
+    }
+}
+
+on_both! {
+    async fn amounts_beyond_counting_are_told_and_those_below_are_exact(world) {
+        world.two_tasks().await;
+        let mut tx = world.store.begin().await.unwrap();
+        unguard(&mut tx).await;
+        sql!(tx, execute, "UPDATE entries SET amount = amount * 4000000000000001").unwrap();
+        tx.commit().await.unwrap();
+        let sums = || async { world.store.balances().await.map(|all| all.iter().map(|b| b.amount.minor()).sum::<i64>()) };
+        assert_eq!(sums().await.unwrap(), 0);
+        let account = world.account("dev").await;
+        let developer = world.store.developer_of(account).await.unwrap().unwrap().id;
+        let earned = async || world.store.earned(developer, world.now()).await;
+        assert_eq!(earned().await.unwrap().minor(), 1870 * 4_000_000_000_000_001);
+
+        let again = "INSERT INTO entries (transfer_id, line, account, amount)
+            SELECT transfer_id, line + 10, account, amount FROM entries";
+        let mut tx = world.store.begin().await.unwrap();
+        unguard(&mut tx).await;
+        sql!(tx, execute, again).unwrap();
+        tx.commit().await.unwrap();
+        for error in [sums().await.unwrap_err(), earned().await.unwrap_err()] {
+            assert!(matches!(error, Error::TooMuch { .. }), "{error}");
+        }
+    }
+}
+
+on_both! {
+    async fn a_fee_that_changes_makes_nothing_wrong_with_what_was_paid(world) {
+        let played = world.played().await;
+        let _ = world.select(played.task.id, played.bids[0].id).await;
+        world.delivered(&played).await;
+        let settle = Settlement { fee: BasisPoints(9_000), ..world.settlement() }; // of today it is 15 %
+        world.store.approve(played.task.id, Some(&settle), world.now()).await.unwrap().unwrap();
+        assert_eq!(world.examined().await.findings, vec![]);
     }
 }
 

@@ -18,8 +18,8 @@ const NETWORK: &[&str] = &[
     "fuse.glusterfs",
 ];
 
-/// The path that a URL names.
-pub(crate) fn path_of(url: &str) -> &str {
+/// The path that a SQLite URL names.
+pub fn path_of(url: &str) -> &str {
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
     path.strip_prefix("//").unwrap_or(path)
 }

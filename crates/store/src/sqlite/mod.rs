@@ -11,7 +11,7 @@ mod settings;
 mod values;
 mod writer;
 
-pub(crate) use file::path_of;
+pub use file::path_of;
 pub(crate) use values::Bind;
 pub(crate) use writer::Turn;
 

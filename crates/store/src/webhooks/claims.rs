@@ -9,7 +9,7 @@ use crate::db::{Conn, sql};
 use crate::rows::{number, to_json};
 use crate::{Guarded, Result, Store};
 use gavel_domain::webhook::{Endpoint, Next, SCHEDULE, SecretVersion, Standing, Verdict};
-use gavel_domain::{SubscriptionId, TaskId, Timestamp, WebhookDeliveryId};
+use gavel_domain::{AccountId, SubscriptionId, TaskId, Timestamp, WebhookDeliveryId};
 use uuid::Uuid;
 
 const T: &str = "webhook_deliveries";
@@ -26,12 +26,37 @@ pub struct Turn<'a> {
     pub most: u32,
     /// How many to one subscription may be under way.
     pub at_once: u32,
-    /// Hosts that take no more at this moment.
-    pub full_hosts: &'a [String],
+    /// Who takes no more at this moment.
+    pub full: &'a Full,
     /// Now.
     pub now: Timestamp,
     /// Without a result by then, a delivery is sent again.
     pub lost_at: Timestamp,
+}
+
+/// Who is sent no more at this moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Full {
+    /// Nobody at these hosts.
+    pub hosts: Vec<String>,
+    /// None of these accounts' subscriptions.
+    pub accounts: Vec<AccountId>,
+    /// None of this account's at this host.
+    pub at_hosts: Vec<(String, AccountId)>,
+}
+
+impl Full {
+    /// One text for each, as the query makes them of a subscription: no host has a space in it.
+    fn texts(&self) -> Vec<String> {
+        let hosts = self.hosts.iter().cloned();
+        let accounts = self.accounts.iter().map(|account| at("", *account));
+        let at_hosts = self.at_hosts.iter().map(|(host, account)| at(host, *account));
+        hosts.chain(accounts).chain(at_hosts).collect()
+    }
+}
+
+fn at(host: &str, account: AccountId) -> String {
+    format!("{host} {}", account.uuid().simple())
 }
 
 /// A delivery to be sent now, by us alone.
@@ -72,24 +97,29 @@ pub struct WebhookResult {
 
 macro_rules! due {
     (sqlite: $end:literal) => {
-        due!("SELECT value FROM json_each($3)", $end)
+        due!("SELECT value FROM json_each($3)", "lower(hex(s.account_id))", $end)
     };
     (postgres: $end:literal) => {
-        due!("SELECT jsonb_array_elements_text(CAST($3 AS jsonb))", $end)
+        due!(
+            "SELECT jsonb_array_elements_text(CAST($3 AS jsonb))",
+            "replace(CAST(s.account_id AS text), '-', '')",
+            $end
+        )
     };
-    ($hosts:literal, $end:literal) => {
+    ($full:literal, $account:literal, $end:literal) => {
         concat!(
-            "SELECT s.id, s.host, s.url, s.secret_version, s.promotes_at FROM webhook_subscriptions s
+            "SELECT s.id, s.account_id, s.host, s.url, s.secret_version, s.promotes_at FROM webhook_subscriptions s
              WHERE s.due_at <= $1 AND $2 = CASE WHEN s.fails > 0 THEN 'failing'
                  WHEN s.delivered_at IS NULL THEN 'new' ELSE 'proven' END AND s.host NOT IN (",
-            $hosts,
-            ") ORDER BY s.due_at LIMIT $4",
+            $full, ") AND (' ' || ", $account, ") NOT IN (",
+            $full, ") AND (s.host || ' ' || ", $account, ") NOT IN (",
+            $full, ") ORDER BY s.due_at LIMIT $4",
             $end
         )
     };
 }
 
-type DueRow = (Uuid, String, String, i64, Option<Timestamp>);
+type DueRow = (Uuid, Uuid, String, String, i64, Option<Timestamp>);
 type WaitingRow = (Uuid, Uuid, i64, i64, i64, String);
 
 impl Store {
@@ -105,13 +135,14 @@ impl Store {
         Ok(due.is_some())
     }
 
-    /// Claims deliveries whose time has come, each with the place that `place` finds for it at its host.
+    /// Claims deliveries whose time has come, each with the place that `place` finds for it at its host
+    /// and for its account.
     pub async fn claim_webhooks<P: Send>(
         &self,
         turn: &Turn<'_>,
-        mut place: impl FnMut(&str) -> Option<P> + Send,
+        mut place: impl FnMut(&str, AccountId) -> Option<P> + Send,
     ) -> Result<Vec<(DueWebhook, P)>> {
-        let full = to_json(turn.full_hosts, T, "host")?;
+        let full = to_json(&turn.full.texts(), T, "host")?;
         let mut c = self.read().await?;
         let waiting = sql!(
             c,
@@ -186,12 +217,12 @@ impl Store {
 /// Claims as many of a subscription's deliveries as it, its host and the turn have room for.
 async fn serve<P>(
     c: &mut Conn,
-    (id, host, url, version, promotes_at): DueRow,
+    (id, account, host, url, version, promotes_at): DueRow,
     turn: &Turn<'_>,
-    place: &mut impl FnMut(&str) -> Option<P>,
+    place: &mut impl FnMut(&str, AccountId) -> Option<P>,
     claimed: &mut Vec<(DueWebhook, P)>,
 ) -> Result<()> {
-    let subscription = SubscriptionId::from_uuid(id);
+    let (subscription, account) = (SubscriptionId::from_uuid(id), AccountId::from_uuid(account));
     let room =
         at_once(turn.standing, turn.at_once).saturating_sub(under_way(c, subscription, turn.now).await?);
     let room = room.min(turn.most.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX)));
@@ -202,7 +233,7 @@ async fn serve<P>(
             exhausted(c, delivery, turn.now).await?; // the last try was lost with its process
             continue;
         }
-        let Some(place) = place(&host) else { break };
+        let Some(place) = place(&host, account) else { break };
         let due = DueWebhook {
             delivery: WebhookDeliveryId::from_uuid(delivery),
             subscription,

@@ -4,7 +4,6 @@ use crate::support::{World, done, on_both};
 use chrono::TimeDelta;
 use gavel_domain::event::Actor;
 use gavel_domain::invitation::{AttemptResult, Outcome, Trace};
-use gavel_domain::*;
 use gavel_store::delivery_log::LogFilter;
 use gavel_store::doctor::Terms;
 use gavel_store::invitations::Ended;
@@ -18,7 +17,7 @@ impl World {
     }
 
     async fn is_sound(&self) {
-        let examined = self.store.examine(Terms { currency: "USD", fee: BasisPoints(1500) }).await.unwrap();
+        let examined = self.store.examine(Terms { currency: "USD" }).await.unwrap();
         assert_eq!(examined.findings, vec![]);
     }
 }

@@ -2,7 +2,6 @@
 //! migration is of no harm after it.
 
 use crate::support::on_both;
-use gavel_domain::BasisPoints;
 use gavel_domain::clock::{FollowedClock, SystemClock};
 use gavel_store::doctor::Terms;
 use gavel_store::{Engine, Error, Migrate, Older, Opening, Refused, Store};
@@ -48,7 +47,7 @@ on_both! {
         let found = world.forget_the_newest_migration().await;
         for look in ["a first", "a second"] {
             let store = Store::open_to_look(&world.url, &Opening::default()).await.unwrap();
-            let terms = Terms { currency: "USD", fee: BasisPoints(1500) };
+            let terms = Terms { currency: "USD" };
             let examined = store.examine(terms).await.unwrap();
             assert_eq!(examined.older, Some(Older { found, needed: found + 1 }), "{look}");
             assert_eq!((examined.findings, examined.counts), (vec![], vec![]));

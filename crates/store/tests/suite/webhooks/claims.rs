@@ -5,7 +5,7 @@ use crate::support::{done, on_both};
 use chrono::TimeDelta;
 use gavel_domain::webhook::{Came, Rules, Standing};
 use gavel_store::Guarded;
-use gavel_store::webhooks::claims::{Turn, WebhookResult};
+use gavel_store::webhooks::claims::{Full, Turn, WebhookResult};
 use std::collections::BTreeSet;
 
 on_both! {
@@ -168,7 +168,7 @@ on_both! {
 }
 
 on_both! {
-    async fn full_hosts_are_left_out_and_those_behind_them_served(world) {
+    async fn who_is_full_is_left_out_and_those_behind_it_served(world) {
         let buyer = world.account("buyer").await;
         for n in 0..5 {
             let mut new = world.new_subscription(buyer, "shared.example.com", None);
@@ -178,21 +178,43 @@ on_both! {
         let other = world.subscription(buyer, "other.example.com").await;
         world.cancelled(buyer).await;
         world.relay_all().await;
-        let claimed = world.claims_but(false, 1, &["shared.example.com".to_owned()]).await;
-        assert_eq!(claimed[0].subscription, other.id);
+        let stranger = world.account("stranger").await;
+        let strangers = world.subscription(stranger, "shared.example.com").await;
+        world.cancelled(stranger).await;
+        world.relay_all().await;
+        let shared = "shared.example.com".to_owned();
+        let claims = async |full| {
+            let claimed = world.claims_but(false, 1, &full).await;
+            for due in &claimed {
+                world.store.let_webhook_go(due, world.now()).await.unwrap();
+            }
+            claimed.first().map(|due| due.subscription)
+        };
+        let full = Full { hosts: vec![shared.clone()], ..Full::default() };
+        assert_eq!(claims(full).await, Some(other.id));
+        let full = Full { accounts: vec![buyer], ..Full::default() };
+        assert_eq!(claims(full).await, Some(strangers.id));
+        let full = Full { at_hosts: vec![(shared.clone(), buyer), ("other.example.com".to_owned(), buyer)], ..Full::default() };
+        assert_eq!(claims(full).await, Some(strangers.id));
+        let full = Full { accounts: vec![stranger], hosts: vec![shared.clone()], ..Full::default() };
+        assert_eq!(claims(full).await, Some(other.id));
+        let full = Full { accounts: vec![stranger], at_hosts: vec![(shared.clone(), buyer)], ..Full::default() };
+        assert_eq!(claims(full).await, Some(other.id));
+        let full = Full { hosts: vec![shared, "other.example.com".to_owned()], ..Full::default() };
+        assert_eq!(claims(full).await, None);
         let turn = Turn {
-            standing: Standing::New, most: 10, at_once: AT_ONCE, full_hosts: &[], now: world.now(),
+            standing: Standing::New, most: 10, at_once: AT_ONCE, full: &Full { hosts: vec!["other.example.com".to_owned()], ..Full::default() }, now: world.now(),
             lost_at: world.now() + TimeDelta::seconds(20),
         };
         let mut room = 2;
-        let place = |host: &str| {
-            assert_eq!(host, "shared.example.com");
+        let place = |host: &str, account| {
+            assert!(host == "shared.example.com" && [buyer, stranger].contains(&account));
             if room == 0 { return None }
             room -= 1;
             Some(())
         };
         assert_eq!(world.store.claim_webhooks(&turn, place).await.unwrap().len(), 2);
-        assert_eq!(world.claims(false, 10).await.len(), 3, "the others are still due");
+        assert_eq!(world.claims(false, 10).await.len(), 5, "the others are still due");
     }
 }
 

@@ -11,7 +11,7 @@ use gavel_domain::event::Actor;
 use gavel_domain::webhook::{Came, Rules, Standing, Subscription, Topic, event_id};
 use gavel_domain::{AccountId, TaskId, WebhookDeliveryId};
 use gavel_store::Guarded;
-use gavel_store::webhooks::claims::{DueWebhook, Turn, WebhookResult};
+use gavel_store::webhooks::claims::{DueWebhook, Full, Turn, WebhookResult};
 use gavel_store::webhooks::log::LoggedWebhook;
 
 /// Deliveries to one subscription side by side.
@@ -57,18 +57,18 @@ impl World {
     }
 
     async fn claims(&self, failing: bool, most: u32) -> Vec<DueWebhook> {
-        self.claims_but(failing, most, &[]).await
+        self.claims_but(failing, most, &Full::default()).await
     }
 
-    async fn claims_but(&self, failing: bool, most: u32, full_hosts: &[String]) -> Vec<DueWebhook> {
+    async fn claims_but(&self, failing: bool, most: u32, full: &Full) -> Vec<DueWebhook> {
         let now = self.now();
         let lost_at = now + TimeDelta::seconds(20);
         let standings: &[_] = if failing { &[Standing::Failing] } else { &[Standing::Proven, Standing::New] };
         let mut all = Vec::new();
         for &standing in standings {
             let most = most - all.len() as u32;
-            let turn = Turn { standing, most, at_once: AT_ONCE, full_hosts, now, lost_at };
-            let claimed = self.store.claim_webhooks(&turn, |_| Some(())).await.unwrap();
+            let turn = Turn { standing, most, at_once: AT_ONCE, full, now, lost_at };
+            let claimed = self.store.claim_webhooks(&turn, |_, _| Some(())).await.unwrap();
             all.extend(claimed.into_iter().map(|(due, ())| due));
         }
         all
