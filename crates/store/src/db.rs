@@ -162,7 +162,7 @@ impl Store {
         crate::faults::meet(crate::faults::Moment::Begin).await?;
         Ok(Tx(match &self.database {
             Database::Sqlite(lite) => Conn::Sqlite(lite.begin().await?),
-            Database::Postgres(pool) => Conn::Postgres(Link::Tx(pool.begin().await?)),
+            Database::Postgres(pool) => Conn::Postgres(Link::Tx(postgres::begin(pool, None).await?)),
         }))
     }
 
@@ -176,7 +176,9 @@ impl Store {
                 reader.execute("BEGIN", &[])?;
                 Conn::Sqlite(reader)
             }
-            Database::Postgres(pool) => Conn::Postgres(Link::Tx(pool.begin_with(ONE_MOMENT).await?)),
+            Database::Postgres(pool) => {
+                Conn::Postgres(Link::Tx(postgres::begin(pool, Some(ONE_MOMENT)).await?))
+            }
         }))
     }
 

@@ -4,7 +4,7 @@ use crate::{Error, Opening, Result, opening::Refused, pulse::Pulse};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool};
-use sqlx::{ConnectOptions, Connection, Postgres};
+use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 use std::{str::FromStr, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
@@ -51,6 +51,22 @@ fn options(url: &str, opening: &Opening) -> Result<PgConnectOptions> {
     }
     let (front, theirs) = url.split_once('?').unwrap_or((url, ""));
     Ok(PgConnectOptions::from_str(&format!("{front}?{ours}&{theirs}"))?)
+}
+
+/// Begins a transaction, to the end even if the caller is cut off meanwhile: half begun, it would wait on a connection
+/// that the pool gives to somebody else.
+pub(crate) async fn begin(
+    pool: &PgPool,
+    statement: Option<&'static str>,
+) -> Result<Transaction<'static, Postgres>> {
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move {
+        match statement {
+            Some(statement) => pool.begin_with(statement).await,
+            None => pool.begin().await,
+        }
+    });
+    Ok(beginning.await.map_err(|_runtime_ends| Error::turn_is_over())??)
 }
 
 /// One connection beside the pool, for what must not wait behind everybody's work; opened when it is used.

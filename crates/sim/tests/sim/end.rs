@@ -55,7 +55,7 @@ pub(crate) async fn examine(gavel: &Gavel) {
 }
 
 async fn doctor(gavel: &Gavel) {
-    let terms = Terms { currency: "USD", fee: gavel.settings.money.fee };
+    let terms = Terms { currency: "USD" };
     for finding in gavel.store.examine(terms).await.unwrap().findings {
         // Some mistakes need a guard of the schema taken away; that this is noticed finds no mistake.
         if finding.check != "unguarded" {
