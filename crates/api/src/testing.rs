@@ -20,7 +20,7 @@ use gavel_domain::task::Task;
 use gavel_domain::*;
 use gavel_store::arrivals::Arrivals;
 use gavel_store::invitations::Ended;
-use gavel_store::rounds::NewRound;
+use gavel_store::rounds::{FirstSends, NewRound};
 use gavel_store::scores::{Judged, NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Guarded, Store};
 use gavel_testkit::{ManualClock, SeededChance};
@@ -290,7 +290,8 @@ impl World {
             phase_deadline: now + TimeDelta::seconds(420),
             under_supplied: true,
         };
-        (done(store.record_round(claimed, round, now).await.unwrap()), invited)
+        let recorded = store.record_round(claimed, round, |_| FirstSends::default(), now).await;
+        (done(recorded.unwrap()).claimed, invited)
     }
 
     fn letter(&self, task: &Task, mode: Mode) -> String {

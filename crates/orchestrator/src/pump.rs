@@ -49,7 +49,9 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
             Ok(found) => {
                 (failures, away_since) = (0, None);
                 if found.is_empty() {
+                    drop(free); // steps that waited outside come back to them
                     rest(&context, &stop).await;
+                    continue;
                 }
                 found.into_iter().zip(free).for_each(|(claimed, slot)| match claimed {
                     Ok(claimed) => drop(steps.spawn(one_step(Arc::clone(&context), claimed, slot))),

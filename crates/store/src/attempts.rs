@@ -71,18 +71,7 @@ impl Store {
             return Ok(Guarded::Lost);
         }
         locks::agents(&mut tx, lease.task()).await?;
-        let mut begun = Vec::with_capacity(attempts.len());
-        for attempt in attempts {
-            if exchanges::take_place(&mut tx, key_of(attempt), attempt.started_at).await? {
-                insert(&mut tx, attempt).await?;
-                begun.push(attempt.id);
-            } else {
-                exchanges::had_to_wait(&mut tx, key_of(attempt)).await?;
-            }
-        }
-        for key in waiting {
-            exchanges::had_to_wait(&mut tx, *key).await?;
-        }
+        let begun = begin_all(&mut tx, attempts, waiting).await?;
         tx.commit().await?;
         Ok(Guarded::Done(begun))
     }
@@ -128,6 +117,27 @@ impl Store {
         )?;
         rows.into_iter().map(Attempt::try_from).collect()
     }
+}
+
+/// [`Store::begin_attempts`], inside a transaction that holds the task and its agents.
+pub(crate) async fn begin_all(
+    c: &mut Conn,
+    attempts: &[Attempt],
+    waiting: &[ExchangeKey],
+) -> Result<Vec<AttemptId>> {
+    let mut begun = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        if exchanges::take_place(c, key_of(attempt), attempt.started_at).await? {
+            insert(c, attempt).await?;
+            begun.push(attempt.id);
+        } else {
+            exchanges::had_to_wait(c, key_of(attempt)).await?;
+        }
+    }
+    for key in waiting {
+        exchanges::had_to_wait(c, *key).await?;
+    }
+    Ok(begun)
 }
 
 fn key_of(attempt: &Attempt) -> ExchangeKey {

@@ -158,6 +158,20 @@ macro_rules! dispatch_sql {
     };
 }
 
+/// The invitations of a round.
+pub(crate) async fn of_round(c: &mut Conn, task: TaskId, round: u32) -> Result<Vec<Dispatch>> {
+    let rows = sql!(
+        c,
+        fetch_all as DispatchRow,
+        dispatch_sql!("i.task_id = $1 AND i.round = $4"),
+        task.uuid(),
+        Mode::Prototype.name(),
+        0_i64,
+        i64::from(round)
+    )?;
+    rows.into_iter().map(Dispatch::try_from).collect()
+}
+
 /// One exchange, inside a transaction.
 pub(crate) async fn exchange(c: &mut Conn, key: ExchangeKey) -> Result<Option<Exchange>> {
     let row = sql!(
@@ -189,17 +203,7 @@ row! {
 impl Store {
     /// The invitations of a round, with what is needed to send those that are open.
     pub async fn dispatches(&self, task: TaskId, round: u32) -> Result<Vec<Dispatch>> {
-        let mut c = self.read().await?;
-        let rows = sql!(
-            c,
-            fetch_all as DispatchRow,
-            dispatch_sql!("i.task_id = $1 AND i.round = $4"),
-            task.uuid(),
-            Mode::Prototype.name(),
-            0_i64,
-            i64::from(round)
-        )?;
-        rows.into_iter().map(Dispatch::try_from).collect()
+        of_round(&mut self.read().await?, task, round).await
     }
 
     /// One invitation, as one of its calls needs it.

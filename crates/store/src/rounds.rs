@@ -1,12 +1,14 @@
 //! From posted to asked: a round's decision and its invitations, in one transaction.
 
 use crate::db::{Tx, sql};
+use crate::dispatches::{self, Dispatch};
 use crate::events::{Change, change_state, tell};
-use crate::{Claimed, Guarded, Result, Store, exchanges, letters, locks};
+use crate::{Claimed, Guarded, Result, Store, attempts, exchanges, letters, locks};
 use gavel_domain::event::{Actor, EventKind};
-use gavel_domain::invitation::{Invitation, Mode};
+use gavel_domain::exchange::ExchangeKey;
+use gavel_domain::invitation::{Attempt, Invitation, Mode};
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
-use gavel_domain::{TaskId, Timestamp};
+use gavel_domain::{AttemptId, TaskId, Timestamp};
 use serde_json::json;
 
 /// A round as triage decided it: everything is stored before anything is sent.
@@ -24,6 +26,26 @@ pub struct NewRound {
     pub under_supplied: bool,
 }
 
+/// The first sends of a round.
+#[derive(Debug, Clone, Default)]
+pub struct FirstSends {
+    /// Those whose agents have a place free here.
+    pub attempts: Vec<Attempt>,
+    /// Those that have to wait for one.
+    pub waiting: Vec<ExchangeKey>,
+}
+
+/// A round as it was recorded.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The claim, kept.
+    pub claimed: Claimed,
+    /// The invitations, with what is needed to send them.
+    pub dispatches: Vec<Dispatch>,
+    /// The attempts that may leave now ([`Store::begin_attempts`]).
+    pub begun: Vec<AttemptId>,
+}
+
 impl Store {
     /// open -> matching, where it waits until `ready_at`.
     pub async fn start(&self, claimed: Claimed, ready_at: Timestamp, now: Timestamp) -> Result<Guarded<()>> {
@@ -32,14 +54,15 @@ impl Store {
         self.conclude(tx_change(&mut tx, change).await?, tx, &claimed).await
     }
 
-    /// open or matching -> prototyping, with the decision and every invitation. The claim is kept: whoever decided goes on
-    /// and sends.
+    /// open or matching -> prototyping, with the decision, every invitation and its `first_sends`. The claim is kept:
+    /// whoever decided goes on and sends.
     pub async fn record_round(
         &self,
         claimed: Claimed,
         round: NewRound,
+        first_sends: impl FnOnce(&[Dispatch]) -> FirstSends + Send,
         now: Timestamp,
-    ) -> Result<Guarded<Claimed>> {
+    ) -> Result<Guarded<Recorded>> {
         let mut tx = self.begin().await?;
         let Guarded::Done(claimed) = self.matching(&mut tx, claimed, now).await? else {
             return Ok(Guarded::Lost);
@@ -67,6 +90,9 @@ impl Store {
         }
         locks::agents(&mut tx, task.id).await?; // no worker takes a place between our look and our commit
         exchanges::insert_round(&mut tx, (task.id, task.round), now).await?;
+        let dispatches = dispatches::of_round(&mut tx, task.id, task.round).await?;
+        let FirstSends { attempts, waiting } = first_sends(&dispatches);
+        let begun = attempts::begin_all(&mut tx, &attempts, &waiting).await?;
         let data = json!({ "round": task.round, "invited": round.invitations.len(),
                            "under_supplied": round.under_supplied, "deadline_at": round.phase_deadline });
         if let Guarded::Lost =
@@ -77,7 +103,7 @@ impl Store {
         tx.commit().await?;
         self.hints().told(task.id);
         round.invitations.iter().for_each(|invitation| self.hints().invited(invitation.agent));
-        Ok(Guarded::Done(claimed))
+        Ok(Guarded::Done(Recorded { claimed, dispatches, begun }))
     }
 
     /// open -> matching, for whoever goes on from there at once.

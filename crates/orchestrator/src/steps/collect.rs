@@ -4,9 +4,9 @@
 //! What comes by callback or from a worker is stored by the API. This step sees it when it looks again; while nothing
 //! but that is awaited the task is parked, and any arrival makes it ready.
 
-use crate::call::Letter;
 use crate::calls::Calls;
 use crate::journal::StepJournal;
+use crate::steps::plan::Plan;
 use crate::steps::score::Judging;
 use crate::{Context, error::StepError, pump::Step, slots::Slot};
 use futures::{FutureExt, Stream, StreamExt};
@@ -26,11 +26,36 @@ use std::time::Duration;
 /// How often the step looks for results that came to another replica and whose hint was lost.
 const LOOK: Duration = Duration::from_secs(1);
 
-pub(crate) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
-    let task = claimed.task().clone();
-    let mut news = context.store.hints().watch_decisions(task.id);
+/// A phase that has just begun, with the calls that may leave.
+pub(super) struct First {
+    /// Hears of decisions since before the phase began.
+    pub(super) news: Watch,
+    pub(super) dispatches: Vec<Dispatch>,
+    pub(super) calls: Vec<(Call, Option<Begun>)>,
+}
+
+/// Goes on with a phase, whoever began it.
+pub(super) async fn resume(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
+    let (task, news) = (claimed.task().clone(), context.store.hints().watch_decisions(claimed.task().id));
     let mut phase = Box::pin(Phase::gather(context, &claimed, &task)).await?;
     let calls = Box::pin(phase.calls(context, &claimed, slot.calls())).await?;
+    collect(context, claimed, slot, phase, (calls, news)).await
+}
+
+/// Goes on with a phase that has just begun.
+pub(super) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot, first: First) -> Step {
+    let (task, First { news, dispatches, calls }) = (claimed.task().clone(), first);
+    let phase = Phase::begun(context, &task, dispatches);
+    collect(context, claimed, slot, phase, (calls, news)).await
+}
+
+async fn collect(
+    context: &Context,
+    claimed: Claimed,
+    slot: &mut Slot,
+    mut phase: Phase<'_>,
+    (calls, mut news): (Vec<(Call, Option<Begun>)>, Watch),
+) -> Step {
     let mut under_way = calls.len();
     let mut settled = StepJournal::dispatcher(context, &claimed, slot.calls()).fan_out(calls).fuse();
 
@@ -116,10 +141,15 @@ struct Phase<'a> {
 }
 
 impl<'a> Phase<'a> {
+    /// One in which nothing has come yet.
+    fn begun(context: &Context, task: &'a Task, dispatches: Vec<Dispatch>) -> Self {
+        let open: BTreeMap<_, _> = dispatches.into_iter().map(|d| (d.invitation.id, d)).collect();
+        let progress = PhaseProgress { open: open.len(), bids: 0, best: None };
+        Phase { task, judging: Judging::new(context, task), open, progress, seen: 0, is_read: false }
+    }
+
     async fn gather(context: &Context, claimed: &Claimed, task: &'a Task) -> Result<Self, StepError> {
-        let progress = PhaseProgress { open: 0, bids: 0, best: None };
-        let (judging, open) = (Judging::new(context, task), BTreeMap::new());
-        let mut phase = Phase { task, judging, open, progress, seen: 0, is_read: false };
+        let mut phase = Phase::begun(context, task, Vec::new());
         phase.catch_up(context, claimed).await?;
         Ok(phase)
     }
@@ -169,52 +199,22 @@ impl<'a> Phase<'a> {
         Ok(context.store.park(claimed.lease(), self.seen, until, context.clock.now()).await?)
     }
 
-    /// The calls to be made now. Those whose agents have a place free are begun, their attempts written together; the
-    /// others wait for their turn. A send that was lost with an earlier process counts.
+    /// The calls to be made now.
     async fn calls(
         &mut self,
         context: &Context,
         claimed: &Claimed,
         under_way: &Calls,
     ) -> Result<Vec<(Call, Option<Begun>)>, StepError> {
-        let letter = Letter::prototype(context, self.task);
-        let now = context.clock.now();
-        let (mut calls, mut attempts, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
-        let mut places = BTreeMap::new();
-        for (&id, dispatch) in &self.open {
-            let Some(exchange) = dispatch.exchange.as_ref().filter(|_| !dispatch.awaits_the_door()) else {
-                continue;
-            };
-            let sendable = dispatch.sends < gavel_domain::limits::SENDS_MAX && exchange.deadline_at > now;
-            let is_charged = match sendable {
-                true => dispatch.has_all_its_time(),
-                false => exchange.deadline_is_own_limit,
-            };
-            let call = letter.call(context, dispatch, (exchange.deadline_at, is_charged))?;
-            if sendable && let Some(place) = context.lanes.try_place(&call.ask) {
-                let attempt = letter.attempt(context, dispatch, now);
-                places.insert(attempt.id, place);
-                attempts.push(attempt);
-            } else if sendable {
-                waiting.push(call.key);
-            }
-            calls.push((id, call));
+        let plan = Plan::of(context, self.task, self.open.values(), under_way)?;
+        if plan.is_written() {
+            return Ok(plan.begun(&[], under_way));
         }
-        under_way.begin(attempts.len());
-        let begun = match attempts.is_empty() && waiting.is_empty() {
-            true => Vec::new(),
-            false => match context.store.begin_attempts(claimed.lease(), &attempts, &waiting).await? {
-                Guarded::Done(begun) => begun,
-                Guarded::Lost => return Ok(Vec::new()), // the loop notices and drops this step
-            },
-        };
-        under_way.end(attempts.len() - begun.len());
-        let mut begun: BTreeMap<InvitationId, Begun> = attempts
-            .iter()
-            .filter(|attempt| begun.contains(&attempt.id))
-            .filter_map(|a| Some((a.invitation, Begun { attempt: a.id, place: places.remove(&a.id)? })))
-            .collect();
-        Ok(calls.into_iter().map(|(id, call)| (call, begun.remove(&id))).collect())
+        let (store, sends) = (&context.store, &plan.sends);
+        match store.begin_attempts(claimed.lease(), &sends.attempts, &sends.waiting).await? {
+            Guarded::Done(begun) => Ok(plan.begun(&begun, under_way)),
+            Guarded::Lost => Ok(Vec::new()), // the loop notices and drops this step
+        }
     }
 
     fn is_over(&self, context: &Context) -> bool {

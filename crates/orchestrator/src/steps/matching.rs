@@ -2,6 +2,8 @@
 //! before anything is sent.
 
 use crate::call::Letter;
+use crate::calls::Calls;
+use crate::steps::{collect::First, plan::Plan};
 use crate::{Context, error::StepError, probes, pump::Step};
 use chrono::TimeDelta;
 use gavel_dispatcher::plan::deadline_for;
@@ -12,7 +14,8 @@ use gavel_domain::policy::MoneyMode;
 use gavel_domain::task::Task;
 use gavel_domain::{AgentId, InvitationId, Money, Timestamp};
 use gavel_store::agents::Facts;
-use gavel_store::rounds::NewRound;
+use gavel_store::dispatches::Dispatch;
+use gavel_store::rounds::{NewRound, Recorded};
 use gavel_store::{Claimed, Guarded};
 use gavel_triage::{Candidate, Chosen, Gate, Input, Reason, Record, Standing, TaskFacts, Tier, decide, seed};
 use std::collections::BTreeMap;
@@ -24,8 +27,12 @@ const BOOST_WINDOW: TimeDelta = TimeDelta::days(30);
 const BUSY_LOOK: TimeDelta = TimeDelta::seconds(1);
 
 /// open or matching -> prototyping, or expired when nobody can be asked. A burst of tasks for few agents waits a while for
-/// them. Gives the claim on a task whose agents are to be asked now.
-pub(crate) async fn run(context: &Context, claimed: Claimed) -> Result<Option<Claimed>, StepError> {
+/// them. Gives the claim on a task whose agents are to be asked now, and their calls.
+pub(super) async fn run(
+    context: &Context,
+    claimed: Claimed,
+    under_way: &Calls,
+) -> Result<Option<(Claimed, First)>, StepError> {
     let now = context.clock.now();
     let (input, asked_how) = gather(context, claimed.task(), now).await?;
 
@@ -44,12 +51,29 @@ pub(crate) async fn run(context: &Context, claimed: Claimed) -> Result<Option<Cl
 
     let round = round(context, claimed.task(), (&record, &asked_how), decision, now)?;
     let asked: Vec<AgentId> = round.invitations.iter().map(|invitation| invitation.agent).collect();
-    let recorded = context.store.record_round(claimed, round, now).await?;
+    let begun = begin(context, claimed, round, under_way, now).await?;
     probes::before_dispatch(context, asked); // beside the dispatch, never before it
-    Ok(match recorded {
-        Guarded::Done(claimed) => Some(claimed),
-        Guarded::Lost => None,
-    })
+    Ok(begun)
+}
+
+/// Stores the round and the first sends of it, which may leave then.
+async fn begin(
+    context: &Context,
+    claimed: Claimed,
+    round: NewRound,
+    under_way: &Calls,
+    now: Timestamp,
+) -> Result<Option<(Claimed, First)>, StepError> {
+    let (task, mut planned) = (claimed.task().clone(), Ok(Plan::default()));
+    let news = context.store.hints().watch_decisions(task.id);
+    let first_sends = |dispatches: &[Dispatch]| {
+        planned = Plan::of(context, &task, dispatches, under_way);
+        planned.as_ref().map(|plan| plan.sends.clone()).unwrap_or_default()
+    };
+    let recorded = context.store.record_round(claimed, round, first_sends, now).await?;
+    let Guarded::Done(Recorded { claimed, dispatches, begun }) = recorded else { return Ok(None) };
+    let calls = planned?.begun(&begun, under_way);
+    Ok(Some((claimed, First { news, dispatches, calls })))
 }
 
 /// Looks again a little later.

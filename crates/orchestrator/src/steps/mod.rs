@@ -1,6 +1,7 @@
 //! The life of a task, one file per thing that happens. Every step gathers, decides, acts and records.
 
 mod matching;
+mod plan; // the calls to be made now
 mod collect;
 mod score;
 mod review;
@@ -17,11 +18,13 @@ use gavel_store::Claimed;
 /// Takes the step that a task's state calls for. Whoever has decided whom to ask goes on and asks.
 pub(crate) async fn take(context: &Context, claimed: Claimed, slot: &mut Slot) -> Step {
     match claimed.task().state {
-        TaskState::Open | TaskState::Matching => match Box::pin(matching::run(context, claimed)).await? {
-            Some(claimed) => Box::pin(collect::run(context, claimed, slot)).await,
-            None => Ok(()),
-        },
-        TaskState::Prototyping => Box::pin(collect::run(context, claimed, slot)).await,
+        TaskState::Open | TaskState::Matching => {
+            match Box::pin(matching::run(context, claimed, slot.calls())).await? {
+                Some((claimed, first)) => Box::pin(collect::run(context, claimed, slot, first)).await,
+                None => Ok(()),
+            }
+        }
+        TaskState::Prototyping => Box::pin(collect::resume(context, claimed, slot)).await,
         TaskState::Review => Box::pin(review::run(context, claimed)).await,
         TaskState::Accepted => Box::pin(hold::run(context, claimed)).await,
         TaskState::Delivering => Box::pin(deliver::run(context, claimed, slot)).await,

@@ -92,7 +92,7 @@ fn plans(world: &World) {
         world.plan(Duration::from_millis(500), Act::Fetch);
     }
     strikes(world, |dice| Act::SetClock(dice.one_of(&[-40, -5, 4, 5, 40, 90])));
-    strikes(world, |dice| {
+    strikes_in(world, &[0, 1, 2, 4], |dice| {
         Act::StandStill(Duration::from_millis(dice.one_of(&[700, 3_500, 6_000, 12_000, 45_000])))
     });
     strikes(world, |dice| Act::LoseDatabase(Duration::from_millis(dice.one_of(&[1_500, 4_000, 12_000]))));
@@ -101,7 +101,12 @@ fn plans(world: &World) {
 
 /// Never, once or twice in a life.
 fn strikes(world: &World, act: impl Fn(&mut Dice) -> Act) {
-    for _ in 0..world.dice(|dice| dice.one_of(&[0, 0, 1, 2])) {
+    strikes_in(world, &[0, 0, 1, 2], act);
+}
+
+/// One of so many times in a life.
+fn strikes_in(world: &World, times: &[u64], act: impl Fn(&mut Dice) -> Act) {
+    for _ in 0..world.dice(|dice| dice.one_of(times)) {
         let (after, act) = world.dice(|dice| (dice.below(20_000), act(dice)));
         world.plan(Duration::from_millis(after), act);
     }
@@ -153,7 +158,7 @@ async fn register(gavel: &Gavel, number: u64, mode: ExecutionMode) {
 /// In some worlds calls end with their phase, in others a lease is shorter than a call.
 fn settings(world: &World) -> Settings {
     let seconds = TimeDelta::seconds;
-    let lease = world.dice(|dice| dice.one_of(&[30, 30, 3, 5]));
+    let lease = world.dice(|dice| dice.one_of(&[30, 3, 3, 5]));
     Settings {
         owner: "simulated".to_owned(),
         lease: seconds(lease),

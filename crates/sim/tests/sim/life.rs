@@ -60,7 +60,10 @@ pub(crate) fn live(seed: u64, mistake: Option<Mistake>) -> Outcome {
 fn lives(world: &World, mut gavel: Gavel) {
     world.state().faulty = true;
     while !process(world, one_life(gavel.clone())) {
-        let pause = world.dice(|dice| if dice.happens(700) { dice.below(400) } else { dice.below(6_000) });
+        let pause = world.dice(|dice| {
+            let most = dice.one_of(&[400, 400, 6_000, 15_000]);
+            dice.below(most)
+        });
         world.time.stand(Duration::from_millis(pause));
         world.state().dead = false;
         gavel = process(world, restarted(gavel));

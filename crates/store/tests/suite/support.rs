@@ -12,7 +12,7 @@ use gavel_domain::webhook::{SecretVersion, Subscription, Topic};
 use gavel_domain::*;
 use gavel_store::arrivals::Arrivals;
 use gavel_store::invitations::Ended;
-use gavel_store::rounds::NewRound;
+use gavel_store::rounds::{FirstSends, NewRound};
 use gavel_store::scores::{Judged, NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Engine, Guarded, Store};
 use gavel_testkit::postgres::Server;
@@ -235,8 +235,13 @@ impl World {
             phase_deadline: self.now() + chrono::TimeDelta::seconds(420),
             under_supplied: true,
         };
-        let claimed = done(self.store.record_round(self.claim().await, round, self.now()).await.unwrap());
-        (claimed, invitations)
+        let recorded = done(
+            self.store
+                .record_round(self.claim().await, round, |_| FirstSends::default(), self.now())
+                .await
+                .unwrap(),
+        );
+        (recorded.claimed, invitations)
     }
 
     fn invitation(&self, task: &Task, agent: &Agent) -> Invitation {
