@@ -164,9 +164,10 @@ mod tests {
         Standing::ALL.map(|standing| places.room(standing))
     }
 
-    /// As many as there are for strangers to each other.
+    /// As many as there are for strangers to each other, who have none yet.
     fn taken(places: &Places, standing: Standing, host: &str) -> Vec<Place> {
-        (0..1000).map_while(|n| places.take(standing, host, account(n))).collect()
+        let known = usize::try_from(places.0.board().all.all()).unwrap() * 1000;
+        (0..1000).map_while(|n| places.take(standing, host, account(known + n))).collect()
     }
 
     #[test]

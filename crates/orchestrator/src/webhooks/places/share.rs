@@ -4,11 +4,14 @@
 //! A quarter of the places is the most for new endpoints together, a quarter for those whose last try failed, and a
 //! quarter for those that take their time; what is free is for those that are well, which is a quarter at least. Of each
 //! share, and of all places, an account takes no more than it leaves free: one alone has half of them, and whoever comes
-//! finds a place.
+//! finds a place. Among the new ones everything counts that an account has without being known to be well: those whose
+//! endpoints hang leave the last places to those who have none.
 
 use gavel_domain::AccountId;
 use gavel_domain::webhook::Standing;
 use std::collections::{HashMap, HashSet};
+
+const PROVEN: Kind = Kind::Of(Standing::Proven);
 
 /// What is taken of some places.
 #[derive(Debug, Default)]
@@ -45,7 +48,11 @@ impl Taken {
     /// Whether an account may have one more.
     pub(super) fn lets(&self, account: AccountId, kind: Kind, places: u32) -> bool {
         let of = |share: &Share| share.accounts.get(&account).copied().unwrap_or(0);
-        let in_share = of(self.share(kind)) < self.left_of_share(kind, places);
+        let counted = match kind {
+            Kind::Of(Standing::New) => self.0.iter().map(of).sum::<u32>() - of(self.share(PROVEN)),
+            _ => of(self.share(kind)),
+        };
+        let in_share = counted < self.left_of_share(kind, places);
         let of_all = self.0.iter().map(of).sum::<u32>() < self.free_of(places);
         match kind {
             Kind::Of(Standing::Proven) => of_all,
@@ -113,7 +120,6 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
-    const PROVEN: Kind = Kind::Of(Standing::Proven);
     const NEW: Kind = Kind::Of(Standing::New);
     const FAILING: Kind = Kind::Of(Standing::Failing);
 
@@ -136,6 +142,15 @@ mod tests {
                 return accounts.iter().map(has).collect();
             }
         }
+    }
+
+    #[test]
+    fn those_who_hang_leave_the_last_places_to_those_who_have_none() {
+        let mut there = Taken::default();
+        taken(&mut there, 0..5, Kind::Slow, 64); // what they had among the new ones has become slow
+        taken(&mut there, 0..5, NEW, 64);
+        assert!(there.left_of_share(NEW, 64) > 0 && there.lets(account(9), NEW, 64));
+        assert!((0..5).all(|dead| !there.lets(account(dead), NEW, 64)));
     }
 
     #[test]
