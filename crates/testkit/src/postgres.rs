@@ -167,6 +167,16 @@ impl Server {
         assert!(created.status.success(), "createdb: {}", String::from_utf8_lossy(&created.stderr));
         format!("postgres://postgres@localhost/{database}?host={}", percent_encoded(&self.socket_dir))
     }
+
+    /// Runs statements on a database beside whoever works there; the child ends with them.
+    ///
+    /// # Panics
+    /// When there is no `psql`.
+    pub fn run_beside(&self, url: &str, statements: &str) -> Child {
+        let mut psql = Command::new(self.bin.join("psql"));
+        let psql = psql.args(["-q", "-X", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statements]);
+        psql.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("psql runs")
+    }
 }
 
 #[expect(clippy::zombie_processes, reason = "the keeper lives exactly as long as this process")]

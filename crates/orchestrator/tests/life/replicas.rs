@@ -1,6 +1,7 @@
 //! Several processes on one PostgreSQL, and a PostgreSQL that goes away while they work.
 
 use crate::world::{Running, Script, World, text, wait};
+use gavel_domain::delivery::DeliveryStatus;
 use gavel_domain::invitation::Outcome;
 use gavel_domain::lifecycle::TaskState;
 use gavel_store::Store;
@@ -76,6 +77,28 @@ async fn a_database_that_goes_away_costs_no_answer_and_no_second_send() {
     assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
     assert_eq!(world.outcomes(task).await, [("late", Outcome::Valid), ("soon", Outcome::Valid)]);
     assert_eq!((world.transport.sends_to("late"), world.transport.sends_to("soon")), (1, 1));
+    loop_.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_winner_finished_is_stored_as_soon_as_it_can_be_and_not_asked_for_again() {
+    let Some(server) = server() else { return };
+    let url = server.create_database("finished");
+    let world = World::over(Store::open(&url).await.unwrap(), WINDOW).await;
+    let work = text(100);
+    world.agent("one", Script::answers(&work).then_slow(Duration::from_secs(1), &work)).await;
+    let loop_ = world.run();
+    let task = world.post().await;
+    world.until(task, TaskState::Review).await;
+    // Writes begin as ever, and fail at the table of answers.
+    let mut locked =
+        server.run_beside(&url, "BEGIN; LOCK TABLE answers IN SHARE MODE; SELECT pg_sleep(5); COMMIT");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let bid = world.context.store.gallery(task).await.unwrap()[0].bid.id;
+    world.select(task, bid).await.unwrap();
+    world.until_delivery(task, DeliveryStatus::Ready).await;
+    assert!(locked.wait().unwrap().success(), "the table was locked meanwhile");
+    assert_eq!(world.transport.sends_to("one"), 2, "a prototype and a finished work");
     loop_.stop().await;
 }
 
