@@ -289,27 +289,14 @@ mod tests {
 
     use super::*;
     use chrono::{DateTime, TimeDelta};
-    use gavel_domain::task::{Brief, Task, Wishes};
-    use gavel_domain::{AccountId, Money, lifecycle::TaskState};
+    use gavel_domain::task::{Brief, Task};
+    use gavel_domain::{AccountId, Money};
     use gavel_testkit::SeededChance;
 
     async fn post(store: &Store, chance: &SeededChance, at: Timestamp) -> TaskId {
         let account = store.ensure_account("buyer", AccountId::new(at, chance), at).await.unwrap();
-        let task = Task {
-            id: TaskId::new(at, chance),
-            account,
-            test: false,
-            brief: Brief::default(),
-            budget: Money::from_minor(2000),
-            wishes: Wishes::default(),
-            metadata: None,
-            round: 1,
-            state: TaskState::Open,
-            reason: None,
-            under_supplied: false,
-            created_at: at,
-            expires_at: None,
-        };
+        let (id, wanted) = (TaskId::new(at, chance), (Brief::default(), Money::from_minor(2000)));
+        let task = Task::posted(id, account, wanted, at);
         store.create_task(&task).await.unwrap();
         task.id
     }
