@@ -117,6 +117,7 @@ impl Lite {
                 let Some(open) = database.upgrade() else { return };
                 if let Err(error) = open.fold_beside(&path).await {
                     tracing::warn!(error = %Chain(&error), "the write-ahead log could not be folded; it is tried again");
+                    tokio::time::sleep(settings::FOLD_AGAIN_AFTER).await; // on a full disk every commit asks for it
                 }
             }
         });

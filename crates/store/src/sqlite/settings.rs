@@ -14,6 +14,8 @@ const READER_WAIT: Duration = Duration::from_secs(5);
 const STATEMENTS_KEPT: usize = 512;
 /// The log is looked at this often at least.
 pub(super) const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+/// How long after a failure it is folded again: that may be what makes room.
+pub(super) const FOLD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Pages of the log (4 KiB each) from which on it is folded into the file, beside the writing: 8 MiB. What is written
 /// again and again until then is written to the file once.
 const LOG_PAGES: i64 = 2_000;
