@@ -172,7 +172,7 @@ async fn record(context: &Context, due: &DueProbe, finding: Finding) {
     let judge = |before| rules.judge(before, finding, &due.registered, due.asked_at, &*context.chance);
     match context.store.record_probe(due, judge).await {
         Ok(Guarded::Done(None)) => {}
-        Ok(Guarded::Done(Some(change))) => tell(due.agent, &slug(context, due.agent).await, change),
+        Ok(Guarded::Done(Some(change))) => tell(due.agent, &due.registered.slug, change),
         Ok(Guarded::Lost) => {
             tracing::debug!(agent.id = %due.agent, "a newer probe was claimed; this one is dropped")
         }
@@ -180,12 +180,6 @@ async fn record(context: &Context, due: &DueProbe, finding: Finding) {
             context.tell("a health probe could not be recorded; it is made again", &error);
         }
     }
-}
-
-/// What people call an agent; nothing where it cannot be read now.
-async fn slug(context: &Context, agent: AgentId) -> String {
-    let known = context.store.agent(agent).await.ok().flatten();
-    known.map(|(agent, _)| agent.slug).unwrap_or_default()
 }
 
 fn tell(agent: AgentId, slug: &str, change: Change) {

@@ -4,6 +4,7 @@
 //! What comes by callback or from a worker is stored by the API. This step sees it when it looks again; while nothing
 //! but that is awaited the task is parked, and any arrival makes it ready.
 
+use crate::call::Letter;
 use crate::calls::Calls;
 use crate::journal::StepJournal;
 use crate::steps::plan::Plan;
@@ -206,7 +207,8 @@ impl<'a> Phase<'a> {
         claimed: &Claimed,
         under_way: &Calls,
     ) -> Result<Vec<(Call, Option<Begun>)>, StepError> {
-        let plan = Plan::of(context, self.task, self.open.values(), under_way)?;
+        let letter = Letter::prototype(context, self.task);
+        let plan = Plan::of(context, &letter, self.open.values(), under_way)?;
         if plan.is_written() {
             return Ok(plan.begun(&[], under_way));
         }

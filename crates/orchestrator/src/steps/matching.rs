@@ -49,9 +49,11 @@ pub(super) async fn run(
         return Ok(None);
     }
 
-    let round = round(context, claimed.task(), (&record, &asked_how), decision, now)?;
+    let task = claimed.task().clone();
+    let letter = Letter::prototype(context, &task);
+    let round = round(context, &letter, (&record, &asked_how), decision, now)?;
     let asked: Vec<AgentId> = round.invitations.iter().map(|invitation| invitation.agent).collect();
-    let begun = begin(context, claimed, round, under_way, now).await?;
+    let begun = begin(context, claimed, (round, &letter), under_way, now).await?;
     probes::before_dispatch(context, asked); // beside the dispatch, never before it
     Ok(begun)
 }
@@ -60,14 +62,14 @@ pub(super) async fn run(
 async fn begin(
     context: &Context,
     claimed: Claimed,
-    round: NewRound,
+    (round, letter): (NewRound, &Letter<'_>),
     under_way: &Calls,
     now: Timestamp,
 ) -> Result<Option<(Claimed, First)>, StepError> {
-    let (task, mut planned) = (claimed.task().clone(), Ok(Plan::default()));
-    let news = context.store.hints().watch_decisions(task.id);
+    let mut planned = Ok(Plan::default());
+    let news = context.store.hints().watch_decisions(letter.task.id);
     let first_sends = |dispatches: &[Dispatch]| {
-        planned = Plan::of(context, &task, dispatches, under_way);
+        planned = Plan::of(context, letter, dispatches, under_way);
         planned.as_ref().map(|plan| plan.sends.clone()).unwrap_or_default()
     };
     let recorded = context.store.record_round(claimed, round, first_sends, now).await?;
@@ -162,11 +164,12 @@ fn candidate(context: &Context, task: &Task, facts: Facts, now: Timestamp) -> Ca
 
 fn round(
     context: &Context,
-    task: &Task,
+    letter: &Letter<'_>,
     (record, asked_how): (&Record, &AskedHow),
     decision: String,
     now: Timestamp,
 ) -> Result<NewRound, StepError> {
+    let task = letter.task;
     let chosen: Vec<(&Chosen, AgentId)> =
         record.chosen.iter().map(|chosen| Ok((chosen, id_of(chosen)?))).collect::<Result<_, StepError>>()?;
     let how = |agent: AgentId| asked_how.get(&agent).copied().unwrap_or(ExecutionMode::Sync);
@@ -190,7 +193,7 @@ fn round(
     Ok(NewRound {
         decision,
         invitations: chosen.into_iter().map(invitation).collect(),
-        letter: Letter::prototype(context, task).text(),
+        letter: letter.text(),
         phase_deadline,
         under_supplied: record.under_supplied,
     })

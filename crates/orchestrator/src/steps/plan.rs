@@ -6,7 +6,6 @@ use crate::calls::Calls;
 use crate::error::StepError;
 use gavel_dispatcher::{Begun, Call, Place};
 use gavel_domain::limits::SENDS_MAX;
-use gavel_domain::task::Task;
 use gavel_domain::{AttemptId, InvitationId};
 use gavel_store::dispatches::Dispatch;
 use gavel_store::rounds::FirstSends;
@@ -25,13 +24,13 @@ impl Plan {
     /// Plans the calls of these invitations. A send that was lost with an earlier process counts.
     pub(super) fn of<'d>(
         context: &Context,
-        task: &Task,
+        letter: &Letter<'_>,
         open: impl IntoIterator<Item = &'d Dispatch>,
         under_way: &Calls,
     ) -> Result<Plan, StepError> {
-        let (letter, mut plan) = (Letter::prototype(context, task), Plan::default());
+        let mut plan = Plan::default();
         for dispatch in open {
-            plan.add(context, &letter, dispatch)?;
+            plan.add(context, letter, dispatch)?;
         }
         under_way.begin(plan.sends.attempts.len());
         Ok(plan)
