@@ -22,6 +22,7 @@ mod replay;
 mod rulebook;
 mod seed;
 mod slots;
+pub mod thompson;
 mod words; // of the domain, in documents
 
 pub use candidate::{Candidate, Declined, TaskFacts};
