@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gavel-dispatcher", &["gavel-domain", "gavel-contract"]),
     ("gavel-outbound", &["gavel-domain", "gavel-dispatcher"]),
     ("gavel-conformance", &["gavel-domain", "gavel-contract", "gavel-dispatcher"]),
-    ("gavel-store", &["gavel-domain"]),
+    ("gavel-store", &["gavel-domain", "gavel-triage"]),
     ("gavel-candidates", &["gavel-domain", "gavel-store", "gavel-triage"]),
     (
         "gavel-api",

@@ -26,7 +26,6 @@ use gavel_store::rounds::{FirstSends, NewRound};
 use gavel_store::scores::{Judged, NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Guarded, Store};
 use gavel_testkit::{ManualClock, SeededChance};
-use gavel_triage::{Policy, Rulebook};
 use gavel_vault::{Vault, hash_key, new_api_key};
 use http::{HeaderMap, Request, request::Builder};
 use http_body_util::BodyExt;
@@ -109,9 +108,8 @@ impl World {
         let store = Store::open(&format!("sqlite:{}", dir.path().join("gavel.db").display())).await.unwrap();
         let clock = Arc::new(ManualClock::new());
         let network = Arc::new(Network::default());
-        let rules = Arc::new(Rulebook::new(Policy::default()).unwrap());
         let mut state = AppState {
-            candidates: Arc::new(Candidates::new(store.clone(), rules, false)),
+            candidates: Arc::new(Candidates::new(store.clone(), Arc::default(), false)),
             store,
             settings: Arc::new(settings()),
             vault: Arc::new(Vault::from_key([7; 32])),
@@ -506,6 +504,7 @@ pub(crate) fn settings() -> ApiSettings {
             budget_min: Money::from_minor(300),
             budget_max: Money::from_minor(50_000),
         },
+        min_bids: None,
         timers: Timers {
             phase: TimeDelta::seconds(420),
             prototype_call: TimeDelta::seconds(120),

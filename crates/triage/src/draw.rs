@@ -19,6 +19,10 @@ pub enum Lane {
     Control,
     /// Who is asked when too few answer: in the order of the fast lane.
     Reserve,
+    /// The highest values, where the category is decided by `thompson`.
+    Value,
+    /// The last seat there, drawn by weight.
+    Floor,
 }
 
 /// An agent in the draw.
@@ -65,6 +69,8 @@ impl Lane {
             Lane::Mixed => 2,
             Lane::Challenger => 3,
             Lane::Control => 6,
+            Lane::Floor => 4,
+            Lane::Value => 5,
             Lane::Reserve => 7,
         }
     }
@@ -74,7 +80,7 @@ impl Lane {
             Lane::Fast => slots.fast,
             Lane::Mixed => slots.mixed,
             Lane::Challenger => slots.challenger,
-            Lane::Control | Lane::Reserve => 0,
+            Lane::Control | Lane::Reserve | Lane::Value | Lane::Floor => 0,
         }
     }
 
@@ -84,7 +90,7 @@ impl Lane {
             Lane::Fast | Lane::Reserve => FAST,
             Lane::Mixed => MIXED,
             Lane::Challenger => CHALLENGER,
-            Lane::Control => NOBODY,
+            Lane::Control | Lane::Value | Lane::Floor => NOBODY,
         }
     }
 

@@ -22,6 +22,7 @@ mod replay;
 mod rulebook;
 mod seed;
 mod slots;
+mod values;
 pub mod thompson;
 mod words; // of the domain, in documents
 
@@ -38,6 +39,6 @@ pub use pool::Pool;
 pub use reasons::reason_in_words;
 pub use record::{Chosen, Method, Question, Reason, Record};
 pub use replay::{CandidateRecord, ReplayError, Stored, document, named, record, table};
-pub use rulebook::{Rulebook, RulebookError};
+pub use rulebook::{Rulebook, RulebookError, Rules};
 pub use seed::seed;
 pub use slots::{Slots, agents_wanted, slots};

@@ -221,7 +221,7 @@ fn wishes(f: &mut Fields, settings: &ApiSettings) -> Wishes {
         close: close(f),
         routing: routing(f, settings),
         experimentation_milli: share.map_or(EXPERIMENTATION_MILLI, |share| (share * 1000.0).round() as u16),
-        min_bids: f.whole("min_bids", 1..=u64::from(AGENTS_MAX)),
+        min_bids: f.whole("min_bids", 1..=u64::from(AGENTS_MAX)).or(settings.min_bids),
     }
 }
 
