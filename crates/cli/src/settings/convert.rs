@@ -10,13 +10,14 @@ use ::config::{Config, File, FileFormat};
 use chrono::TimeDelta;
 use gavel_api::{RequestLimits, ServeLimits};
 use gavel_dispatcher::Caps;
-use gavel_domain::catalog::Catalog;
+use gavel_domain::catalog::{Catalog, Timeouts};
 use gavel_domain::health::Rules;
 use gavel_domain::limits::BUDGET_MINOR_MAX;
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::webhook;
 use gavel_domain::{BasisPoints, Currency, Money};
+use gavel_judge::Rubrics;
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
 use gavel_store::{Migrate, Opening, path_of};
@@ -63,7 +64,7 @@ pub struct AppConfig {
     pub guard: Guard,
     /// Who may vouch for agents beside the machine's own authorities.
     pub roots: ExtraRoots,
-    /// What may be asked for.
+    /// What may be asked for, with the weights and the times that are in force.
     pub catalog: Catalog,
     /// How agents are probed.
     pub health: probes::Settings,
@@ -72,7 +73,7 @@ pub struct AppConfig {
     /// Whom to ask.
     pub triage: gavel_triage::Policy,
     /// What counts how much when a bid is judged.
-    pub rubrics: gavel_judge::Rubrics,
+    pub rubrics: Rubrics,
     /// Fewest agents a task is started with.
     pub agents_min: usize,
     /// How long a task waits for agents that are only busy.
@@ -116,7 +117,11 @@ const CALL_SECONDS_MAX: u32 = 24 * 60 * 60;
 pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, SettingsError> {
     let currency =
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
-    let catalog = catalog::shipped()?;
+    let mut catalog = catalog::load(&written.catalog.folder)?;
+    let rubrics = rubrics(&written.judge.policy_file, &catalog)?;
+    for category in &mut catalog.categories {
+        category.rubric = Some(rubrics.for_category(&category.slug));
+    }
     activation(&written.agents.activation, places)?;
     let triage = triage_policy(&written.triage.policy_file)?;
     let requests = request_limits(&written.server);
@@ -144,7 +149,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         health: health(&written.health, triage.health_fails_max, places)?,
         webhooks: told(&written.webhooks),
         triage,
-        rubrics: policy_file("judge.policy_file", &written.judge.policy_file, RUBRICS)?,
+        rubrics,
         agents_min: usize::from(written.triage.agents_min),
         busy_wait: TimeDelta::seconds(written.triage.busy_wait_seconds.into()),
         forced_seed: forced_seed(&written.triage.forced_seed, places)?,
@@ -325,7 +330,9 @@ fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::
         minutes if minutes <= WINDOW_MINUTES_MAX => Ok(TimeDelta::minutes(minutes.into())),
         _ => Err(places.value(key, "it must be at most ten years")),
     };
-    let per_category = |table: &str, entries| by_category(table, entries, catalog, places);
+    let per_category = |table: &str, entries, of: fn(&Timeouts) -> Option<TimeDelta>| {
+        by_category(table, entries, of, catalog, places)
+    };
     Ok(policy::Timers {
         phase: call("timers.phase_seconds", timers.phase_seconds)?,
         prototype_call: call("timers.prototype_call_seconds", timers.prototype_call_seconds)?,
@@ -333,10 +340,12 @@ fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::
         prototype_call_by_category: per_category(
             "timers.prototype_call_seconds_by_category",
             timers.prototype_call_seconds_by_category,
+            |timeouts| timeouts.prototype_call,
         )?,
         final_call_by_category: per_category(
             "timers.final_call_seconds_by_category",
             timers.final_call_seconds_by_category,
+            |timeouts| timeouts.final_call,
         )?,
         async_call: call("timers.async_call_seconds", timers.async_call_seconds)?,
         acknowledge: call("timers.acknowledge_seconds", timers.acknowledge_seconds)?,
@@ -358,12 +367,15 @@ fn seconds(key: &str, value: NonZeroU32, places: &Places) -> Result<TimeDelta, S
     Ok(TimeDelta::seconds(value.get().into()))
 }
 
+/// What the catalogue says of a category, unless the settings say otherwise.
 fn by_category(
     table: &str,
     entries: BTreeMap<String, NonZeroU32>,
+    of: fn(&Timeouts) -> Option<TimeDelta>,
     catalog: &Catalog,
     places: &Places,
 ) -> Result<BTreeMap<String, TimeDelta>, SettingsError> {
+    let in_catalog = catalog.categories.iter().filter_map(|c| Some((c.slug.clone(), of(&c.timeouts)?)));
     let one = |(category, value): (String, NonZeroU32)| {
         let key = format!("{table}.{category}");
         if catalog.category(&category).is_none() {
@@ -371,7 +383,7 @@ fn by_category(
         }
         Ok((category, seconds(&key, value, places)?))
     };
-    entries.into_iter().map(one).collect()
+    in_catalog.map(Ok).chain(entries.into_iter().map(one)).collect()
 }
 
 fn guard(network: &Network, places: &Places) -> Result<Guard, SettingsError> {
@@ -456,6 +468,17 @@ fn triage_policy(path: &str) -> Result<gavel_triage::Policy, SettingsError> {
     let policy: gavel_triage::Policy = policy_file("triage.policy_file", path, TRIAGE)?;
     policy.check().map_err(|e| named("triage.policy_file", path, e))?;
     Ok(policy)
+}
+
+/// A file of the operator's wins over the catalogue, the catalogue over what is shipped for all.
+fn rubrics(path: &str, catalog: &Catalog) -> Result<Rubrics, SettingsError> {
+    let rubrics: Rubrics = policy_file("judge.policy_file", path, RUBRICS)?;
+    let rows = catalog.categories.iter().filter_map(|c| Some((c.slug.clone(), c.rubric?)));
+    match path {
+        "" => Ok(rubrics.completed_by(rows)),
+        _ if rubrics.says_all() => Ok(rubrics),
+        _ => Ok(rubrics.completed_by(rows)),
+    }
 }
 
 fn policy_file<T: serde::de::DeserializeOwned>(

@@ -73,7 +73,7 @@ pub enum SettingsError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A file of the catalogue is damaged.
+    /// The catalogue cannot be used.
     #[error(transparent)]
     Catalog(#[from] crate::catalog::CatalogError),
 }
