@@ -10,13 +10,11 @@ use gavel_contract::agent::envelope::envelope;
 use gavel_dispatcher::transport::{self, FailureKind, SendFailure, Transport};
 use gavel_domain::account::{ApiKey, Scope};
 use gavel_domain::bid::{Bid, BidStatus};
-use gavel_domain::catalog::{Catalog, Category, Field, Kind, Pricing, Quantity, Shape, TaskType};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{Answer, Attempt, AttemptResult, Ending, Invitation, Mode, Outcome};
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Silence, Timers};
-use gavel_domain::score::{Origin, Rubric, Weights};
 use gavel_domain::task::Task;
 use gavel_domain::*;
 use gavel_store::arrivals::Arrivals;
@@ -36,6 +34,8 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
+/// What may be asked for.
+mod catalog;
 /// Sends to agents, and what came of them.
 mod asked;
 /// What buyers and developers change.
@@ -569,75 +569,12 @@ pub(crate) fn settings() -> ApiSettings {
             pull_lease: TimeDelta::seconds(60),
             revisions_max: 2,
         },
-        catalog: Arc::new(catalog()),
+        catalog: Arc::new(catalog::catalog()),
         guard: Guard::default(),
         user_agent: "Gavel".to_owned(),
         public_url: "https://gavel.example.com".to_owned(),
         newcomer_tasks: 10,
         secret_overlap: TimeDelta::hours(24),
         limits: crate::RequestLimits::default(),
-    }
-}
-
-/// Three categories, of which two share an alias.
-fn catalog() -> Catalog {
-    let category = |slug: &str, name: &str, alias: &str, task_type: TaskType| Category {
-        slug: slug.to_owned(),
-        name: name.to_owned(),
-        description: format!("About {slug}."),
-        aliases: vec![alias.to_owned()],
-        task_types: vec![task_type],
-        ..Category::default()
-    };
-    let published =
-        Rubric { weights: Weights::new([2500, 2000, 2500, 1500, 1500]).unwrap(), origin: Origin::Published };
-    let content = category("content-writing", "Content writing", "writing-translation", blog_post());
-    let target = Field { required: true, ..field("target_language", Shape::of(&[Kind::String])) };
-    let translation =
-        TaskType { input: vec![target], ..task_type("document-translation", "Document translation") };
-    Catalog {
-        categories: vec![
-            Category { rubric: Some(published), ..content },
-            category("marketing", "Marketing", "digital-marketing", task_type("ad-copy", "Ad copy")),
-            category("translation", "Translation", "writing-translation", translation),
-        ],
-    }
-}
-
-fn blog_post() -> TaskType {
-    let styles = vec![json!("plain"), json!("ornate")];
-    let style = Shape { one_of: styles.clone(), ..Shape::of(&[Kind::String]) };
-    let keywords = Shape { items: Some(Box::new(Shape::of(&[Kind::String]))), ..Shape::of(&[Kind::Array]) };
-    TaskType {
-        aliases: vec!["article".to_owned()],
-        origin: Origin::Published,
-        input: vec![
-            field("word_count", Shape::of(&[Kind::Number, Kind::String])),
-            Field { default: Some(json!("plain")), ..field("style", style) },
-            field("keywords", keywords),
-        ],
-        output: vec![field("article", Shape::of(&[Kind::String]))],
-        pricing: Some(Pricing {
-            unit: "word".to_owned(),
-            unit_label: "words".to_owned(),
-            quantity: Some(Quantity::Input("word_count".to_owned())),
-            modifiers: vec![("style".to_owned(), styles)],
-        }),
-        ..task_type("blog-post", "Blog post")
-    }
-}
-
-fn task_type(slug: &str, name: &str) -> TaskType {
-    let description = format!("About {slug}.");
-    TaskType { slug: slug.to_owned(), name: name.to_owned(), description, ..TaskType::default() }
-}
-
-fn field(name: &str, shape: Shape) -> Field {
-    Field {
-        name: name.to_owned(),
-        shape,
-        description: format!("About {name}."),
-        required: false,
-        default: None,
     }
 }

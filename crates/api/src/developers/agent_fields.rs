@@ -60,6 +60,8 @@ pub(super) fn read(f: &mut Fields, settings: &ApiSettings) -> Said {
 impl Said {
     /// Writes what was said over what was known; then the whole must fit together.
     pub(super) fn apply(self, agent: &mut Agent, f: &mut Fields, catalog: &Catalog) {
+        // What fitted a catalogue of before holds up no other change.
+        let works_elsewhere = self.capabilities.is_some() || self.specialist_task_types.is_some();
         set(&mut agent.name, self.name);
         set(&mut agent.description, self.description);
         set(&mut agent.capabilities, self.capabilities);
@@ -75,7 +77,9 @@ impl Said {
         set(&mut agent.paused, self.paused);
         agent.framework = self.framework.or(agent.framework.take());
         agent.model = self.model.or(agent.model.take());
-        check_specialist(agent, f, catalog);
+        if works_elsewhere {
+            check_specialist(agent, f, catalog);
+        }
         if agent.endpoint_url.is_empty() && agent.execution_mode != ExecutionMode::Pull {
             f.require(&["endpoint_url"]);
         }

@@ -1,10 +1,10 @@
 //! From what is written to what is used.
 
+use super::categories::{by_category, catalog};
 use super::file::{Health, LogFormat, MoneyMode, Network, Retention, Silence, Timers, Webhooks, Written};
 use super::known::Places;
 use super::values::wrong_level;
 use super::{SettingsError, file};
-use crate::catalog;
 use crate::roles::Roles;
 use ::config::{Config, File, FileFormat};
 use chrono::TimeDelta;
@@ -21,7 +21,6 @@ use gavel_judge::Rubrics;
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
 use gavel_store::{Migrate, Opening, path_of};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
@@ -117,11 +116,7 @@ const CALL_SECONDS_MAX: u32 = 24 * 60 * 60;
 pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, SettingsError> {
     let currency =
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
-    let mut catalog = catalog::load(&written.catalog.folder)?;
-    let rubrics = rubrics(&written.judge.policy_file, &catalog)?;
-    for category in &mut catalog.categories {
-        category.rubric = Some(rubrics.for_category(&category.slug));
-    }
+    let (catalog, rubrics) = catalog(&written.catalog.folder, &written.judge.policy_file)?;
     activation(&written.agents.activation, places)?;
     let triage = triage_policy(&written.triage.policy_file)?;
     let requests = request_limits(&written.server);
@@ -360,30 +355,11 @@ fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::
     })
 }
 
-fn seconds(key: &str, value: NonZeroU32, places: &Places) -> Result<TimeDelta, SettingsError> {
+pub(super) fn seconds(key: &str, value: NonZeroU32, places: &Places) -> Result<TimeDelta, SettingsError> {
     if value.get() > CALL_SECONDS_MAX {
         return Err(places.value(key, "it must be at most a day (86400)"));
     }
     Ok(TimeDelta::seconds(value.get().into()))
-}
-
-/// What the catalogue says of a category, unless the settings say otherwise.
-fn by_category(
-    table: &str,
-    entries: BTreeMap<String, NonZeroU32>,
-    of: fn(&Timeouts) -> Option<TimeDelta>,
-    catalog: &Catalog,
-    places: &Places,
-) -> Result<BTreeMap<String, TimeDelta>, SettingsError> {
-    let in_catalog = catalog.categories.iter().filter_map(|c| Some((c.slug.clone(), of(&c.timeouts)?)));
-    let one = |(category, value): (String, NonZeroU32)| {
-        let key = format!("{table}.{category}");
-        if catalog.category(&category).is_none() {
-            return Err(places.value(&key, format!("there is no category {category:?}")));
-        }
-        Ok((category, seconds(&key, value, places)?))
-    };
-    in_catalog.map(Ok).chain(entries.into_iter().map(one)).collect()
 }
 
 fn guard(network: &Network, places: &Places) -> Result<Guard, SettingsError> {
@@ -460,9 +436,8 @@ fn log_level(text: String, places: &Places) -> Result<String, SettingsError> {
     }
 }
 
-/// The shipped parameters are the files in `config/policy`; tests hold them equal to the crates' own defaults.
+/// The shipped parameters are a file in `config/policy`; a test holds them equal to the crate's own defaults.
 const TRIAGE: &str = include_str!("../../../../config/policy/triage.toml");
-const RUBRICS: &str = include_str!("../../../../config/policy/judge.toml");
 
 fn triage_policy(path: &str) -> Result<gavel_triage::Policy, SettingsError> {
     let policy: gavel_triage::Policy = policy_file("triage.policy_file", path, TRIAGE)?;
@@ -470,18 +445,7 @@ fn triage_policy(path: &str) -> Result<gavel_triage::Policy, SettingsError> {
     Ok(policy)
 }
 
-/// A file of the operator's wins over the catalogue, the catalogue over what is shipped for all.
-fn rubrics(path: &str, catalog: &Catalog) -> Result<Rubrics, SettingsError> {
-    let rubrics: Rubrics = policy_file("judge.policy_file", path, RUBRICS)?;
-    let rows = catalog.categories.iter().filter_map(|c| Some((c.slug.clone(), c.rubric?)));
-    match path {
-        "" => Ok(rubrics.completed_by(rows)),
-        _ if rubrics.says_all() => Ok(rubrics),
-        _ => Ok(rubrics.completed_by(rows)),
-    }
-}
-
-fn policy_file<T: serde::de::DeserializeOwned>(
+pub(super) fn policy_file<T: serde::de::DeserializeOwned>(
     key: &'static str,
     path: &str,
     shipped: &str,
