@@ -73,6 +73,21 @@ fn published_names_keep_their_meaning() {
 }
 
 #[test]
+fn every_pair_of_names_means_the_one_type() {
+    let catalog = shipped().unwrap();
+    for category in &catalog.categories {
+        for task_type in &category.task_types {
+            for word in category.aliases.iter().chain([&category.slug]) {
+                for kind in task_type.aliases.iter().chain([&task_type.slug]) {
+                    assert_eq!(catalog.resolve(word, kind), Ok((category, task_type)), "{word}/{kind}");
+                }
+            }
+            assert_eq!(catalog.capability(&task_type.slug), [category], "{}", task_type.slug);
+        }
+    }
+}
+
+#[test]
 fn weights_and_times_are_those_that_were_published() {
     let catalog = shipped().unwrap();
     let published = BTreeMap::from([
