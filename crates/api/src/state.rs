@@ -2,6 +2,7 @@
 
 use crate::RequestLimits;
 use chrono::TimeDelta;
+use gavel_candidates::Candidates;
 use gavel_dispatcher::transport::Transport;
 use gavel_domain::catalog::Catalog;
 use gavel_domain::network::Guard;
@@ -18,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 pub struct AppState {
     /// Everything Gavel remembers.
     pub store: Store,
+    /// Who could be asked.
+    pub candidates: Arc<Candidates>,
     /// What the operator configured.
     pub settings: Arc<ApiSettings>,
     /// Seals what must be recovered.

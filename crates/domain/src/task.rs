@@ -103,6 +103,8 @@ pub struct Wishes {
     pub routing: Routing,
     /// The challengers' share of the slots, in thousandths.
     pub experimentation_milli: u16,
+    /// Bids below which more agents are asked at half of the time; none when absent.
+    pub min_bids: Option<u8>,
 }
 
 /// When the prototyping phase ends; the phase deadline ends it in any case.

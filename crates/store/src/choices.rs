@@ -7,7 +7,7 @@ use crate::events::{Change, change_state, tell};
 use crate::faults::{Planted, planted};
 use crate::invitations::close_all_open;
 use crate::ledger::Settlement;
-use crate::{Deed, Error, Result, deliveries, gallery::GalleryBid, locks};
+use crate::{Deed, Error, Result, deliveries, gallery::GalleryBid, locks, standings};
 use gavel_domain::bid::BidStatus;
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::event::{Actor, EventKind};
@@ -233,6 +233,7 @@ async fn pick(
         bid.uuid()
     )?;
     sql!(tx, execute, "UPDATE bids SET status = 'selected' WHERE id = $1", bid.uuid())?;
+    standings::after_choice(tx, (task, chosen.bid.round), bid).await?;
     Ok(Ok(()))
 }
 

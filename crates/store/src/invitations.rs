@@ -6,11 +6,12 @@ use crate::db::{Conn, sql};
 use crate::events::tell;
 use crate::faults::{Planted, planted};
 use crate::rows::number;
-use crate::{Guarded, Result, answers, attempts, exchanges, locks};
+use crate::{Guarded, Result, answers, attempts, exchanges, locks, standings};
 use gavel_domain::agent::Record;
 use gavel_domain::bid::Bid;
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::{AttemptResult, Ending, Outcome, Probe};
+use gavel_domain::ladder::Ladder;
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{AgentId, AttemptId, BidId, InvitationId, TaskId, Timestamp};
 use serde_json::{Value, json};
@@ -39,13 +40,17 @@ pub(crate) async fn end(
     c: &mut Conn,
     (task, state): (TaskId, TaskState),
     ended: &Ended,
+    ladder: &Ladder,
 ) -> Result<Guarded<bool>> {
     let Ending { outcome, at, .. } = ended.ending;
     let (before, probe) = record_of(c, ended.agent).await?; // before the exchange: it locks the agent
     if !close(c, ended.invitation, &ended.ending).await? {
         return Ok(Guarded::Done(false));
     }
-    write_record(c, ended.agent, &before.after(outcome, probe, at)).await?;
+    let record = before.after(outcome, probe, at);
+    write_record(c, ended.agent, &record).await?;
+    standings::after_outcome(c, (task, ended.agent), (&ended.ending, probe), record.real_tasks, ladder)
+        .await?;
     if let Some((attempt, result)) = &ended.attempt {
         attempts::end(c, *attempt, result).await?;
     }

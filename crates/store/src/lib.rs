@@ -41,8 +41,10 @@ pub mod answers;
 pub mod arrivals;
 pub mod attempts;
 pub mod backup;
+pub mod candidates;
 pub mod choices;
 pub mod claim;
+pub mod decisions;
 pub mod deed;
 pub mod deliveries;
 pub mod delivery_log;
@@ -63,6 +65,7 @@ pub mod retention;
 pub mod rounds;
 pub mod scores;
 pub mod secrets;
+mod standings; // what agents have shown per category
 pub mod stats;
 pub mod tasks;
 pub mod webhooks;

@@ -1,5 +1,6 @@
 //! How a database is opened, and why it may be refused.
 
+use gavel_domain::ladder::Ladder;
 use std::time::Duration;
 
 /// How a database is opened.
@@ -13,6 +14,8 @@ pub struct Opening {
     pub statement: Option<Duration>,
     /// What is done about an older database.
     pub migrate: Migrate,
+    /// What agents' tiers ask for: they are worked out with every score and failure that is stored.
+    pub ladder: Ladder,
 }
 
 /// What is done about a database of an older version.
@@ -27,7 +30,13 @@ pub enum Migrate {
 impl Default for Opening {
     fn default() -> Self {
         let five = Duration::from_secs(5); // no statement of a server needs a tenth of it
-        Opening { connections: 16, acquire: five, statement: Some(five), migrate: Migrate::Auto }
+        Opening {
+            connections: 16,
+            acquire: five,
+            statement: Some(five),
+            migrate: Migrate::Auto,
+            ladder: Ladder::default(),
+        }
     }
 }
 

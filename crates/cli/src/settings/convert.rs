@@ -21,9 +21,11 @@ use gavel_judge::Rubrics;
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
 use gavel_store::{Migrate, Opening, path_of};
+use gavel_triage::{Policy, Rulebook};
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything a running Gavel is told, as plain values. It does not print: the database's URL may hold a password.
@@ -70,7 +72,7 @@ pub struct AppConfig {
     /// How buyers are told by webhook.
     pub webhooks: webhooks::Settings,
     /// Whom to ask.
-    pub triage: gavel_triage::Policy,
+    pub triage: Arc<Rulebook>,
     /// What counts how much when a bid is judged.
     pub rubrics: Rubrics,
     /// Fewest agents a task is started with.
@@ -118,13 +120,13 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
     let (catalog, rubrics) = catalog(&written.catalog.folder, &written.judge.policy_file)?;
     activation(&written.agents.activation, places)?;
-    let triage = triage_policy(&written.triage.policy_file)?;
+    let triage = triage_rules(&written.triage.policy_file)?;
     let requests = request_limits(&written.server);
     Ok(AppConfig {
         listen: listen(&written.server.listen, places)?,
         roles: roles(&written.server.roles, &written.database.url, places)?,
         leave: Duration::from_secs(written.server.leave_seconds.into()),
-        opening: opening(&written.database),
+        opening: opening(&written.database, triage.policy()),
         serve: serve_limits(&written.server, &requests),
         requests,
         public_url: public_url(written.server.public_url, places)?,
@@ -141,7 +143,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         },
         guard: guard(&written.network, places)?,
         roots: roots(&written.network.ca_file)?,
-        health: health(&written.health, triage.health_fails_max, places)?,
+        health: health(&written.health, triage.policy().health_fails_max, places)?,
         webhooks: told(&written.webhooks),
         triage,
         rubrics,
@@ -181,7 +183,7 @@ fn roles(text: &str, database_url: &str, places: &Places) -> Result<Roles, Setti
     Ok(roles)
 }
 
-fn opening(database: &file::Database) -> Opening {
+fn opening(database: &file::Database, policy: &Policy) -> Opening {
     Opening {
         connections: database.connections_max.get().into(),
         acquire: span(database.acquire_seconds),
@@ -189,6 +191,7 @@ fn opening(database: &file::Database) -> Opening {
             file::Migrate::Auto => Migrate::Auto,
             file::Migrate::Never => Migrate::Never,
         },
+        ladder: policy.ladder(),
         ..Opening::default()
     }
 }
@@ -439,10 +442,9 @@ fn log_level(text: String, places: &Places) -> Result<String, SettingsError> {
 /// The shipped parameters are a file in `config/policy`; a test holds them equal to the crate's own defaults.
 const TRIAGE: &str = include_str!("../../../../config/policy/triage.toml");
 
-fn triage_policy(path: &str) -> Result<gavel_triage::Policy, SettingsError> {
-    let policy: gavel_triage::Policy = policy_file("triage.policy_file", path, TRIAGE)?;
-    policy.check().map_err(|e| named("triage.policy_file", path, e))?;
-    Ok(policy)
+fn triage_rules(path: &str) -> Result<Arc<Rulebook>, SettingsError> {
+    let policy: Policy = policy_file("triage.policy_file", path, TRIAGE)?;
+    Rulebook::new(policy).map(Arc::new).map_err(|e| named("triage.policy_file", path, e))
 }
 
 pub(super) fn policy_file<T: serde::de::DeserializeOwned>(

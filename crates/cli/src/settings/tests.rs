@@ -48,7 +48,7 @@ fn every_key_of_the_defaults_has_a_comment() {
 
 #[test]
 fn the_shipped_parameters_are_the_crates_own() {
-    assert_eq!(defaults().unwrap().triage, gavel_triage::Policy::default());
+    assert_eq!(defaults().unwrap().triage.policy(), &gavel_triage::Policy::default());
     assert_eq!(defaults().unwrap().serve, gavel_api::ServeLimits::default());
     assert_eq!(defaults().unwrap().opening, gavel_store::Opening::default());
     assert_eq!(defaults().unwrap().requests, gavel_api::RequestLimits::default());
@@ -181,7 +181,7 @@ fn each_setting_can_be_set_in_the_environment() {
     check("triage.agents_min", "3", |c| c.agents_min == 3);
     check("triage.busy_wait_seconds", "5", |c| c.busy_wait == TimeDelta::seconds(5));
     check("triage.forced_seed", "18446744073709551615", |c| c.forced_seed == Some(u64::MAX));
-    check("triage.policy_file", policy, |c| c.triage.newcomer_boost == 5);
+    check("triage.policy_file", policy, |c| c.triage.policy().newcomer_boost == 5);
     check("retention.bodies_days", "0", |c| c.retention.bodies.is_none());
     check("retention.idempotency_hours", "24", |c| c.retention.idempotency == TimeDelta::hours(24));
     check("retention.webhook_log_days", "7", |c| c.retention.told == Some(TimeDelta::days(7)));

@@ -2,6 +2,7 @@
 
 use crate::health::HealthScripts;
 use async_trait::async_trait;
+use gavel_candidates::Candidates;
 use gavel_dispatcher::transport::{FailureKind, Method, Reply, Request, SendFailure, Transport};
 use gavel_dispatcher::{Caps, Lanes};
 use gavel_domain::account::Developer;
@@ -20,6 +21,7 @@ use gavel_store::choices::Refusal;
 use gavel_store::ledger::Settlement;
 use gavel_store::pull::{Fetched, Worker};
 use gavel_testkit::SeededChance;
+use gavel_triage::{Policy, Rulebook};
 use gavel_vault::{
     Vault, agent_secret_context, developer_key_context, new_developer_key, new_signing_secret,
 };
@@ -102,7 +104,9 @@ impl World {
         let key = new_developer_key(&*chance);
         let sealed = vault.seal(key.expose(), &developer_key_context(developer.id), &*chance);
         store.add_developer(&developer, &sealed).await.unwrap();
+        let settings = settings(window);
         let context = Arc::new(Context {
+            candidates: candidates(&store, &settings),
             store,
             clock: Arc::new(clock::SystemClock),
             chance,
@@ -112,14 +116,16 @@ impl World {
             judges: Arc::new(tokio::sync::Semaphore::new(2)),
             wanted: Arc::default(),
             outage: Arc::default(),
-            settings: settings(window),
+            settings,
         });
         World { context, transport, buyer, developer, _dir: None }
     }
 
     /// The same world with other settings, before anything runs.
     pub(crate) fn with_settings(mut self, change: impl FnOnce(&mut Settings)) -> World {
-        change(&mut Arc::get_mut(&mut self.context).unwrap().settings);
+        let context = Arc::get_mut(&mut self.context).unwrap();
+        change(&mut context.settings);
+        context.candidates = candidates(&context.store, &context.settings);
         self
     }
 
@@ -159,6 +165,7 @@ impl World {
     pub(crate) fn run_beside(&self, store: Store) -> Running {
         let Context { clock, chance, vault, settings, .. } = &*self.context;
         let context = Arc::new(Context {
+            candidates: candidates(&store, settings),
             store,
             clock: Arc::clone(clock),
             chance: Arc::clone(chance),
@@ -398,7 +405,6 @@ fn settings(window: Duration) -> Settings {
             budget_max: Money::from_minor(50_000),
         },
         currency: Currency::new("USD").unwrap(),
-        triage: gavel_triage::Policy::default(),
         agents_min: 1,
         busy_wait: chrono::TimeDelta::seconds(8),
         forced_seed: Some(42),
@@ -409,6 +415,12 @@ fn settings(window: Duration) -> Settings {
         health: probes::Settings { limit: Duration::from_millis(200), ..probes::Settings::default() },
         webhooks: Default::default(),
     }
+}
+
+/// Who could be asked, by the shipped rules.
+fn candidates(store: &Store, settings: &Settings) -> Arc<Candidates> {
+    let rules = Rulebook::new(Policy::default()).unwrap();
+    Arc::new(Candidates::new(store.clone(), Arc::new(rules), settings.money.mode != MoneyMode::Off))
 }
 
 pub(crate) async fn wait(what: &str, done: impl AsyncFn() -> bool) {

@@ -5,8 +5,10 @@
 mod accounts;
 mod agents;
 mod backup;
+mod candidates;
 mod choices;
 mod claims;
+mod decisions;
 mod delivery_log;
 mod exchanges;
 mod health;
