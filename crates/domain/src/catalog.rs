@@ -4,7 +4,7 @@
 mod field; // what a buyer may say of a task, and what a value may be
 mod pricing; // what a type is counted in
 
-pub use field::{Fault, Field, Kind, Reading, Remark, Shape, check};
+pub use field::{EVERYWHERE, Fault, Field, Kind, Reading, Remark, Shape, check};
 pub use pricing::{Pricing, Quantity};
 
 use crate::score::{Origin, Rubric};

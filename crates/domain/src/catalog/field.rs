@@ -45,6 +45,20 @@ pub enum Kind {
     Artifact,
 }
 
+/// What may be said of any task, in any form: the judge and most agents know these words wherever they stand.
+pub const EVERYWHERE: [&str; 10] = [
+    "audience",
+    "tone",
+    "word_count",
+    "sections",
+    "format",
+    "language",
+    "keywords",
+    "seo_keywords",
+    "must_include",
+    "forbidden_words",
+];
+
 /// Hex digits of a SHA-256.
 const SHA256_DIGITS: usize = 64;
 
@@ -177,6 +191,7 @@ pub fn check(input: &[Field], requirements: &Map<String, Value>) -> Reading {
     for (key, value) in requirements.iter().filter(|(_, value)| !value.is_null()) {
         match input.iter().find(|field| field.name == *key) {
             Some(field) => reading.problems.extend(field.shape.fault(value).map(|fault| fault.of(key))),
+            None if EVERYWHERE.contains(&key.as_str()) => {}
             None => reading.warnings.push(unknown(key, input)),
         }
     }

@@ -145,6 +145,9 @@ fn what_is_missing_or_unknown_is_only_told() {
         "requirements.colour is no field of this task type; agents get it as it is. The type knows: {all}"
     );
     assert_eq!((told(&unknown.warnings), unknown.problems), (vec![told_of_it], vec![]));
+    let everywhere = EVERYWHERE.iter().filter(|key| !["word_count", "keywords"].contains(*key));
+    let common: Map<_, _> = everywhere.map(|key| ((*key).to_owned(), json!(7))).collect();
+    assert_eq!(super::check(&input(), &common).warnings.len(), 1, "only the missing topic");
     let nothing_known = super::check(&[], json!({ "anything": 1 }).as_object().unwrap());
     assert_eq!(nothing_known, Reading::default());
 }
