@@ -2,7 +2,7 @@
 //!
 //! The figures are printed: `cargo test -p gavel-judge --test benchmark -- --nocapture`. `GAVEL_BENCHMARK_SEEDS` is how
 //! many seeds are tried of each task, `GAVEL_BENCHMARK_TASK` names those that are (`content-writing`,
-//! `content-writing/easy`).
+//! `content-writing/easy`), `GAVEL_BENCHMARK_SHOW=1` prints the first instance of each.
 
 use gavel_domain::Ppm;
 use gavel_judge::benchmark::{Flaw, Instance, Suite, Template};
@@ -92,11 +92,26 @@ fn good_answers_do_well_and_spoilt_ones_do_not() {
         }
         let spoilt = Flaw::ALL.iter().zip(&most).map(|(flaw, most)| format!("{} {most}", flaw.name()));
         let spoilt = spoilt.collect::<Vec<_>>().join(", ");
+        if std::env::var("GAVEL_BENCHMARK_SHOW").is_ok() {
+            show(&template.instance(0));
+        }
         let checks = template.instance(0).checks.len();
         println!("{:32} {least} {checks:>7}  {spoilt}, another seed's {stale}", template.key());
         wrong.extend(findings.wrong);
     }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// The task as an agent gets it, then the good answer.
+fn show(instance: &Instance) {
+    let Instance { brief, good, .. } = instance;
+    println!(
+        "# {}\n{}\n{:#?} {:?}\n\n---",
+        brief.title, brief.description, brief.requirements, brief.output_spec
+    );
+    println!("{}", good.full_text);
+    good.artifacts.iter().for_each(|file| println!("\n--- {}\n{}", file.filename, file.content));
+    instance.checks.iter().for_each(|check| println!("{} {}", check.id, check.text));
 }
 
 fn good_is_good(instance: &Instance, findings: &mut Findings<'_>) -> Ppm {

@@ -288,7 +288,7 @@ impl<'a> Page<'a> {
         words.partition_point(|w| w.end <= span.start)..words.partition_point(|w| w.start < span.end)
     }
 
-    /// From the heading that says the name to the next one of its rank, in bytes.
+    /// From the heading that says the name to the next one of its rank or a higher one, in bytes.
     fn section(&self, name: &str) -> Option<Range<usize>> {
         let wanted: Option<Vec<usize>> =
             content_stems(name).iter().map(|stem| self.stems.get(stem.as_str()).copied()).collect();
@@ -298,7 +298,8 @@ impl<'a> Page<'a> {
             let words = &self.text.words[line.words.clone()];
             wanted.iter().all(|stem| words.iter().any(|word| self.text.stem_of(*word) == *stem))
         };
-        let heading = headings().find(says)?;
+        // The one that says the least beside it: a title may hold the same words by chance.
+        let heading = headings().filter(says).min_by_key(|line| line.words.len())?;
         let rank = rank(self.text.of(heading));
         let next = headings()
             .find(|line| line.span.start > heading.span.start && self::rank(self.text.of(line)) <= rank);
