@@ -6,8 +6,9 @@
 //!
 //! In reading order: `brief` (the checklist is made), `checklist` (an item is checked), `gates` (faults),
 //! `substance`, `quality`, `accuracy`, `format` (measures), `dimensions` (measures become five values), `rubric`
-//! (weights), `verdict` (all together). Below them: `canonical` and `text` (reading), `words` and `language` (what is
-//! known of words), `code`, `quantity`.
+//! (weights), `verdict` (all together); `hidden` (what the author of a task knows beside), `benchmark` (tasks of our own
+//! that have such checks). Below them: `canonical` and `text` (reading), `words` and `language` (what is known of
+//! words), `code`, `quantity`, `number`, `tables`.
 
 mod accuracy;
 pub mod benchmark;
