@@ -7,6 +7,8 @@ use std::ops::Range;
 const SCALE: i128 = 10_000;
 /// Digits of a number; longer ones are no amounts.
 const DIGITS_MAX: usize = 18;
+/// Bytes of a number with all that groups its digits: what is longer is a list.
+const TOKEN_BYTES_MAX: usize = 40;
 /// Numbers read from one text; a text with more is judged by the first ones.
 const NUMBERS_MAX: usize = 200_000;
 
@@ -113,7 +115,7 @@ fn token_end(text: &str, start: usize) -> usize {
             ' ' | '\'' | '\u{2019}' | '\u{a0}' | '\u{202f}' | '\u{2009}' => follows == 3 && end - start <= 3,
             _ => false,
         };
-        if !joins {
+        if !joins || next - start > TOKEN_BYTES_MAX {
             break;
         }
         end = next + follows;

@@ -61,8 +61,9 @@ struct Page<'a> {
 impl<'a> Reading<'a> {
     pub(crate) fn new(subject: &'a Subject<'a>, files: &'a [Text<'a>]) -> Self {
         let pages: Vec<Page<'a>> = std::iter::once(subject.text).chain(files).map(Page::new).collect();
-        let page = tables::page_as_text(subject.text.source);
-        let own = tables::in_text(if page.contains("\n| ") { &page } else { subject.text.source });
+        let source = subject.text.source;
+        let page = source.contains("</t").then(|| tables::page_as_text(source));
+        let own = tables::in_text(page.as_deref().unwrap_or(source));
         let tables = files.iter().flat_map(|file| tables::in_text(file.source)).chain(own).collect();
         Self { subject, pages, tables, documents: format::documents(subject.work, subject.text) }
     }

@@ -172,7 +172,7 @@ fn what_must_be_there_caps_and_accuracy_counts() {
     assert!(one.composite < Ppm::new(480_000) && all.composite < one.composite);
     assert_eq!(one.gates.iter().map(|gate| gate.kind).collect::<Vec<_>>(), [GateKind::Essential]);
     assert!(
-        one.gates[0].text.contains("3.60") && all.gates[0].text.contains("1 others"),
+        one.gates[0].text.contains("3.60") && all.gates[0].text.contains("1 more such"),
         "{}",
         all.gates[0].text
     );
