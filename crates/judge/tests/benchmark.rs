@@ -231,6 +231,9 @@ fn instances_read_like_any_task_and_differ() {
             }
             briefs.insert(all);
         }
+        for seed in [u64::MAX, u64::MAX / 2, 1 << 40] {
+            assert_eq!(template.instance(seed).seed, seed, "any number is a seed");
+        }
         assert!(briefs.len() >= 19, "{} has only {} briefs in 20 seeds", template.key(), briefs.len());
     }
 }
