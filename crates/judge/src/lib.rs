@@ -39,13 +39,14 @@ pub use canonical::Canonical;
 pub use checklist::{Check, ChecklistItem, TextFormat};
 pub use evidence::{Evidence, EvidenceKind, Measured};
 pub use gates::{Gate, GateKind};
-pub use hidden::{HiddenCheck, HiddenKind, Statement};
 pub use limits::CANNOT_MEASURE;
 pub use quantity::Quantity;
 pub use rubric::{Origin, Rubric, RubricError, Rubrics};
 pub use substance::Features;
 pub use verdict::{DimensionScore, Flag, FlagKind, ItemResult, JUDGE, Verdict, judge};
 pub use work::Work;
+
+pub use hidden::{HiddenCheck, HiddenKind, Statement};
 
 /// The substance index of a work and the four features it is made of, for calibration.
 pub fn substance(brief: &CompiledBrief, full_text: &str) -> Features {

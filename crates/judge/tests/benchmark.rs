@@ -89,12 +89,13 @@ fn good_answers_do_well_and_spoilt_ones_do_not() {
             for (flaw, most) in Flaw::ALL.into_iter().zip(&mut most) {
                 *most = (*most).max(bad_is_bad(&yardstick, &instance, flaw, &mut findings));
             }
+            others_are_as_said(&yardstick, &instance, &mut findings);
             stale = stale.max(stale_is_bad(&yardstick, template, &instance, &mut findings));
         }
         let spoilt = Flaw::ALL.iter().zip(&most).map(|(flaw, most)| format!("{} {most}", flaw.name()));
         let spoilt = spoilt.collect::<Vec<_>>().join(", ");
         if std::env::var("GAVEL_BENCHMARK_SHOW").is_ok() {
-            show(&template.instance(0));
+            println!("{}", shown(&template.instance(0)));
         }
         let checks = template.instance(0).checks.len();
         println!("{:32} {least} {checks:>7}  {spoilt}, another seed's {stale}", template.key());
@@ -103,16 +104,35 @@ fn good_answers_do_well_and_spoilt_ones_do_not() {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
-/// The task as an agent gets it, then the good answer.
-fn show(instance: &Instance) {
-    let Instance { brief, good, .. } = instance;
-    println!(
-        "# {}\n{}\n{:#?} {:?}\n\n---",
-        brief.title, brief.description, brief.requirements, brief.output_spec
-    );
-    println!("{}", good.full_text);
-    good.artifacts.iter().for_each(|file| println!("\n--- {}\n{}", file.filename, file.content));
-    instance.checks.iter().for_each(|check| println!("{} {}", check.id, check.text));
+/// The task as an agent gets it, then the good answer and what is checked.
+fn shown(instance: &Instance) -> String {
+    let Instance { brief, good, checks, .. } = instance;
+    let files = good.artifacts.iter().map(|file| format!("\n--- {}\n{}", file.filename, file.content));
+    let checks = checks.iter().map(|check| format!("{} {}\n", check.id, check.text));
+    format!(
+        "# {}\n{}\n{:#?} {:?}\n\n---\n{}\n{}\n{}",
+        brief.title,
+        brief.description,
+        brief.requirements,
+        brief.output_spec,
+        good.full_text,
+        files.collect::<String>(),
+        checks.collect::<String>()
+    )
+}
+
+/// Work of other hands is worth what its author says.
+fn others_are_as_said(yardstick: &CompiledBrief, instance: &Instance, findings: &mut Findings<'_>) {
+    for other in &instance.others {
+        let verdict = judged(yardstick, instance, &other.work);
+        let range = other.at_least..=other.at_most;
+        findings.expect(range.contains(&verdict.composite), instance.seed, || {
+            let failed = verdict.checklist.iter().filter(|item| item.value < Ppm::new(999_000));
+            let failed: Vec<&str> = failed.map(|item| item.id.as_str()).collect();
+            let (name, score) = (&other.name, verdict.composite);
+            format!("{name:?} has {score}, not {range:?}; fails {failed:?}, gates {:?}", verdict.gates)
+        });
+    }
 }
 
 fn good_is_good(yardstick: &CompiledBrief, instance: &Instance, findings: &mut Findings<'_>) -> Ppm {
@@ -210,6 +230,9 @@ fn instances_read_like_any_task_and_differ() {
                 assert!(!all.contains(word), "{} says {word:?}", template.key());
             }
             briefs.insert(all);
+        }
+        for seed in [u64::MAX, u64::MAX / 2, 1 << 40] {
+            assert_eq!(template.instance(seed).seed, seed, "any number is a seed");
         }
         assert!(briefs.len() >= 19, "{} has only {} briefs in 20 seeds", template.key(), briefs.len());
     }

@@ -235,9 +235,21 @@ impl<'a> Page<'a> {
     /// Where a number or phrase stands, as ranges of words.
     fn places_of(&self, said: &str) -> Vec<Range<usize>> {
         let Some(value) = number::exact(said) else { return self.phrase(said) };
-        let digits = self.numbers.iter().filter(|number| number.is(value)).map(|n| self.words_in(&n.span));
+        let percent = said.trim_end().ends_with('%');
+        let numbers = self.numbers.iter().filter(|number| number.is(value));
+        let digits = numbers.map(|number| self.words_in(&number.span)).filter(|words| !words.is_empty());
+        let digits = digits.filter(|words| !percent || self.is_percent(words));
         let word = number::word(value).into_iter().flat_map(|word| self.phrase(word));
         digits.chain(word).filter(|words| !words.is_empty()).collect()
+    }
+
+    /// A sign or word for it follows, or the head of a column says so.
+    fn is_percent(&self, words: &Range<usize>) -> bool {
+        let after = self.text.source[self.span(words).end..]
+            .trim_start_matches([' ', '*', '_', '\u{a0}', '\u{202f}']);
+        let said = ["%", "percent", "per cent", "pct"].iter().any(|sign| after.starts_with(sign));
+        let line = self.text.lines.get(self.line_of(words.start));
+        said || line.is_some_and(|line| line.role == Role::Row)
     }
 
     /// Where the words of a phrase stand together, compared by stems.

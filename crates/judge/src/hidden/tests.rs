@@ -72,6 +72,9 @@ fn facts() {
     check(&["124"], &[], None, false);
     check(&["1240"], &["baker"], None, false);
     check(&["12"], &["price"], None, true);
+    check(&["12%"], &["price"], None, true);
+    check(&["1240%"], &[], None, false);
+    check(&["400%"], &[], None, true);
     check(&["9"], &["people"], None, true);
     check(&["2"], &["bakers"], Some("Next steps"), true);
     check(&["2"], &["bakers"], Some("Costs"), false);
