@@ -420,18 +420,18 @@ fn policies_that_cannot_be_followed_are_refused() {
     let check = |key: &str, text: &str, words: &[&str]| {
         let path = dir.path().join("policy.toml");
         std::fs::write(&path, text).unwrap();
-        let name = format!("GAVEL__{key}__POLICY_FILE");
+        let name = format!("GAVEL__{key}_FILE");
         let error = with_env(&[(&name, path.to_str().unwrap())]).err().expect(text);
         let told = crate::Failure::Settings(error).told();
         for word in words.iter().chain(&["policy.toml"]) {
             assert!(told.contains(word), "{text:?} gives {told:?}, without {word:?}");
         }
     };
-    check("TRIAGE", "rolling_percent = 41", &["triage.policy_file", "100"]);
-    check("THOMPSON", "floor_share = 2", &["triage.thompson_file", "floor_share"]);
-    check("TRIAGE", "luck_percent = 1", &["triage.policy_file", "luck_percent"]);
-    check("JUDGE", &ONE_RUBRIC.replace("10000", "9999"), &["judge.policy_file", "9999"]);
-    check("JUDGE", "[default]\nstyle = 1", &["judge.policy_file", "style"]);
+    check("TRIAGE__POLICY", "rolling_percent = 41", &["triage.policy_file", "100"]);
+    check("TRIAGE__THOMPSON", "floor_share = 2", &["triage.thompson_file", "floor_share"]);
+    check("TRIAGE__POLICY", "luck_percent = 1", &["triage.policy_file", "luck_percent"]);
+    check("JUDGE__POLICY", &ONE_RUBRIC.replace("10000", "9999"), &["judge.policy_file", "9999"]);
+    check("JUDGE__POLICY", "[default]\nstyle = 1", &["judge.policy_file", "style"]);
 }
 
 #[test]
