@@ -73,6 +73,7 @@ fn health_routes() -> OpenApiRouter<AppState> {
 fn task_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(tasks::create::create, tasks::list::list))
+        .routes(routes!(tasks::preview::preview))
         .routes(routes!(tasks::get::get))
         .routes(routes!(tasks::gallery::gallery))
         .routes(routes!(tasks::bid::bid))
@@ -250,7 +251,7 @@ mod tests {
                 methods.as_object().unwrap().keys().map(move |m| format!("{m} {path}"))
             })
             .collect();
-        assert_eq!(operations.len(), 43, "{operations:#?}");
+        assert_eq!(operations.len(), 44, "{operations:#?}");
         let text = description.to_string();
         assert!(text.contains("budget_aud") && !text.contains("_usd\""), "amounts follow the currency");
         for reference in

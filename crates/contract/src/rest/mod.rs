@@ -11,12 +11,14 @@ mod door;
 mod event;
 mod explain;
 mod gallery;
+mod preview;
 mod problem;
 mod task;
 mod webhook;
 
 pub use amount::{
-    Amount, Available, BidPrice, Budget, MaxPrice, MinPrice, MoneyName, Pending, RemixFee, follow_currency,
+    Amount, Available, BidPrice, Budget, HighestCost, LowestCost, MaxPrice, MinPrice, MoneyName, Pending,
+    RemixFee, follow_currency,
 };
 pub use catalogue::{CategoriesResponse, CategoryView, TaskTypeView};
 pub use delivery::{DeliveryView, RevisionRequest, TaskDelivery};
@@ -31,8 +33,9 @@ pub use developer::{
 };
 pub use door::{DeclineWish, FetchedInvitation, FetchedInvitations, LeaseHeld, LeaseWish, ResultTaken};
 pub use event::TaskEventView;
-pub use explain::{CandidateView, ExplainResponse, RoundView};
+pub use explain::{CandidateDetail, CandidateView, ExplainResponse, LaneView, RoundView};
 pub use gallery::{ArtifactView, BidView, GalleryResponse, InvitationView, Selected};
+pub use preview::{ExpectedTime, PreviewResponse, PreviewedAgent};
 pub use problem::{FieldError, ProblemBody};
 pub use task::{AttachmentView, CloseWish, NamedClose, NewTask, RoutingWish, TaskList, TaskResponse};
 pub use webhook::{
