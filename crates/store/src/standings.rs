@@ -4,10 +4,11 @@
 use crate::candidates::wins;
 use crate::db::{Conn, row, sql};
 use crate::rows::{number, to_json, word};
-use crate::{Result, agents, locks};
+use crate::{Result, Store, agents, locks};
 use gavel_domain::invitation::{Ending, Outcome, Probe, Reliability};
 use gavel_domain::ladder::{Ladder, Progress, Tier};
-use gavel_domain::{AgentId, BidId, Ppm, TaskId, Timestamp};
+use gavel_domain::{AgentId, BidId, DeveloperId, Ppm, TaskId, Timestamp};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const T: &str = "standings";
@@ -20,6 +21,40 @@ row! {
         tier: Option<String>,
         dwell: Option<i64>,
     }
+}
+
+impl Store {
+    /// What each of a developer's agents has shown, per category; agents that have shown nothing are not there.
+    pub async fn standings_of(
+        &self,
+        developer: DeveloperId,
+        test: bool,
+    ) -> Result<BTreeMap<AgentId, BTreeMap<String, Progress>>> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as (Uuid, String, String, String, String, i64),
+            "SELECT s.agent_id, s.category, s.scores, s.shown, s.tier, s.dwell
+             FROM standings s JOIN agents a ON a.id = s.agent_id WHERE a.developer_id = $1 AND a.test = $2",
+            developer.uuid(),
+            test
+        )?;
+        let mut all: BTreeMap<AgentId, BTreeMap<String, Progress>> = BTreeMap::new();
+        for (agent, category, scores, shown, tier, dwell) in rows {
+            let progress = read((&scores, &shown, &tier, dwell))?;
+            all.entry(AgentId::from_uuid(agent)).or_default().insert(category, progress);
+        }
+        Ok(all)
+    }
+}
+
+fn read((scores, shown, tier, dwell): (&str, &str, &str, i64)) -> Result<Progress> {
+    Ok(Progress {
+        scores: agents::ring(scores)?,
+        shown: wins(shown),
+        tier: word::<Tier>(tier, T, "tier")?,
+        dwell: number(dwell, T, "dwell")?,
+    })
 }
 
 /// After a prototype was judged.
@@ -85,12 +120,7 @@ async fn progress(c: &mut Conn, agent: AgentId, category: &str, ladder: &Ladder)
     )?;
     let real_tasks = number(row.real_tasks, "agents", "real_tasks")?;
     let progress = match (row.scores, row.shown, row.tier, row.dwell) {
-        (Some(scores), Some(shown), Some(tier), Some(dwell)) => Progress {
-            scores: agents::ring(&scores)?,
-            shown: wins(&shown),
-            tier: word::<Tier>(&tier, T, "tier")?,
-            dwell: number(dwell, T, "dwell")?,
-        },
+        (Some(scores), Some(shown), Some(tier), Some(dwell)) => read((&scores, &shown, &tier, dwell))?,
         _ => Progress::new(real_tasks, ladder),
     };
     Ok((progress, real_tasks))

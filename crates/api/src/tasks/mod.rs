@@ -18,6 +18,8 @@ pub(crate) mod approve;
 pub(crate) mod delivery;
 pub(crate) mod revision;
 
+pub(crate) use new_task::EXPERIMENTATION_MILLI;
+
 use crate::{AppState, auth, problem::Problem};
 use gavel_domain::account::ApiKey;
 use gavel_domain::{TaskId, task::Task};

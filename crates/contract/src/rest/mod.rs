@@ -13,12 +13,13 @@ mod explain;
 mod gallery;
 mod preview;
 mod problem;
+mod standing;
 mod task;
 mod webhook;
 
 pub use amount::{
-    Amount, Available, BidPrice, Budget, HighestCost, LowestCost, MaxPrice, MinPrice, MoneyName, Pending,
-    RemixFee, follow_currency,
+    Amount, Available, BidPrice, Budget, Earned, HighestCost, LowestCost, Margin, MaxPrice, MinPrice,
+    MoneyName, Pending, RemixFee, follow_currency,
 };
 pub use catalogue::{CategoriesResponse, CategoryView, TaskTypeView};
 pub use delivery::{DeliveryView, RevisionRequest, TaskDelivery};
@@ -28,8 +29,8 @@ pub use delivery_log::{
 };
 pub use developer::{
     AgentChanges, AgentCreated, AgentList, AgentResponse, AgentStats, CategoryScores, DeveloperRegistered,
-    DeveloperResponse, Earnings, HealthReport, KeyRotated, MeResponse, NewAgent, NewDeveloper, RecentBidView,
-    SecretPromoted, SecretRotated, Totals,
+    DeveloperResponse, Earnings, HealthReport, KeyRotated, ListedAgent, MeResponse, NewAgent, NewDeveloper,
+    RecentBidView, SecretPromoted, SecretRotated, Totals,
 };
 pub use door::{DeclineWish, FetchedInvitation, FetchedInvitations, LeaseHeld, LeaseWish, ResultTaken};
 pub use event::TaskEventView;
@@ -37,6 +38,10 @@ pub use explain::{CandidateDetail, CandidateView, ExplainResponse, LaneView, Rou
 pub use gallery::{ArtifactView, BidView, GalleryResponse, InvitationView, Selected};
 pub use preview::{ExpectedTime, PreviewResponse, PreviewedAgent};
 pub use problem::{FieldError, ProblemBody};
+pub use standing::{
+    AgentScores, BoostLeft, CategoryStanding, CategoryTier, DeclinedType, Economics, FactorView, HoldView,
+    LatencyView, MissingView, NextTier, ReliabilityView, TermView, WinRate,
+};
 pub use task::{AttachmentView, CloseWish, NamedClose, NewTask, RoutingWish, TaskList, TaskResponse};
 pub use webhook::{
     NewSubscription, RedeliveryBegun, SubscriptionDeleted, SubscriptionList, SubscriptionSecret,
