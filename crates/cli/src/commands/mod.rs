@@ -15,9 +15,12 @@ mod ledger;
 mod migrate;
 mod run;
 mod serve;
+mod simulate;
 mod tasks;
 
-use crate::args::{AgentsCommand, Command, KeysCommand, LedgerCommand, PlaceArgs, TasksCommand};
+use crate::args::{
+    AgentsCommand, Command, KeysCommand, LedgerCommand, PlaceArgs, TasksCommand, TriageCommand,
+};
 use crate::settings::{self, AppConfig};
 use crate::{Failure, app};
 use anyhow::anyhow;
@@ -43,6 +46,7 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Tasks(TasksCommand::List(args)) => tasks::list(args).await,
         Command::Tasks(TasksCommand::Dead(args)) => tasks::dead(&args).await,
         Command::Tasks(TasksCommand::Retry(args)) => tasks::retry(&args).await,
+        Command::Triage(TriageCommand::Simulate(args)) => simulate::simulate(args).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
         Command::Doctor(args) => doctor::doctor(&args).await,
         Command::Backup(args) => backup::backup(&args).await,
