@@ -7,7 +7,7 @@ use crate::rows::number;
 use crate::standings::{Standing, StandingRow, category_state};
 use crate::{Result, Store};
 use gavel_domain::agent::{Agent, Record};
-use gavel_domain::{AccountId, AgentId, Chain, Timestamp};
+use gavel_domain::{AccountId, AgentId, Chain, TaskId, Timestamp};
 use gavel_triage::thompson::CategoryState;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -167,6 +167,19 @@ impl Store {
         match self.look_at_agents(view, None).await?.seen {
             Seen::Everybody(facts) | Seen::Changed(facts, _) => Ok(facts),
         }
+    }
+
+    /// Agents whose bids of earlier rounds the buyer did not choose.
+    pub async fn losers(&self, task: TaskId, before_round: u32) -> Result<Vec<AgentId>> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as (Uuid,),
+            "SELECT DISTINCT agent_id FROM bids WHERE task_id = $1 AND round < $2 ORDER BY agent_id",
+            task.uuid(),
+            i64::from(before_round)
+        )?;
+        Ok(rows.into_iter().map(|(agent,)| AgentId::from_uuid(agent)).collect())
     }
 
     /// Forgets changes of agents that were there an hour ago, if that is how often this is called. Whoever has not looked

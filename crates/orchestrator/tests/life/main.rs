@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
 mod busy;
+mod declines;
 mod door;
 mod health;
 mod recovery;
