@@ -3,6 +3,7 @@
 //! Names of money follow the platform's currency (`budget_usd`, `budget_aud`...): see [`Amount`].
 
 pub mod amount;
+mod benchmark;
 mod catalogue;
 mod delivery;
 mod delivery_log;
@@ -17,6 +18,10 @@ mod webhook;
 
 pub use amount::{
     Amount, Available, BidPrice, Budget, MaxPrice, MinPrice, MoneyName, Pending, RemixFee, follow_currency,
+};
+pub use benchmark::{
+    BenchmarkCategory, BenchmarkDimension, BenchmarkFeedback, BenchmarkGate, BenchmarkRun, BenchmarkTask,
+    BenchmarkWish,
 };
 pub use catalogue::{CategoriesResponse, CategoryView, TaskTypeView};
 pub use delivery::{DeliveryView, RevisionRequest, TaskDelivery};

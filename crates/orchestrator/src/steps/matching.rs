@@ -3,11 +3,12 @@
 
 use crate::call::Letter;
 use crate::calls::Calls;
-use crate::steps::{collect::First, plan::Plan};
+use crate::steps::{benchmark, collect::First, plan::Plan};
 use crate::{Context, error::StepError, probes, pump::Step};
 use chrono::TimeDelta;
 use gavel_dispatcher::plan::deadline_for;
 use gavel_domain::agent::{ExecutionMode, Visibility};
+use gavel_domain::benchmark::Assignment;
 use gavel_domain::invitation::{Invitation, Mode};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::policy::MoneyMode;
@@ -33,6 +34,9 @@ pub(super) async fn run(
     claimed: Claimed,
     under_way: &Calls,
 ) -> Result<Option<(Claimed, First)>, StepError> {
+    if let Some(about) = Assignment::of(claimed.task()) {
+        return benchmark::run(context, claimed, &about, under_way).await;
+    }
     let now = context.clock.now();
     let (input, asked_how) = gather(context, claimed.task(), now).await?;
 
@@ -59,7 +63,7 @@ pub(super) async fn run(
 }
 
 /// Stores the round and the first sends of it, which may leave then.
-async fn begin(
+pub(super) async fn begin(
     context: &Context,
     claimed: Claimed,
     (round, letter): (NewRound, &Letter<'_>),

@@ -1,6 +1,7 @@
 //! The life of a task, one file per thing that happens. Every step gathers, decides, acts and records.
 
 mod matching;
+mod benchmark; // the one agent of a benchmark's task
 mod plan; // the calls to be made now
 mod collect;
 mod score;
