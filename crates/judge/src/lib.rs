@@ -10,6 +10,7 @@
 //! known of words), `code`, `quantity`.
 
 mod accuracy;
+pub mod benchmark;
 mod brief;
 mod canonical;
 mod checklist;
@@ -18,12 +19,15 @@ mod dimensions;
 mod evidence;
 mod format;
 mod gates;
+mod hidden;
 mod language;
 mod limits;
+mod number;
 mod quality;
 mod quantity;
 mod rubric;
 mod substance;
+mod tables;
 mod text;
 mod verdict;
 mod words;
@@ -34,6 +38,7 @@ pub use canonical::Canonical;
 pub use checklist::{Check, ChecklistItem, TextFormat};
 pub use evidence::{Evidence, EvidenceKind, Measured};
 pub use gates::{Gate, GateKind};
+pub use hidden::{HiddenCheck, HiddenKind, Statement};
 pub use limits::CANNOT_MEASURE;
 pub use quantity::Quantity;
 pub use rubric::{Origin, Rubric, RubricError, Rubrics};

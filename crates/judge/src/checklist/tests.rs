@@ -19,7 +19,7 @@ fn met_by(check: Check, work: &Work) -> u32 {
         weight_milli: 1000,
         source: "requirements".into(),
     };
-    let met = Subject::new(work, &text, &[]).check(&item, std::slice::from_ref(&item));
+    let met = Subject::new(work, &text, &[]).check(&item.check, std::slice::from_ref(&item));
     assert!(met.span.is_none_or(|span| work.full_text.get(span).is_some_and(|quote| !quote.is_empty())));
     met.value.get()
 }
@@ -125,7 +125,7 @@ fn faults_found_elsewhere() {
             weight_milli: 1,
             source: String::new(),
         };
-        let met = Subject::new(&work, &text, &gates).check(&item, &[]);
+        let met = Subject::new(&work, &text, &gates).check(&item.check, &[]);
         assert_eq!(met.value.get(), expected, "{full_text:?}");
     };
     check(Check::NoPlaceholders, TEXT, 1_000_000);
