@@ -185,8 +185,7 @@ fn sentence(missing: &Missing, verdict: &CategoryVerdict, tasks: &[RunTask], rul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gavel_domain::benchmark::{Came, Planned, Sent};
-    use gavel_domain::benchmark::{Purpose, verdict};
+    use gavel_domain::benchmark::{Came, Planned, Purpose, Sent, verdict};
     use gavel_domain::{Clock, TaskId, clock::SystemClock};
 
     #[test]
