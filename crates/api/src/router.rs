@@ -126,6 +126,7 @@ fn developer_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(developers::agent_create::create, developers::agent_list::list))
         .routes(routes!(developers::agent_get::get, developers::agent_patch::patch))
         .routes(routes!(developers::agent_stats::stats))
+        .routes(routes!(developers::benchmark_start::start, developers::benchmark_get::get))
         .routes(routes!(developers::pause::pause))
         .routes(routes!(developers::pause::resume))
         .routes(routes!(developers::deliveries::list))
@@ -250,7 +251,7 @@ mod tests {
                 methods.as_object().unwrap().keys().map(move |m| format!("{m} {path}"))
             })
             .collect();
-        assert_eq!(operations.len(), 43, "{operations:#?}");
+        assert_eq!(operations.len(), 45, "{operations:#?}");
         let text = description.to_string();
         assert!(text.contains("budget_aud") && !text.contains("_usd\""), "amounts follow the currency");
         for reference in

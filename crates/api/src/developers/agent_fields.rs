@@ -13,7 +13,7 @@ const DESCRIPTION_MAX: usize = 2000;
 const WORD_MAX: usize = 100;
 const URL_MAX: usize = 2000;
 /// All categories of a large catalogue; nobody needs more.
-const CAPABILITIES_MAX: usize = 50;
+pub(super) const CAPABILITIES_MAX: usize = 50;
 const CONCURRENCY_MAX: u64 = 1000;
 /// What a developer may choose; `hidden` is the operator's.
 const VISIBILITIES: [Visibility; 4] =
