@@ -30,7 +30,8 @@ pub(crate) async fn get(
     };
     let found = found.filter(|(run, _)| run.agent == id);
     let (run, tasks) = found.ok_or_else(|| Problem::not_found("benchmark of this agent"))?;
-    Ok(Json(view(&run, &tasks, &state.settings.benchmark.rules)?))
+    let unproven = state.store.benchmarks_wanted(id).await?;
+    Ok(Json(view((&run, &tasks), unproven, &state.settings.benchmark.rules)?))
 }
 
 fn wanted(query: &[(String, String)]) -> Result<Option<BenchmarkRunId>, Problem> {
@@ -44,7 +45,11 @@ fn wanted(query: &[(String, String)]) -> Result<Option<BenchmarkRunId>, Problem>
     }
 }
 
-pub(super) fn view(run: &Run, tasks: &[RunTask], rules: &Rules) -> Result<BenchmarkRun, Problem> {
+pub(super) fn view(
+    (run, tasks): (&Run, &[RunTask]),
+    unproven: Vec<String>,
+    rules: &Rules,
+) -> Result<BenchmarkRun, Problem> {
     let told: Vec<BenchmarkCategory> = run.verdict.as_deref().map(stored).transpose()?.unwrap_or_default();
     let open = |category: &String| BenchmarkCategory {
         category: category.clone(),
@@ -61,6 +66,7 @@ pub(super) fn view(run: &Run, tasks: &[RunTask], rules: &Rules) -> Result<Benchm
         agent_id: run.agent.to_string(),
         status: run.status.name().to_owned(),
         categories: categories.collect(),
+        unproven,
         tasks: tasks.iter().map(|task| one_task(task, rules)).collect::<Result<_, _>>()?,
         started_at: run.started_at,
         ended_at: run.ended_at,
@@ -115,7 +121,7 @@ mod tests {
         assert_eq!(run["next_run_at"], json!(world.state.now() + chrono::TimeDelta::minutes(15)));
         let category =
             json!({ "category": "content-writing", "passed": false, "mean": 0.3, "missing": ["much"] });
-        assert_eq!(run["categories"], json!([category]));
+        assert_eq!((&run["categories"], &run["unproven"]), (&json!([category]), &json!(["content-writing"])));
         let told = &run["tasks"][0];
         assert_eq!(
             (&told["task_id"], &told["judge_score"], &told["passed"]),

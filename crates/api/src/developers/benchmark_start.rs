@@ -42,7 +42,9 @@ pub(crate) async fn start(
         let run_id = BenchmarkRunId::new(now, state.chance.as_ref());
         let run = Run::begun(run_id, (agent.id, agent.developer), categories, now);
         deed.begin_benchmark(&run).await?;
-        Answer::accepted(&view(&run, &[], &settings.rules)?)
+        let unproven =
+            standing.declared.into_iter().filter(|(_, ready)| !ready).map(|(category, _)| category);
+        Answer::accepted(&view((&run, &[]), unproven.collect(), &settings.rules)?)
     };
     ask.once(&state, &caller, begin).await
 }

@@ -27,6 +27,8 @@ pub struct BenchmarkRun {
     pub status: String,
     /// The categories, in the order in which their tasks are sent.
     pub categories: Vec<BenchmarkCategory>,
+    /// Categories that the agent declares and is not asked in before it has passed there.
+    pub unproven: Vec<String>,
     /// The tasks that were sent so far, in their order.
     pub tasks: Vec<BenchmarkTask>,
     /// When it began.
