@@ -97,9 +97,13 @@ impl World {
     }
 
     fn run_all(&self) -> Loops {
+        Loops([self.run(), self.run_benchmarks()])
+    }
+
+    fn run_benchmarks(&self) -> Running {
         let stop = CancellationToken::new();
         let benchmarks = gavel_orchestrator::benchmarks::run(Arc::clone(&self.context), stop.clone());
-        Loops([self.run(), Running::start(stop, benchmarks)])
+        Running::start(stop, benchmarks)
     }
 
     /// A registered agent that has to pass first.
@@ -260,6 +264,27 @@ async fn a_run_outlives_the_process_and_posts_nothing_twice() {
     let ids: BTreeSet<_> = world.transport.header("new", "webhook-id").into_iter().collect();
     assert_eq!(ids.len(), 3, "what is sent again is sent under its own id");
     loops.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_while_nobody_looked_goes_on_and_two_who_look_post_one_task() {
+    let world = World::with_suite().await;
+    let agent = world.newcomer(ExecutionMode::Sync, "new", Script::answers(&good())).await;
+    let id = world.begin(agent).await;
+    let alone = world.run_benchmarks();
+    wait("the first task is posted", async || world.run_of(id).await.0.position == 1).await;
+    alone.dies().await;
+    let loop_ = world.run();
+    let first = world.run_of(id).await.1[0].task;
+    world.until(first, TaskState::Cancelled).await;
+    assert_eq!(world.run_of(id).await.0.position, 1, "nobody has looked");
+
+    let both = Loops([world.run_benchmarks(), world.run_benchmarks()]);
+    let (run, tasks) = world.until_over(id).await;
+    assert_eq!((run.status, tasks.len()), (RunStatus::Passed, 3));
+    assert_eq!(world.transport.sends_to("new"), 3);
+    both.stop().await;
+    loop_.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
