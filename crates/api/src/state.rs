@@ -2,6 +2,7 @@
 
 use crate::RequestLimits;
 use chrono::TimeDelta;
+use gavel_candidates::Candidates;
 use gavel_dispatcher::transport::Transport;
 use gavel_domain::benchmark::{Activation, Rules};
 use gavel_domain::catalog::Catalog;
@@ -19,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 pub struct AppState {
     /// Everything Gavel remembers.
     pub store: Store,
+    /// Who could be asked.
+    pub candidates: Arc<Candidates>,
     /// What the operator configured.
     pub settings: Arc<ApiSettings>,
     /// Seals what must be recovered.
@@ -44,6 +47,8 @@ pub struct ApiSettings {
     pub money: MoneyPolicy,
     /// Windows and limits of a task.
     pub timers: Timers,
+    /// Bids that every task wants at least, unless it says so itself.
+    pub min_bids: Option<u8>,
     /// What may be asked for.
     pub catalog: Arc<Catalog>,
     /// Which endpoints may be registered.

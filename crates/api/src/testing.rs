@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use chrono::TimeDelta;
+use gavel_candidates::Candidates;
 use gavel_contract::agent::envelope::envelope;
 use gavel_dispatcher::transport::{self, FailureKind, SendFailure, Transport};
 use gavel_domain::account::{ApiKey, Scope};
@@ -20,12 +21,12 @@ use gavel_domain::policy::{MoneyMode, MoneyPolicy, Silence, Timers};
 use gavel_domain::task::Task;
 use gavel_domain::*;
 use gavel_store::arrivals::Arrivals;
+use gavel_store::decisions::Decision;
 use gavel_store::invitations::Ended;
 use gavel_store::rounds::{FirstSends, NewRound};
 use gavel_store::scores::{Judged, NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Guarded, Store};
 use gavel_testkit::{ManualClock, SeededChance};
-use gavel_triage::{Candidate, Input, Policy, Standing, TaskFacts, Tier};
 use gavel_vault::{Vault, hash_key, new_api_key};
 use http::{HeaderMap, Request, request::Builder};
 use http_body_util::BodyExt;
@@ -111,6 +112,7 @@ impl World {
         let clock = Arc::new(ManualClock::new());
         let network = Arc::new(Network::default());
         let mut state = AppState {
+            candidates: Arc::new(Candidates::new(store.clone(), Arc::default(), false)),
             store,
             settings: Arc::new(settings()),
             vault: Arc::new(Vault::from_key([7; 32])),
@@ -442,63 +444,11 @@ impl World {
     }
 
     /// What triage really decides here, with `resting` kept out.
-    async fn decision(&self, task: &str) -> String {
-        let list = self.get(&self.developer, "/api/v1/developers/agents").await;
-        let candidates = list.body["agents"].as_array().unwrap().iter().map(candidate).collect();
+    async fn decision(&self, task: &str) -> Decision {
         let task = self.state.store.task(task.parse().unwrap()).await.unwrap().unwrap();
-        let input = Input {
-            task: TaskFacts {
-                category: task.brief.category,
-                task_type: task.brief.task_type,
-                budget_minor: task.budget.minor(),
-                buyer: task.account.to_string(),
-                buyer_payout_account: None,
-                only: vec![],
-                ignore: vec![],
-                max_price_minor: None,
-                exclude: vec![],
-                money_on: false,
-            },
-            candidates,
-            no_capability: 0,
-            agents: Some(3),
-            experimentation_milli: 300,
-            seed: 1,
-        };
-        serde_json::to_string(&gavel_triage::decide(&input, &Policy::default())).unwrap()
-    }
-}
-
-fn candidate(agent: &Value) -> Candidate {
-    let text = |name: &str| agent[name].as_str().unwrap().to_owned();
-    Candidate {
-        agent: text("id"),
-        draw_number: 1,
-        slug: text("slug"),
-        owner: "developer".to_owned(),
-        payout_account: text("id"),
-        capable: true,
-        payout_ready: true,
-        active: true,
-        paused: agent["paused"] == true,
-        visible: true,
-        declines_type: false,
-        health_fails: 0,
-        in_flight: 0,
-        max_concurrency: 8,
-        min_price_minor: 0,
-        tier: Tier::NewChallenger,
-        standing: Standing {
-            scores: vec![],
-            benchmark: vec![],
-            idle_seconds: 0,
-            real_tasks: 0,
-            succeeded: 0,
-            counted: 0,
-            specialist: false,
-            account_boosted: 0,
-            beta: false,
-        },
+        let decision = self.state.candidates.decide(&task, 1, self.state.now()).await.unwrap();
+        let contents = decision.contents.into_iter().map(|content| (*content.hash.bytes(), content.text));
+        Decision { document: decision.document, contents: contents.collect() }
     }
 }
 
@@ -557,6 +507,7 @@ pub(crate) fn settings() -> ApiSettings {
             budget_min: Money::from_minor(300),
             budget_max: Money::from_minor(50_000),
         },
+        min_bids: None,
         timers: Timers {
             phase: TimeDelta::seconds(420),
             prototype_call: TimeDelta::seconds(120),

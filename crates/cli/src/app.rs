@@ -9,7 +9,9 @@ use crate::shared::{self, Time};
 use crate::{Failure, agreed, suite};
 use anyhow::{Context as _, anyhow};
 use gavel_api::{ApiSettings, AppState, Benchmarks};
+use gavel_candidates::Candidates;
 use gavel_dispatcher::{Lanes, transport::Transport};
+use gavel_domain::policy::MoneyMode;
 use gavel_domain::recovery::Recovery;
 use gavel_domain::{Chance, Clock};
 use gavel_orchestrator::{Context, Settings};
@@ -77,7 +79,10 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
     let address = listener.local_addr().context("the listening address cannot be read")?;
 
     let (stops, roles, limits, leave) = (Stops::default(), config.roles, config.serve, config.leave);
+    let money_on = config.money.mode != MoneyMode::Off;
+    let candidates = Arc::new(Candidates::new(store.clone(), Arc::clone(&config.triage), money_on));
     let state = AppState {
+        candidates: Arc::clone(&candidates),
         store: store.clone(),
         settings: Arc::new(api_settings(&config, address)),
         vault: Arc::clone(&vault),
@@ -88,6 +93,7 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         stop: stops.serving.clone(),
     };
     let context = Arc::new(Context {
+        candidates,
         store: store.clone(),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
@@ -268,11 +274,12 @@ fn api_settings(config: &AppConfig, address: SocketAddr) -> ApiSettings {
         currency: config.currency.clone(),
         money: config.money.clone(),
         timers: config.timers.clone(),
+        min_bids: config.min_bids,
         catalog: Arc::new(config.catalog.clone()),
         guard: config.guard.clone(),
         user_agent: config.user_agent.clone(),
         public_url: config.public_url.clone().unwrap_or_else(|| base_url(address)),
-        newcomer_tasks: config.triage.newcomer_tasks,
+        newcomer_tasks: config.triage.policy().newcomer_tasks,
         secret_overlap: config.secret_overlap,
         benchmark: benchmarks(config),
         limits: config.requests,
@@ -300,7 +307,6 @@ fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) ->
         timers: config.timers,
         money: config.money,
         currency: config.currency,
-        triage: config.triage,
         agents_min: config.agents_min,
         busy_wait: config.busy_wait,
         forced_seed: config.forced_seed,

@@ -122,8 +122,6 @@ pub struct Record {
 
 /// How many of the last penalisable dispatches make up the reliability.
 pub const RELIABILITY_WINDOW: usize = 50;
-/// How many judged scores make up the rolling score of a category.
-pub const ROLLING_WINDOW: usize = 50;
 
 impl Record {
     /// Dispatches that succeeded, of those that count.

@@ -1,7 +1,8 @@
 //! The words and the rules of Gavel, pure: no I/O, no runtime, no clock but the one that is handed in.
 //!
 //! Read in this order: [`lifecycle`] (what a task may do next), [`task`], [`agent`], [`invitation`]
-//! (one agent asked once, and how that ended), [`bid`], [`delivery`], [`money`] and [`ledger`].
+//! (one agent asked once, and how that ended), [`bid`], [`ladder`] (how far an agent has come), [`delivery`], [`money`]
+//! and [`ledger`].
 
 pub mod account;
 pub mod agent;
@@ -18,6 +19,7 @@ pub mod exchange;
 pub mod health;
 pub mod ids;
 pub mod invitation;
+pub mod ladder;
 pub mod ledger;
 pub mod lifecycle;
 pub mod limits;

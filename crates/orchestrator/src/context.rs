@@ -5,6 +5,7 @@ use crate::probes::{self, Wanted};
 use crate::retention;
 use crate::webhooks;
 use chrono::TimeDelta;
+use gavel_candidates::Candidates;
 use gavel_dispatcher::{Lanes, transport::Transport};
 use gavel_domain::benchmark;
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
@@ -25,6 +26,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from.
     pub chance: Arc<dyn Chance>,
+    /// Who could be asked.
+    pub candidates: Arc<Candidates>,
     /// What opens sealed secrets and seeds the draws.
     pub vault: Arc<Vault>,
     /// What carries requests to agents.
@@ -62,8 +65,6 @@ pub struct Settings {
     pub money: MoneyPolicy,
     /// The one currency of this deployment.
     pub currency: Currency,
-    /// Whom to ask.
-    pub triage: gavel_triage::Policy,
     /// Fewest agents a task is started with.
     pub agents_min: usize,
     /// How long a task waits for agents that are only busy.

@@ -19,8 +19,11 @@ pub(crate) enum StepError {
         #[source]
         source: gavel_vault::VaultError,
     },
-    /// A document of ours could not be written as JSON.
-    #[error("a {what} could not be written as JSON")]
+    /// Whom to ask could not be decided.
+    #[error("it could not be decided whom to ask")]
+    Undecided(#[source] gavel_candidates::Error),
+    /// A document of ours is no JSON, or could not be written as such.
+    #[error("a {what} could not be read or written as JSON")]
     Document {
         /// What kind of document.
         what: &'static str,
@@ -31,6 +34,15 @@ pub(crate) enum StepError {
     /// A row that must be there is not.
     #[error("{0}")]
     Missing(String),
+}
+
+impl From<gavel_candidates::Error> for StepError {
+    fn from(error: gavel_candidates::Error) -> Self {
+        match error {
+            gavel_candidates::Error::Store(error) => StepError::Store(error),
+            error => StepError::Undecided(error),
+        }
+    }
 }
 
 impl StepError {

@@ -6,8 +6,7 @@ use crate::rows::{json, number, to_json, word};
 use crate::{Deed, Error, Result, Store, exchanges};
 use gavel_domain::agent::{Agent, Record};
 use gavel_domain::invitation::Probe;
-use gavel_domain::{AccountId, AgentId, Chain, DeveloperId, Money, Ppm, Timestamp};
-use std::collections::BTreeMap;
+use gavel_domain::{AgentId, DeveloperId, Money, Timestamp};
 use uuid::Uuid;
 
 const T: &str = "agents";
@@ -15,7 +14,8 @@ const T: &str = "agents";
 /// Agents that are read at once where all are looked through.
 const READ_AT_ONCE: i64 = 500;
 
-macro_rules! columns {
+/// Everything that [`AgentRow`] reads, of a table called `a`.
+macro_rules! agent_columns {
     () => {
         "a.id, a.draw_number, a.developer_id, a.test, a.name, a.slug, a.description, a.capabilities,
          a.specialist_types, a.framework, a.model, a.endpoint_url, a.execution_mode, a.max_concurrency,
@@ -24,9 +24,10 @@ macro_rules! columns {
          a.recent, a.last_active_at"
     };
 }
+pub(crate) use agent_columns;
 
 row! {
-    struct AgentRow {
+    pub(crate) struct AgentRow {
         id: Uuid,
         draw_number: i64,
         developer_id: Uuid,
@@ -52,6 +53,12 @@ row! {
         real_tasks: i64,
         recent: String,
         last_active_at: Option<Timestamp>,
+    }
+}
+
+impl AgentRow {
+    pub(crate) const fn id(&self) -> Uuid {
+        self.id
     }
 }
 
@@ -96,23 +103,6 @@ pub(crate) fn probe(word: &str) -> Probe {
         "failing" => Probe::Failing,
         _ => Probe::Unknown,
     }
-}
-
-/// What triage needs to know of one agent.
-#[derive(Debug, Clone)]
-pub struct Facts {
-    /// The agent.
-    pub agent: Agent,
-    /// Its record over all categories.
-    pub record: Record,
-    /// Its last judged scores in the task's category, oldest first.
-    pub scores: Vec<Ppm>,
-    /// Calls of it that are open now, and final ones that wait for a place.
-    pub in_flight: u32,
-    /// The account behind its developer.
-    pub owner: AccountId,
-    /// Dispatches of its developer that used the newcomer's boost lately.
-    pub boosted_lately: u32,
 }
 
 impl Deed {
@@ -199,7 +189,7 @@ impl Store {
             fetch_all as AgentRow,
             concat!(
                 "SELECT ",
-                columns!(),
+                agent_columns!(),
                 " FROM agents a WHERE a.developer_id = $1 AND a.test = $2 ORDER BY a.id"
             ),
             developer.uuid(),
@@ -214,77 +204,10 @@ impl Store {
         let row = sql!(
             c,
             fetch_optional as AgentRow,
-            concat!("SELECT ", columns!(), " FROM agents a WHERE a.id = $1"),
+            concat!("SELECT ", agent_columns!(), " FROM agents a WHERE a.id = $1"),
             id.uuid()
         )?;
         row.map(TryFrom::try_from).transpose()
-    }
-
-    /// Everything triage needs of the agents that declare `category`, and how many others there are. One that cannot be
-    /// read is told of as an error and left out: it must not keep the others from being asked.
-    pub async fn candidates(
-        &self,
-        category: &str,
-        test: bool,
-        boosted_since: Timestamp,
-    ) -> Result<(Vec<Facts>, u64)> {
-        let mut c = self.read().await?;
-        let rows = sql!(
-            c,
-            fetch_all as AgentRow,
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM agent_capabilities k JOIN agents a ON a.id = k.agent_id
-                 WHERE k.category = $1 AND k.ready AND a.test = $2 ORDER BY a.id"
-            ),
-            category,
-            test
-        )?;
-        let (all,) = sql!(c, fetch_one as (i64,), "SELECT COUNT(*) FROM agents WHERE test = $1", test)?;
-        let others = u64::try_from(all).unwrap_or(0).saturating_sub(rows.len() as u64);
-        let around = Around {
-            scores: scores(&mut c, category).await?,
-            in_flight: in_flight(&mut c).await?,
-            owners: owners(&mut c).await?,
-            boosted: boosted(&mut c, boosted_since).await?,
-        };
-        let facts = rows.into_iter().filter_map(|row| {
-            let agent = row.id;
-            let unreadable = |error| {
-                tracing::error!(agent.id = %agent, error = %Chain(&error), "an agent that cannot be read is not asked");
-            };
-            around.facts(row).map_err(unreadable).ok()
-        });
-        Ok((facts.collect(), others))
-    }
-}
-
-/// What stands beside the agents, by agent or by developer.
-struct Around {
-    scores: BTreeMap<Uuid, String>,
-    in_flight: BTreeMap<Uuid, u32>,
-    owners: BTreeMap<Uuid, AccountId>,
-    boosted: BTreeMap<Uuid, u32>,
-}
-
-impl Around {
-    fn facts(&self, row: AgentRow) -> Result<Facts> {
-        let (agent, record): (Agent, Record) = row.try_into()?;
-        let (id, developer) = (agent.id.uuid(), agent.developer.uuid());
-        let owner = self.owners.get(&developer).copied().ok_or_else(|| Error::Inconsistent {
-            table: T,
-            column: "developer_id",
-            problem: format!("developer {developer} does not exist"),
-        })?;
-        Ok(Facts {
-            scores: self.scores.get(&id).map(|text| ring(text)).transpose()?.unwrap_or_default(),
-            in_flight: self.in_flight.get(&id).copied().unwrap_or(0),
-            boosted_lately: self.boosted.get(&developer).copied().unwrap_or(0),
-            owner,
-            record,
-            agent,
-        })
     }
 }
 
@@ -295,7 +218,7 @@ pub(crate) async fn unreadable(c: &mut Conn, most: usize) -> Result<Vec<(Uuid, E
         let rows = sql!(
             c,
             fetch_all as AgentRow,
-            concat!("SELECT ", columns!(), " FROM agents a WHERE a.id > $1 ORDER BY a.id LIMIT $2"),
+            concat!("SELECT ", agent_columns!(), " FROM agents a WHERE a.id > $1 ORDER BY a.id LIMIT $2"),
             after,
             READ_AT_ONCE
         )?;
@@ -347,67 +270,7 @@ async fn set_capabilities(c: &mut Conn, agent: &Agent) -> Result<()> {
     Ok(())
 }
 
-async fn scores(c: &mut Conn, category: &str) -> Result<BTreeMap<Uuid, String>> {
-    let rows = sql!(
-        c,
-        fetch_all as (Uuid, String),
-        "SELECT agent_id, scores FROM standings WHERE category = $1",
-        category
-    )?;
-    Ok(rows.into_iter().collect())
-}
-
 /// An agent's last scores, oldest first.
-fn ring(text: &str) -> Result<Vec<Ppm>> {
-    let scores: Vec<u32> = json(text, "standings", "scores")?;
-    Ok(scores.into_iter().map(Ppm::new).collect())
-}
-
-/// What is open at each agent. A winner that is waited for counts too, or new briefs would take every place it frees.
-async fn in_flight(c: &mut Conn) -> Result<BTreeMap<Uuid, u32>> {
-    // Two statements: each is answered from an index alone.
-    let mut counted = sql!(
-        c,
-        fetch_all as (Uuid, i64),
-        "SELECT agent_id, COUNT(*) FROM exchanges WHERE ended_at IS NULL GROUP BY agent_id"
-    )?;
-    counted.extend(sql!(
-        c,
-        fetch_all as (Uuid, i64),
-        "SELECT b.agent_id, COUNT(*) FROM deliveries d JOIN bids b ON b.id = d.bid_id
-         WHERE d.status = 'pending' AND NOT EXISTS (SELECT 1 FROM exchanges x
-             WHERE x.invitation_id = b.invitation_id AND x.mode = 'final' AND x.revision = d.revision)
-         GROUP BY b.agent_id"
-    )?);
-    let mut in_flight = BTreeMap::new();
-    for (agent, count) in counted {
-        let sum: &mut u32 = in_flight.entry(agent).or_default();
-        *sum = sum.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-    }
-    Ok(in_flight)
-}
-
-async fn owners(c: &mut Conn) -> Result<BTreeMap<Uuid, AccountId>> {
-    let rows = sql!(c, fetch_all as (Uuid, Uuid), "SELECT id, account_id FROM developers")?;
-    Ok(rows.into_iter().map(|(developer, account)| (developer, AccountId::from_uuid(account))).collect())
-}
-
-async fn boosted(c: &mut Conn, since: Timestamp) -> Result<BTreeMap<Uuid, u32>> {
-    macro_rules! counted {
-        ($boosted:literal) => {
-            concat!(
-                "SELECT a.developer_id, COUNT(*) FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE ",
-                $boosted,
-                " AND i.created_at >= $1 GROUP BY a.developer_id"
-            )
-        };
-    }
-    // In SQLite the index of boosted invitations serves only who asks in its own words: without it all are read.
-    let rows = sql!(
-        c,
-        fetch_all as (Uuid, i64),
-        { sqlite: counted!("i.boosted = 1"), postgres: counted!("i.boosted") },
-        since
-    )?;
-    Ok(rows.into_iter().map(|(developer, n)| (developer, u32::try_from(n).unwrap_or(u32::MAX))).collect())
+pub(crate) fn ring(text: &str) -> Result<Vec<u32>> {
+    json(text, "standings", "scores")
 }

@@ -2,7 +2,7 @@
 
 use crate::invitations::{self, Ended, holds};
 use crate::scores::{Judged, by_agent, score_all};
-use crate::{Claimed, Guarded, Result, Store};
+use crate::{Claimed, Guarded, Result, Store, locks};
 use gavel_domain::{InvitationId, Timestamp};
 use std::collections::BTreeSet;
 
@@ -36,15 +36,18 @@ impl Store {
             return Ok(Guarded::Lost);
         }
         let (task, state, _) = claimed.guard();
+        if !arrivals.judged.is_empty() {
+            locks::agents(&mut tx, task).await?; // of those that have ended and those that were judged in one order
+        }
         let mut kept = BTreeSet::new();
         for ended in by_agent(&arrivals.ended, |ended| ended.agent) {
-            match invitations::end(&mut tx, (task, state), ended).await? {
+            match invitations::end(&mut tx, (task, state), ended, self.rules()).await? {
                 Guarded::Done(true) => drop(kept.insert(ended.invitation)),
                 Guarded::Done(false) => {}
                 Guarded::Lost => return Ok(Guarded::Lost),
             }
         }
-        if let Guarded::Lost = score_all(&mut tx, claimed, &arrivals.judged, now).await? {
+        if let Guarded::Lost = score_all(&mut tx, claimed, &arrivals.judged, self.rules(), now).await? {
             return Ok(Guarded::Lost);
         }
         tx.commit().await?;

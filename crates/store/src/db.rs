@@ -2,6 +2,7 @@
 
 use crate::sqlite::{self, Lite};
 use crate::{Error, Hints, Opening, Result, postgres, pulse::Pulse, schema};
+use gavel_triage::Rules;
 use sqlx::{
     Postgres, Transaction,
     migrate::Migrator,
@@ -19,6 +20,7 @@ pub struct Store {
     database: Database,
     hints: Arc<Hints>,
     pulse: Arc<Pulse>,
+    rules: Arc<Rules>,
 }
 
 #[derive(Clone)]
@@ -54,7 +56,7 @@ impl Store {
     pub async fn open_beside(url: &str, opening: &Opening) -> Result<Store> {
         match Self::open_as(url, opening).await {
             Err(Error::InUse { file }) => {
-                let store = Self::beside(url)?;
+                let store = Self::beside(url, opening)?;
                 store.check_version(&file).await?;
                 Ok(store)
             }
@@ -66,16 +68,21 @@ impl Store {
     /// is newer than we can bear is refused; of an older one [`Store::examine`] tells.
     pub async fn open_to_look(url: &str, opening: &Opening) -> Result<Store> {
         let store = match Self::connect(url, opening).await {
-            Err(Error::InUse { .. }) => Self::beside(url)?,
+            Err(Error::InUse { .. }) => Self::beside(url, opening)?,
             connected => connected?,
         };
         schema::older(&store).await?;
         Ok(store)
     }
 
-    fn beside(url: &str) -> Result<Store> {
+    fn beside(url: &str, opening: &Opening) -> Result<Store> {
         let database = Database::Sqlite(Lite::open_beside(url)?);
-        Ok(Store { database, hints: Arc::default(), pulse: Arc::default() })
+        Ok(Store {
+            database,
+            hints: Arc::default(),
+            pulse: Arc::default(),
+            rules: Arc::clone(&opening.rules),
+        })
     }
 
     async fn connect(url: &str, opening: &Opening) -> Result<Store> {
@@ -87,7 +94,7 @@ impl Store {
         } else {
             return Err(Error::Url { url: url.split('@').next_back().unwrap_or(url).to_owned() });
         };
-        Ok(Store { database, hints: Arc::default(), pulse })
+        Ok(Store { database, hints: Arc::default(), pulse, rules: Arc::clone(&opening.rules) })
     }
 
     /// The file of a SQLite URL when it is not there.
@@ -141,6 +148,11 @@ impl Store {
             Database::Sqlite(_) => Engine::Sqlite,
             Database::Postgres(_) => Engine::Postgres,
         }
+    }
+
+    /// By which rules agents' standings are kept.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Wake-ups after commits.
@@ -228,7 +240,7 @@ impl Store {
     }
 
     fn of(database: Database) -> Store {
-        Store { database, hints: Arc::default(), pulse: Arc::default() }
+        Store { database, hints: Arc::default(), pulse: Arc::default(), rules: Arc::default() }
     }
 }
 

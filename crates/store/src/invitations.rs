@@ -7,13 +7,14 @@ use crate::db::{Conn, sql};
 use crate::events::tell;
 use crate::faults::{Planted, planted};
 use crate::rows::number;
-use crate::{Guarded, Result, answers, attempts, exchanges, locks};
+use crate::{Guarded, Result, answers, attempts, exchanges, locks, standings};
 use gavel_domain::agent::Record;
 use gavel_domain::bid::Bid;
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::{AttemptResult, Ending, Outcome, Probe};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{AgentId, AttemptId, BidId, InvitationId, TaskId, Timestamp};
+use gavel_triage::Rules;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -40,13 +41,17 @@ pub(crate) async fn end(
     c: &mut Conn,
     (task, state): (TaskId, TaskState),
     ended: &Ended,
+    rules: &Rules,
 ) -> Result<Guarded<bool>> {
     let Ending { outcome, at, .. } = ended.ending;
     let (before, probe) = record_of(c, ended.agent).await?; // before the exchange: it locks the agent
     if !close(c, ended.invitation, &ended.ending).await? {
         return Ok(Guarded::Done(false));
     }
-    write_record(c, (ended.agent, task), &before.after(outcome, probe, at)).await?;
+    let record = before.after(outcome, probe, at);
+    if write_record(c, (ended.agent, task), &record).await? {
+        standings::after_outcome(c, (task, ended), probe, &record, rules).await?;
+    }
     if let Some((attempt, result)) = &ended.attempt {
         attempts::end(c, *attempt, result).await?;
     }
@@ -176,7 +181,8 @@ pub(crate) async fn keep_final_record(c: &mut Conn, bid: BidId, outcome: Outcome
         sql!(c, fetch_one as (Uuid, Uuid), "SELECT agent_id, task_id FROM bids WHERE id = $1", bid.uuid())?;
     let (agent, task) = (AgentId::from_uuid(agent), TaskId::from_uuid(task));
     let (before, probe) = record_of(c, agent).await?;
-    write_record(c, (agent, task), &before.after_final(outcome, probe)).await
+    write_record(c, (agent, task), &before.after_final(outcome, probe)).await?;
+    Ok(())
 }
 
 /// An agent's record, and what its newest probe said; nobody else changes it until we commit.
@@ -198,10 +204,10 @@ async fn record_of(c: &mut Conn, agent: AgentId) -> Result<(Record, Probe)> {
     Ok((record, probe(&last_probe)))
 }
 
-/// What a task of a benchmark comes to leaves no mark.
-async fn write_record(c: &mut Conn, (agent, task): (AgentId, TaskId), record: &Record) -> Result<()> {
+/// What a task of a benchmark comes to leaves no mark: `false`.
+async fn write_record(c: &mut Conn, (agent, task): (AgentId, TaskId), record: &Record) -> Result<bool> {
     let recent: String = record.recent.iter().map(|ok| if *ok { '1' } else { '0' }).collect();
-    sql!(
+    let written = sql!(
         c,
         execute,
         concat!(
@@ -215,5 +221,5 @@ async fn write_record(c: &mut Conn, (agent, task): (AgentId, TaskId), record: &R
         task.uuid(),
         benchmarks::account()
     )?;
-    Ok(())
+    Ok(written == 1)
 }

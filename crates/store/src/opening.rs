@@ -1,9 +1,11 @@
 //! How a database is opened, and why it may be refused.
 
+use gavel_triage::Rules;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How a database is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Opening {
     /// Connections to PostgreSQL that this process may have in work; three more look and listen.
     pub connections: u32,
@@ -13,6 +15,8 @@ pub struct Opening {
     pub statement: Option<Duration>,
     /// What is done about an older database.
     pub migrate: Migrate,
+    /// By which rules agents' standings are kept: with every score, failure and choice that is stored.
+    pub rules: Arc<Rules>,
 }
 
 /// What is done about a database of an older version.
@@ -27,7 +31,13 @@ pub enum Migrate {
 impl Default for Opening {
     fn default() -> Self {
         let five = Duration::from_secs(5); // no statement of a server needs a tenth of it
-        Opening { connections: 16, acquire: five, statement: Some(five), migrate: Migrate::Auto }
+        Opening {
+            connections: 16,
+            acquire: five,
+            statement: Some(five),
+            migrate: Migrate::Auto,
+            rules: Arc::default(),
+        }
     }
 }
 

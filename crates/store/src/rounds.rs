@@ -1,21 +1,23 @@
 //! From posted to asked: a round's decision and its invitations, in one transaction.
 
 use crate::db::{Tx, sql};
+use crate::decisions::Decision;
 use crate::dispatches::{self, Dispatch};
 use crate::events::{Change, change_state, tell};
-use crate::{Claimed, Guarded, Result, Store, attempts, exchanges, letters, locks};
+use crate::invitations::holds;
+use crate::{Claimed, Guarded, Result, Store, attempts, decisions, exchanges, letters, locks};
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{Attempt, Invitation, Mode};
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
-use gavel_domain::{AttemptId, TaskId, Timestamp};
+use gavel_domain::{AttemptId, Timestamp};
 use serde_json::json;
 
 /// A round as triage decided it: everything is stored before anything is sent.
 #[derive(Debug, Clone)]
 pub struct NewRound {
-    /// Triage's record: the choice and the reason for every candidate.
-    pub decision: String,
+    /// Triage's record: the choice, and what it was made from.
+    pub decision: Decision,
     /// One per agent picked.
     pub invitations: Vec<Invitation>,
     /// What every agent is sent, serialised once.
@@ -74,7 +76,7 @@ impl Store {
         }
         let claimed = claimed.moved(TaskState::Prototyping, deadline);
         let task = claimed.task();
-        insert_decision(&mut tx, task.id, task.round, &round.decision, now).await?;
+        decisions::insert(&mut tx, (task.id, task.round), &round.decision, now).await?;
         if task.under_supplied != round.under_supplied {
             sql!(
                 tx,
@@ -106,6 +108,41 @@ impl Store {
         Ok(Guarded::Done(Recorded { claimed, dispatches, begun }))
     }
 
+    /// Asks more agents in a round that is under way: their invitations, and the `first_sends` of those.
+    pub async fn invite_more(
+        &self,
+        claimed: &Claimed,
+        invitations: &[Invitation],
+        first_sends: impl FnOnce(&[Dispatch]) -> FirstSends + Send,
+        now: Timestamp,
+    ) -> Result<Guarded<(Vec<Dispatch>, Vec<AttemptId>)>> {
+        let mut tx = self.begin().await?;
+        if !holds(&mut tx, claimed.lease()).await? {
+            return Ok(Guarded::Lost);
+        }
+        let task = claimed.task();
+        for invitation in invitations {
+            insert_invitation(&mut tx, invitation).await?;
+        }
+        locks::agents(&mut tx, task.id).await?;
+        exchanges::insert_round(&mut tx, (task.id, task.round), now).await?;
+        let mut dispatches = dispatches::of_round(&mut tx, task.id, task.round).await?;
+        dispatches.retain(|dispatch| invitations.iter().any(|new| new.id == dispatch.invitation.id));
+        let FirstSends { attempts, waiting } = first_sends(&dispatches);
+        let begun = attempts::begin_all(&mut tx, &attempts, &waiting).await?;
+        let data = json!({ "round": task.round, "invited": invitations.len(), "reserve": true,
+                           "deadline_at": task.expires_at });
+        if let Guarded::Lost =
+            tell(&mut tx, claimed.guard(), EventKind::Invited, Actor::Gavel, data, now).await?
+        {
+            return Ok(Guarded::Lost);
+        }
+        tx.commit().await?;
+        self.hints().told(task.id);
+        invitations.iter().for_each(|invitation| self.hints().invited(invitation.agent));
+        Ok(Guarded::Done((dispatches, begun)))
+    }
+
     /// open -> matching, for whoever goes on from there at once.
     async fn matching(&self, tx: &mut Tx, claimed: Claimed, now: Timestamp) -> Result<Guarded<Claimed>> {
         if claimed.task().state != TaskState::Open {
@@ -122,7 +159,7 @@ impl Store {
     pub async fn nobody_eligible(
         &self,
         claimed: Claimed,
-        decision: &str,
+        decision: &Decision,
         now: Timestamp,
     ) -> Result<Guarded<()>> {
         let mut tx = self.begin().await?;
@@ -132,21 +169,8 @@ impl Store {
         let change =
             self.change(&claimed, TaskEvent::NobodyEligible, None, None, Some("no_eligible_agents"), now);
         let changed = tx_change(&mut tx, change).await?;
-        insert_decision(&mut tx, claimed.task().id, claimed.task().round, decision, now).await?;
+        decisions::insert(&mut tx, (claimed.task().id, claimed.task().round), decision, now).await?;
         self.conclude(changed, tx, &claimed).await
-    }
-
-    /// The record of a round's decision, as JSON text.
-    pub async fn decision(&self, task: TaskId, round: u32) -> Result<Option<String>> {
-        let mut c = self.read().await?;
-        let row = sql!(
-            c,
-            fetch_optional as (String,),
-            "SELECT document FROM decisions WHERE task_id = $1 AND round = $2",
-            task.uuid(),
-            i64::from(round)
-        )?;
-        Ok(row.map(|(document,)| document))
     }
 
     pub(crate) fn change<'a>(
@@ -183,26 +207,6 @@ pub(crate) async fn tx_change(c: &mut crate::db::Conn, change: Change<'_>) -> Re
         Guarded::Done(_) => Guarded::Done(()),
         Guarded::Lost => Guarded::Lost,
     })
-}
-
-async fn insert_decision(
-    c: &mut crate::db::Conn,
-    task: TaskId,
-    round: u32,
-    document: &str,
-    now: Timestamp,
-) -> Result<()> {
-    sql!(
-        c,
-        execute,
-        "INSERT INTO decisions (task_id, round, document, decided_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (task_id, round) DO NOTHING",
-        task.uuid(),
-        i64::from(round),
-        document,
-        now
-    )?;
-    Ok(())
 }
 
 async fn insert_invitation(c: &mut crate::db::Conn, invitation: &Invitation) -> Result<()> {

@@ -4,18 +4,19 @@ use crate::db::{Conn, sql};
 use crate::events::tell;
 use crate::faults::{Planted, planted};
 use crate::rounds::tx_change;
-use crate::rows::{json as read_json, number, to_json};
+use crate::rows::number;
 use crate::{
     Claimed, Guarded, Result, Store,
     invitations::{close_all_open, holds},
+    locks, standings,
 };
-use gavel_domain::agent::ROLLING_WINDOW;
 use gavel_domain::benchmark;
 use gavel_domain::bid::{Standing, shortlist};
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::Outcome;
 use gavel_domain::lifecycle::TaskEvent;
 use gavel_domain::{AgentId, BidId, Ppm, TaskId, Timestamp};
+use gavel_triage::Rules;
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -98,11 +99,14 @@ impl Store {
         if !holds(&mut tx, claimed.lease()).await? {
             return Ok(Guarded::Lost);
         }
-        if let Guarded::Lost = score_all(&mut tx, claimed, judged, now).await? {
+        if !judged.is_empty() {
+            locks::agents(&mut tx, claimed.task().id).await?;
+        }
+        if let Guarded::Lost = score_all(&mut tx, claimed, judged, self.rules(), now).await? {
             return Ok(Guarded::Lost);
         }
         let task = claimed.task();
-        let bids = standings(&mut tx, task.id, task.round).await?;
+        let bids = ranked(&mut tx, task.id, task.round).await?;
         if bids.unscored.iter().any(|bid| !unjudged.contains(bid)) && !planted(Planted::BidUnjudged) {
             tx.commit().await?;
             return Ok(Guarded::Done(PhaseEnd::BidsToJudge));
@@ -129,15 +133,16 @@ impl Store {
     }
 }
 
-/// Writes verdicts, inside a transaction that holds their task.
+/// Writes verdicts, inside a transaction that holds their task and its agents.
 pub(crate) async fn score_all(
     c: &mut Conn,
     claimed: &Claimed,
     judged: &[Judged],
+    rules: &Rules,
     now: Timestamp,
 ) -> Result<Guarded<()>> {
     for judged in by_agent(judged, |judged| judged.agent) {
-        if let Guarded::Lost = score(c, claimed, judged, now).await? {
+        if let Guarded::Lost = score(c, claimed, judged, rules, now).await? {
             return Ok(Guarded::Lost);
         }
     }
@@ -153,7 +158,13 @@ pub(crate) fn by_agent<T>(all: &[T], agent: impl Fn(&T) -> AgentId) -> Vec<&T> {
 
 /// Stores a verdict, gives the bid its score and adds it to the agent's standing in the category; nothing where the bid
 /// has a score already.
-async fn score(c: &mut Conn, claimed: &Claimed, judged: &Judged, now: Timestamp) -> Result<Guarded<()>> {
+async fn score(
+    c: &mut Conn,
+    claimed: &Claimed,
+    judged: &Judged,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Guarded<()>> {
     let Judged { bid, agent, agent_slug, verdict } = judged;
     let composite = i64::from(verdict.composite.get());
     let scored = sql!(
@@ -177,19 +188,19 @@ async fn score(c: &mut Conn, claimed: &Claimed, judged: &Judged, now: Timestamp)
         now
     )?;
     if !claimed.task().is_benchmark() {
-        add_to_standing(c, *agent, &claimed.task().brief.category, verdict.composite).await?;
+        standings::after_score(c, *agent, claimed.task(), verdict.composite, rules).await?;
     }
     let data = json!({ "bid_id": bid.to_string(), "agent": agent_slug, "eval_score": verdict.composite.as_f64(),
                        "judge": verdict.judge });
     tell(c, claimed.guard(), EventKind::Scored, Actor::Gavel, data, now).await
 }
 
-struct Standings {
+struct Ranked {
     scored: Vec<Standing>,
     unscored: Vec<BidId>,
 }
 
-async fn standings(c: &mut Conn, task: TaskId, round: u32) -> Result<Standings> {
+async fn ranked(c: &mut Conn, task: TaskId, round: u32) -> Result<Ranked> {
     let rows = sql!(
         c,
         fetch_all as (Uuid, Option<i64>, Timestamp),
@@ -197,23 +208,23 @@ async fn standings(c: &mut Conn, task: TaskId, round: u32) -> Result<Standings> 
         task.uuid(),
         i64::from(round)
     )?;
-    let mut standings = Standings { scored: Vec::new(), unscored: Vec::new() };
+    let mut ranked = Ranked { scored: Vec::new(), unscored: Vec::new() };
     for (id, score, received_at) in rows {
         let bid = BidId::from_uuid(id);
         match score {
             Some(score) => {
                 let score = Ppm::new(number(score, "bids", "score")?);
-                standings.scored.push(Standing { bid, score, received_at });
+                ranked.scored.push(Standing { bid, score, received_at });
             }
-            None => standings.unscored.push(bid),
+            None => ranked.unscored.push(bid),
         }
     }
-    Ok(standings)
+    Ok(ranked)
 }
 
 /// Marks the bids of a round that the buyer is shown first.
 pub(crate) async fn present_round(c: &mut Conn, task: TaskId, round: u32) -> Result<()> {
-    let bids = standings(c, task, round).await?;
+    let bids = ranked(c, task, round).await?;
     present(c, shortlist(bids.scored)).await
 }
 
@@ -226,33 +237,5 @@ async fn present(c: &mut Conn, bids: Vec<BidId>) -> Result<()> {
             bid.uuid()
         )?;
     }
-    Ok(())
-}
-
-async fn add_to_standing(c: &mut Conn, agent: AgentId, category: &str, score: Ppm) -> Result<()> {
-    let row = sql!(
-        c,
-        fetch_optional as (String,),
-        {
-            sqlite: "SELECT scores FROM standings WHERE agent_id = $1 AND category = $2",
-            postgres: "SELECT scores FROM standings WHERE agent_id = $1 AND category = $2 FOR NO KEY UPDATE",
-        },
-        agent.uuid(),
-        category
-    )?;
-    let mut ring: Vec<u32> =
-        row.map(|(text,)| read_json(&text, "standings", "scores")).transpose()?.unwrap_or_default();
-    ring.push(score.get());
-    let surplus = ring.len().saturating_sub(ROLLING_WINDOW);
-    ring.drain(..surplus);
-    sql!(
-        c,
-        execute,
-        "INSERT INTO standings (agent_id, category, scores) VALUES ($1, $2, $3)
-         ON CONFLICT (agent_id, category) DO UPDATE SET scores = excluded.scores",
-        agent.uuid(),
-        category,
-        to_json(&ring, "standings", "scores")?
-    )?;
     Ok(())
 }

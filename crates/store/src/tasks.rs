@@ -106,6 +106,8 @@ struct StoredWishes {
     ignore: Vec<String>,
     max_price: Option<i64>,
     experimentation_milli: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    min_bids: Option<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -133,6 +135,7 @@ impl From<&Wishes> for StoredWishes {
             ignore: w.routing.ignore.clone(),
             max_price: w.routing.max_price.map(Money::minor),
             experimentation_milli: w.experimentation_milli,
+            min_bids: w.min_bids,
         }
     }
 }
@@ -154,6 +157,7 @@ impl From<StoredWishes> for Wishes {
                 max_price: w.max_price.map(Money::from_minor),
             },
             experimentation_milli: w.experimentation_milli,
+            min_bids: w.min_bids,
         }
     }
 }

@@ -1,26 +1,23 @@
 //! How good an agent looks, and how much that weighs in the draw. Parts per million and thousandths throughout.
 
-use crate::Policy;
-use gavel_domain::agent::ROLLING_WINDOW;
+use crate::{Policy, Rulebook};
 use serde::{Deserialize, Serialize};
 
 /// What an agent has shown so far.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Standing {
-    /// The judged scores in the category, oldest first, in parts per million; the last 50 count.
-    pub scores: Vec<u32>,
-    /// The scores of its benchmark in the category, in parts per million.
-    pub benchmark: Vec<u32>,
-    /// Seconds since its latest valid prototype (or its activation).
-    pub idle_seconds: u64,
+    /// The mean of its last judged scores in the category, in parts per million; absent while there are none.
+    pub rolling: Option<u32>,
+    /// The mean of its benchmark's scores, in parts per million; absent without a benchmark.
+    pub benchmark: Option<u32>,
+    /// When its latest valid prototype came in, or else it was activated: seconds since 1970.
+    pub last_active_at: i64,
     /// Dispatches that count as real tasks.
     pub real_tasks: u32,
     /// Of the last dispatches that count, those that succeeded.
     pub succeeded: u32,
     /// The last dispatches that count (at most 50).
     pub counted: u32,
-    /// Whether it declares itself a specialist for the task's type.
-    pub specialist: bool,
     /// Boosted dispatches of its payout account in the last 30 days.
     pub account_boosted: u32,
     /// Whether it is in `beta`.
@@ -58,26 +55,38 @@ pub struct Weighed {
     /// The factor of `beta` agents, in thousandths.
     pub beta_milli: u32,
     /// The factor of agents whose last health probes failed, in thousandths; 1000 for all others.
-    #[serde(default = "whole")]
     pub health_milli: u32,
     /// The weight; at least 1.
     pub weight: u32,
 }
 
+/// The moment and the task an agent is weighed for.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion {
+    /// Seconds since 1970.
+    pub now: i64,
+    /// Whether it is a specialist for the task's type.
+    pub specialist: bool,
+    /// Failed health probes in a row: it is asked less, but never so seldom that nobody would notice that it works
+    /// again.
+    pub health_fails: u32,
+}
+
 /// What an agent weighs. Never depends on who else is there.
-pub fn weigh(standing: &Standing, policy: &Policy) -> Weighed {
-    let terms = terms(standing, policy);
+pub fn weigh(standing: &Standing, occasion: Occasion, rules: &Rulebook) -> Weighed {
+    let policy = rules.policy();
+    let terms =
+        Terms { recency: rules.recency(occasion.now - standing.last_active_at), ..steady(standing, policy) };
     let composite = composite(terms, policy);
     let reliability_milli = reliability(standing, policy);
     let reliability_factor_milli = reliability_milli * reliability_milli / 1000;
-    let boosted = is_newcomer(standing, policy) && standing.account_boosted < policy.account_boosts_max;
-    let boost = if boosted { policy.newcomer_boost } else { 1 };
-    let specialist_milli = if standing.specialist { policy.specialist_milli } else { 1000 };
-    let product = [boost, specialist_milli, reliability_factor_milli]
-        .into_iter()
-        .fold(u64::from(composite), |product, factor| product.saturating_mul(u64::from(factor)));
-    let beta_milli = if standing.beta { policy.beta_milli } else { 1000 };
-    let weight = (product / 1_000_000).saturating_mul(u64::from(beta_milli)) / 1000;
+    let boost = boost(standing, policy);
+    let specialist_milli = if occasion.specialist { policy.specialist_milli } else { WHOLE };
+    let beta_milli = if standing.beta { policy.beta_milli } else { WHOLE };
+    let health_milli = health(occasion.health_fails, policy);
+    let drawn = product(composite, [boost, specialist_milli, reliability_factor_milli]);
+    let shown = u64::from(drawn.max(1)) * u64::from(beta_milli) / 1000;
+    let weight = (shown.max(1) * u64::from(health_milli)).div_ceil(1000);
     Weighed {
         terms,
         composite,
@@ -86,25 +95,50 @@ pub fn weigh(standing: &Standing, policy: &Policy) -> Weighed {
         boost,
         specialist_milli,
         beta_milli,
-        health_milli: whole(),
+        health_milli,
         weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX),
     }
 }
 
-impl Weighed {
-    /// The same after so many failed health probes in a row: it is asked less, but never so seldom that nobody would
-    /// notice that it works again.
-    pub fn after_failed_probes(self, fails: u32, policy: &Policy) -> Weighed {
-        let health_milli = health(fails, policy);
-        let weight = (u64::from(self.weight) * u64::from(health_milli)).div_ceil(1000);
-        Weighed { health_milli, weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX), ..self }
+/// What of an agent's weight changes only with the agent: the rest is its recency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Steady {
+    /// The composite's terms but recency, with their weights: hundredths of parts per million.
+    terms: u64,
+    /// Boost and reliability, in thousandths.
+    factor: u64,
+}
+
+impl Steady {
+    pub(crate) fn of(standing: &Standing, policy: &Policy) -> Steady {
+        let reliability = reliability(standing, policy);
+        Steady {
+            terms: weighted(Terms { recency: 0, ..steady(standing, policy) }, policy),
+            factor: u64::from(boost(standing, policy)) * u64::from(reliability * reliability / 1000),
+        }
+    }
+
+    /// The weight of an agent that is no specialist, not in beta and well: as [`weigh`] has it.
+    pub(crate) fn weight(self, recency: u32, policy: &Policy) -> u32 {
+        let composite = (self.terms + u64::from(policy.recency_percent) * u64::from(recency) + 50) / 100;
+        let weight = composite.min(1_000_000) * self.factor / 1000;
+        u32::try_from(weight.max(1)).unwrap_or(u32::MAX)
     }
 }
 
+/// The factor that changes nothing.
+const WHOLE: u32 = 1000;
+
+fn product(composite: u32, factors: [u32; 3]) -> u32 {
+    let all =
+        factors.into_iter().fold(u64::from(composite), |all, factor| all.saturating_mul(u64::from(factor)));
+    u32::try_from(all / 1_000_000).unwrap_or(u32::MAX)
+}
+
 fn health(fails: u32, policy: &Policy) -> u32 {
-    let mut milli = whole();
+    let mut milli = WHOLE;
     for _ in 0..fails {
-        milli = milli * policy.failed_probe_milli.min(whole()) / whole();
+        milli = milli * policy.failed_probe_milli.min(WHOLE) / WHOLE;
         if milli <= policy.trickle_milli {
             return policy.trickle_milli;
         }
@@ -112,23 +146,20 @@ fn health(fails: u32, policy: &Policy) -> u32 {
     milli
 }
 
-/// The factor that changes nothing; records of before there was one have it too.
-const fn whole() -> u32 {
-    1000
+fn boost(standing: &Standing, policy: &Policy) -> u32 {
+    let boosted = is_newcomer(standing, policy) && standing.account_boosted < policy.account_boosts_max;
+    if boosted { policy.newcomer_boost } else { 1 }
 }
 
-fn terms(standing: &Standing, policy: &Policy) -> Terms {
-    let benchmark = mean_half_up(&standing.benchmark).unwrap_or(policy.benchmark_unknown_ppm);
+/// The terms without recency.
+fn steady(standing: &Standing, policy: &Policy) -> Terms {
+    let benchmark = standing.benchmark.unwrap_or(policy.benchmark_unknown_ppm);
     Terms {
-        rolling: mean_half_up(last(&standing.scores, ROLLING_WINDOW)).unwrap_or(benchmark),
+        rolling: standing.rolling.unwrap_or(benchmark),
         benchmark,
-        recency: recency(standing.idle_seconds, policy.recency_half_life_hours),
+        recency: 0,
         floor: if is_newcomer(standing, policy) { 1_000_000 } else { 0 },
     }
-}
-
-fn last(scores: &[u32], window: usize) -> &[u32] {
-    &scores[scores.len().saturating_sub(window)..]
 }
 
 fn is_newcomer(standing: &Standing, policy: &Policy) -> bool {
@@ -145,23 +176,18 @@ fn reliability(standing: &Standing, policy: &Policy) -> u32 {
     u32::try_from(share.min(1000)).unwrap_or(1000)
 }
 
+fn weighted(terms: Terms, policy: &Policy) -> u64 {
+    [
+        (policy.rolling_percent, terms.rolling),
+        (policy.benchmark_percent, terms.benchmark),
+        (policy.recency_percent, terms.recency),
+        (policy.floor_percent, terms.floor),
+    ]
+    .into_iter()
+    .map(|(percent, term)| u64::from(percent) * u64::from(term))
+    .sum()
+}
+
 fn composite(terms: Terms, policy: &Policy) -> u32 {
-    let sum = u64::from(policy.rolling_percent) * u64::from(terms.rolling)
-        + u64::from(policy.benchmark_percent) * u64::from(terms.benchmark)
-        + u64::from(policy.recency_percent) * u64::from(terms.recency)
-        + u64::from(policy.floor_percent) * u64::from(terms.floor);
-    u32::try_from((sum + 50) / 100).unwrap_or(u32::MAX)
-}
-
-fn mean_half_up(scores: &[u32]) -> Option<u32> {
-    let n = scores.len() as u64;
-    let sum: u64 = scores.iter().map(|s| u64::from(*s)).sum();
-    let mean = (2 * sum + n).checked_div(2 * n)?;
-    u32::try_from(mean).ok()
-}
-
-fn recency(idle_seconds: u64, half_life_hours: u32) -> u32 {
-    let whole_hours = (idle_seconds / 3600) as f64;
-    let fresh = libm::exp2(-whole_hours / f64::from(half_life_hours));
-    (1e6 * fresh + 0.5).floor() as u32
+    u32::try_from((weighted(terms, policy) + 50) / 100).unwrap_or(1_000_000).min(1_000_000)
 }

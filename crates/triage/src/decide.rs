@@ -1,90 +1,101 @@
 //! Gates, weights, seats, draw: the decision from start to end.
 
+use crate::draw::{draw, draw_control, draw_reserve};
+use crate::record::{Chosen, Reason, Record};
 use crate::{
-    Candidate, CandidateRecord, Chosen, Drawn, Entrant, Input, Policy, Reason, Record, Weighed,
-    agents_wanted, draw, gate, slots, weigh,
+    Drawn, Entrant, Lane, Method, Pool, Question, Rulebook, agents_wanted, slots, uniform, values, weigh,
 };
+use gavel_domain::limits::AGENTS_MAX;
+use std::collections::BTreeMap;
 
-/// Whom to ask, and why not the others.
-pub fn decide(input: &Input, policy: &Policy) -> Record {
-    let wanted = agents_wanted(input.task.budget_minor, input.agents, policy);
-    let slots = slots(wanted, input.experimentation_milli, policy);
+/// Whom to ask. Why not the others is counted; who each of them is, [`crate::table`] tells.
+pub fn decide(pool: &mut Pool, question: &Question) -> Record {
+    let policy = pool.rules().policy();
+    let wanted = agents_wanted(question.task.budget_minor, question.agents, policy);
+    let slots = slots(wanted, question.experimentation_milli, policy);
+    let method = method(question, pool.rules());
 
-    let mut candidates: Vec<&Candidate> = input.candidates.iter().collect();
-    candidates.sort_by(|a, b| a.agent.cmp(&b.agent));
-    let judged: Vec<Judged<'_>> = candidates.iter().map(|c| judge(c, input, policy)).collect();
-
-    let eligible: Vec<(&Judged<'_>, Weighed)> = judged.iter().filter_map(|j| Some((j, j.weighed?))).collect();
-    let entrants: Vec<Entrant<'_>> = eligible.iter().map(|(j, w)| entrant(j.candidate, *w, input)).collect();
-    let seats = draw(&entrants, slots, input.seed);
-
-    let chosen: Vec<Chosen> = seats.iter().map(|seat| chosen(seat, &eligible)).collect();
-    Record {
-        version: 1,
-        policy: Policy::NAME.to_owned(),
-        parameters: policy.hash(),
-        seed: input.seed.to_string(),
-        task: input.task.clone(),
-        agents_asked_for: input.agents,
-        agents_wanted: wanted,
-        experimentation_milli: input.experimentation_milli,
-        slots,
-        under_supplied: chosen.len() < usize::from(wanted),
-        candidates: judged.iter().map(|j| record(j, &chosen)).collect(),
-        chosen,
-        no_capability: input.no_capability,
-    }
-}
-
-/// A candidate after the gates: either kept out, or weighed.
-struct Judged<'a> {
-    candidate: &'a Candidate,
-    gate: Option<crate::Gate>,
-    weighed: Option<Weighed>,
-}
-
-fn judge<'a>(candidate: &'a Candidate, input: &Input, policy: &Policy) -> Judged<'a> {
-    let gate = gate(candidate, &input.task, policy);
-    let weighed = gate
-        .is_none()
-        .then(|| weigh(&candidate.standing, policy).after_failed_probes(candidate.health_fails, policy));
-    Judged { candidate, gate, weighed }
-}
-
-fn entrant<'a>(candidate: &'a Candidate, weighed: Weighed, input: &Input) -> Entrant<'a> {
-    Entrant {
-        number: candidate.draw_number,
-        tier: candidate.tier,
-        weight: weighed.weight,
-        // With money off every agent is its own account.
-        account: input.task.money_on.then_some(candidate.payout_account.as_str()),
-    }
-}
-
-fn chosen(seat: &Drawn, eligible: &[(&Judged<'_>, Weighed)]) -> Chosen {
-    let (judged, weighed) = &eligible[seat.entrant];
-    Chosen {
-        agent: judged.candidate.agent.clone(),
-        lane: seat.lane,
-        key: seat.key,
-        boosted: weighed.boost > 1,
-    }
-}
-
-fn record(judged: &Judged<'_>, chosen: &[Chosen]) -> CandidateRecord {
-    let candidate = judged.candidate;
-    let reason = match judged.gate {
-        Some(gate) => Reason::Gated(gate),
-        None if chosen.iter().any(|c| c.agent == candidate.agent) => Reason::Chosen,
-        None => Reason::NotDrawn,
+    let Survey { entrants, gated } = survey(pool, question);
+    let seats = match method {
+        Method::Lanes => draw(&entrants, slots, question.seed),
+        Method::Control => draw_control(&entrants, wanted, question.seed),
+        Method::Values => values::seats(pool, &entrants, wanted, question),
     };
-    CandidateRecord {
+    let spare = question.reserve_wanted.min(AGENTS_MAX.saturating_sub(wanted));
+    let reserve = draw_reserve(&entrants, &seats, spare, question.seed);
+
+    let mut reasons = gated;
+    let drawn = (seats.len() + reserve.len()) as u64;
+    count(&mut reasons, Reason::Chosen, seats.len() as u64);
+    count(&mut reasons, Reason::Reserve, reserve.len() as u64);
+    count(&mut reasons, Reason::NotDrawn, entrants.len() as u64 - drawn);
+    Record {
+        version: Record::VERSION,
+        parameters: pool.rules().hash(),
+        question: question.clone(),
+        policy: method,
+        agents_wanted: wanted,
+        slots,
+        under_supplied: seats.len() < usize::from(wanted),
+        chosen: seats.iter().map(|seat| chosen(pool, question, seat)).collect(),
+        reserve: reserve.iter().map(|seat| chosen(pool, question, seat)).collect(),
+        reasons,
+        candidates: pool.hashes(),
+    }
+}
+
+/// How the seats of a task are given away: a small share of tasks, told by their seeds, is the control group.
+fn method(question: &Question, rules: &Rulebook) -> Method {
+    let share = f64::from(rules.policy().control_milli) / 1000.0;
+    match rules.thompson() {
+        _ if uniform(question.seed, Lane::Control, u64::MAX) < share => Method::Control,
+        Some(_) => Method::Values,
+        None => Method::Lanes,
+    }
+}
+
+/// Everybody who is in the draw, and how many each gate kept out.
+struct Survey {
+    entrants: Vec<Entrant>,
+    gated: BTreeMap<Reason, u64>,
+}
+
+fn survey(pool: &Pool, question: &Question) -> Survey {
+    let plain = pool.plain(question);
+    let mut survey = Survey { entrants: Vec::with_capacity(pool.len()), gated: BTreeMap::new() };
+    for (at, hot) in pool.hot().iter().enumerate() {
+        match pool.weight(at, &plain, question) {
+            Ok(weight) => survey.entrants.push(Entrant {
+                number: hot.number,
+                tier: hot.tier,
+                weight,
+                // With money off every agent is its own account.
+                account: question.task.money_on.then_some(hot.account),
+                index: at as u32,
+            }),
+            Err(gate) => count(&mut survey.gated, Reason::Gated(gate), 1),
+        }
+    }
+    survey
+}
+
+fn count(reasons: &mut BTreeMap<Reason, u64>, reason: Reason, n: u64) {
+    if n > 0 {
+        *reasons.entry(reason).or_default() += n;
+    }
+}
+
+fn chosen(pool: &Pool, question: &Question, seat: &Drawn) -> Chosen {
+    let candidate = pool.candidate(seat.entrant.index as usize);
+    let weighed = weigh(&candidate.standing, question.occasion(candidate), pool.rules());
+    Chosen {
         agent: candidate.agent.clone(),
         slug: candidate.slug.clone(),
-        draw_number: candidate.draw_number.to_string(),
-        payout_account: candidate.payout_account.clone(),
         tier: candidate.tier,
-        reason,
-        weighed: judged.weighed,
+        lane: seat.lane,
+        key: seat.key,
+        weighed,
+        valued: values::of(candidate, weighed.weight, question, pool.rules()),
+        boosted: weighed.boost > 1 && seat.lane != Lane::Control,
     }
 }

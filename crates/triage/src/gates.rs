@@ -1,77 +1,13 @@
 //! Who is not asked whatever the draw says. The first gate that fails is the reason that is stored.
 
-use crate::{Policy, Standing, Tier};
+use crate::{Candidate, Policy, Question, TaskFacts};
 use serde::{Deserialize, Serialize};
-
-/// What the gates need of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct TaskFacts {
-    /// The category.
-    pub category: String,
-    /// The type within it.
-    pub task_type: String,
-    /// The budget, in minor units.
-    pub budget_minor: i64,
-    /// Who posted it.
-    pub buyer: String,
-    /// Where the buyer is paid, if the buyer is a developer too.
-    pub buyer_payout_account: Option<String>,
-    /// Slugs; when not empty nobody else is asked.
-    pub only: Vec<String>,
-    /// Slugs that are not asked.
-    pub ignore: Vec<String>,
-    /// The highest lowest-price the buyer accepts, in minor units.
-    pub max_price_minor: Option<i64>,
-    /// Agents that lost in an earlier round.
-    pub exclude: Vec<String>,
-    /// Whether money moves: only then owners and payouts matter.
-    pub money_on: bool,
-}
-
-/// An agent that triage looks at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Its id, as text.
-    pub agent: String,
-    /// The number the draw knows it by.
-    pub draw_number: u64,
-    /// Its short name.
-    pub slug: String,
-    /// Who owns it.
-    pub owner: String,
-    /// Where its money would go.
-    pub payout_account: String,
-    /// Whether it declares the task's category.
-    pub capable: bool,
-    /// Whether its payout account is ready.
-    pub payout_ready: bool,
-    /// Whether it is active.
-    pub active: bool,
-    /// Whether its developer has taken it out for a while.
-    pub paused: bool,
-    /// Whether it is visible to triage.
-    pub visible: bool,
-    /// Whether it declines the task's type.
-    pub declines_type: bool,
-    /// Failed health probes in a row.
-    pub health_fails: u32,
-    /// Invitations open now.
-    pub in_flight: u32,
-    /// How many it takes at once.
-    pub max_concurrency: u32,
-    /// Its lowest price, in minor units.
-    pub min_price_minor: i64,
-    /// How far it has come in the category.
-    pub tier: Tier,
-    /// What it has shown.
-    pub standing: Standing,
-}
 
 /// Why an agent was not even in the draw; in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
-    /// It does not declare the category.
+    /// It does not declare the category, or has not passed what the category asks for.
     NoCapability,
     /// Its developer cannot be paid yet.
     PayoutNotReady,
@@ -113,25 +49,30 @@ impl Gate {
         Gate::OwnTask,
         Gate::Excluded,
     ];
+
+    /// Whether it keeps this candidate from this task.
+    fn shuts(self, candidate: &Candidate, question: &Question, policy: &Policy) -> bool {
+        let task = &question.task;
+        match self {
+            Gate::NoCapability => !candidate.capable,
+            Gate::PayoutNotReady => task.money_on && !candidate.payout_ready,
+            Gate::Inactive => !candidate.active,
+            Gate::Paused => candidate.paused,
+            Gate::NotVisible => !candidate.visible,
+            Gate::DeclinesType => candidate.declines(&task.task_type, question.now),
+            Gate::NotWanted => !is_wanted(candidate, task),
+            Gate::Unhealthy => candidate.health_fails >= policy.health_fails_max,
+            Gate::AtCapacity => candidate.in_flight >= candidate.max_concurrency,
+            Gate::PriceFloor => candidate.min_price_minor > task.budget_minor,
+            Gate::OwnTask => task.money_on && is_own(candidate, task),
+            Gate::Excluded => task.exclude.contains(&candidate.agent),
+        }
+    }
 }
 
 /// The first gate that keeps a candidate out.
-pub fn gate(candidate: &Candidate, task: &TaskFacts, policy: &Policy) -> Option<Gate> {
-    let gates = [
-        (Gate::NoCapability, !candidate.capable),
-        (Gate::PayoutNotReady, task.money_on && !candidate.payout_ready),
-        (Gate::Inactive, !candidate.active),
-        (Gate::Paused, candidate.paused),
-        (Gate::NotVisible, !candidate.visible),
-        (Gate::DeclinesType, candidate.declines_type),
-        (Gate::NotWanted, !is_wanted(candidate, task)),
-        (Gate::Unhealthy, candidate.health_fails >= policy.health_fails_max),
-        (Gate::AtCapacity, candidate.in_flight >= candidate.max_concurrency),
-        (Gate::PriceFloor, candidate.min_price_minor > task.budget_minor),
-        (Gate::OwnTask, task.money_on && is_own(candidate, task)),
-        (Gate::Excluded, task.exclude.contains(&candidate.agent)),
-    ];
-    gates.into_iter().find_map(|(gate, fails)| fails.then_some(gate))
+pub fn gate(candidate: &Candidate, question: &Question, policy: &Policy) -> Option<Gate> {
+    Gate::ALL.into_iter().find(|gate| gate.shuts(candidate, question, policy))
 }
 
 /// A second developer record does not make an agent somebody else's: the payout account counts as well.

@@ -1,9 +1,8 @@
 //! Every number the policy `aitasker-v1` depends on, with the values it ships with.
 
+use gavel_domain::ladder::Ladder;
 use gavel_domain::limits::AGENTS_MAX;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 
 /// The parameters of `aitasker-v1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +48,39 @@ pub struct Policy {
     pub failed_probe_milli: u32,
     /// What failed probes leave at least, in thousandths: one that is never asked could not show that it is back.
     pub trickle_milli: u32,
+    /// Judged scores in a category without which nobody rises above Challenger there.
+    pub scores_min: u32,
+    /// The rolling score above which an agent may become a Top Performer, in parts per million.
+    pub top_above_ppm: u32,
+    /// The rolling score below which a Top Performer is none any more.
+    pub top_keeps_ppm: u32,
+    /// The rolling score above which a rising agent becomes a Rising Star.
+    pub star_above_ppm: u32,
+    /// The rolling score below which a Rising Star is none any more.
+    pub star_keeps_ppm: u32,
+    /// The share of presented bids that a Top Performer has to win, in thousandths.
+    pub win_strong_milli: u32,
+    /// The share with which it remains one.
+    pub win_keep_milli: u32,
+    /// Presented bids without which that share says nothing.
+    pub shown_min: u32,
+    /// Events in the category for which a tier is kept before it may be lost.
+    pub dwell_min: u32,
+    /// The latest scores that are compared with as many before them, at most.
+    pub trend_scores_max: u32,
+    /// And at least.
+    pub trend_scores_min: u32,
+    /// The difference of their means that is a trend, in parts per million.
+    pub trend_ppm: u32,
+    /// The share of tasks whose agents are drawn with equal weights and without lanes, in thousandths: only from them
+    /// can be learnt what another policy would have done.
+    pub control_milli: u32,
+    /// The share of challengers in a remix, in thousandths.
+    pub remix_milli: u16,
+    /// Times in a row that an agent declines a type, after which it is not asked for it.
+    pub declines_max: u32,
+    /// Days after which it is asked again, once.
+    pub declines_days: u32,
 }
 
 /// The least that `trickle_milli` may be.
@@ -56,13 +88,14 @@ const TRICKLE_LEAST_MILLI: u32 = 100;
 
 impl Default for Policy {
     fn default() -> Self {
+        let ladder = Ladder::default();
         Self {
             rolling_percent: 40,
             benchmark_percent: 35,
             recency_percent: 15,
             floor_percent: 10,
             recency_half_life_hours: 336,
-            newcomer_tasks: 10,
+            newcomer_tasks: ladder.newcomer_tasks,
             newcomer_boost: 3,
             account_boosts_max: 30,
             specialist_milli: 1250,
@@ -77,6 +110,22 @@ impl Default for Policy {
             health_fails_max: 3,
             failed_probe_milli: 500,
             trickle_milli: 100,
+            scores_min: ladder.scores_min,
+            top_above_ppm: ladder.top_above_ppm,
+            top_keeps_ppm: ladder.top_keeps_ppm,
+            star_above_ppm: ladder.star_above_ppm,
+            star_keeps_ppm: ladder.star_keeps_ppm,
+            win_strong_milli: ladder.win_strong_milli,
+            win_keep_milli: ladder.win_keep_milli,
+            shown_min: ladder.shown_min,
+            dwell_min: ladder.dwell_min,
+            trend_scores_max: ladder.trend_scores_max,
+            trend_scores_min: ladder.trend_scores_min,
+            trend_ppm: ladder.trend_ppm,
+            control_milli: 20,
+            remix_milli: 600,
+            declines_max: 3,
+            declines_days: 30,
         }
     }
 }
@@ -103,14 +152,14 @@ pub enum PolicyError {
     #[error("trickle_milli must be at least {TRICKLE_LEAST_MILLI} (thousandths)")]
     Trickle,
     /// A score is above one.
-    #[error("benchmark_unknown_ppm must be at most 1000000")]
-    Score,
+    #[error("{0} is a score in parts per million: it must be at most 1000000")]
+    Score(&'static str),
+    /// A tier would be lost as it is won.
+    #[error("{0} must not be above {1}")]
+    Order(&'static str, &'static str),
 }
 
 impl Policy {
-    /// The name of this policy in records.
-    pub const NAME: &'static str = "aitasker-v1";
-
     /// Refuses settings that no decision could be made with.
     ///
     /// # Errors
@@ -133,29 +182,65 @@ impl Policy {
         if let Some((name, _)) = zeros.into_iter().find(|(_, value)| *value == 0) {
             return Err(PolicyError::Zero(name));
         }
+        self.check_shares()?;
+        self.check_scores()
+    }
+
+    fn check_shares(&self) -> Result<(), PolicyError> {
         let shares = [
             ("beta_milli", self.beta_milli),
             ("reliability_prior_milli", self.reliability_prior_milli),
             ("mixed_milli", u32::from(self.mixed_milli)),
             ("failed_probe_milli", self.failed_probe_milli),
             ("trickle_milli", self.trickle_milli),
+            ("win_strong_milli", self.win_strong_milli),
+            ("win_keep_milli", self.win_keep_milli),
+            ("control_milli", self.control_milli),
+            ("remix_milli", u32::from(self.remix_milli)),
         ];
         if let Some((name, _)) = shares.into_iter().find(|(_, value)| *value > 1000) {
             return Err(PolicyError::Share(name));
         }
-        if self.trickle_milli < TRICKLE_LEAST_MILLI {
-            return Err(PolicyError::Trickle);
-        }
-        if self.benchmark_unknown_ppm > 1_000_000 { Err(PolicyError::Score) } else { Ok(()) }
+        if self.trickle_milli < TRICKLE_LEAST_MILLI { Err(PolicyError::Trickle) } else { Ok(()) }
     }
 
-    /// Tells one set of parameters from another: the SHA-256 of their JSON with sorted names and no white space, so
-    /// that the order in which they are declared does not matter.
-    pub fn hash(&self) -> String {
-        // A struct of plain numbers always serialises.
-        let sorted: BTreeMap<String, u64> =
-            serde_json::to_value(self).and_then(serde_json::from_value).unwrap_or_default();
-        let text = serde_json::to_vec(&sorted).unwrap_or_default();
-        hex::encode(Sha256::digest(&text))
+    fn check_scores(&self) -> Result<(), PolicyError> {
+        let scores = [
+            ("benchmark_unknown_ppm", self.benchmark_unknown_ppm),
+            ("top_above_ppm", self.top_above_ppm),
+            ("top_keeps_ppm", self.top_keeps_ppm),
+            ("star_above_ppm", self.star_above_ppm),
+            ("star_keeps_ppm", self.star_keeps_ppm),
+        ];
+        if let Some((name, _)) = scores.into_iter().find(|(_, value)| *value > 1_000_000) {
+            return Err(PolicyError::Score(name));
+        }
+        let orders = [
+            ("top_keeps_ppm", self.top_keeps_ppm, "top_above_ppm", self.top_above_ppm),
+            ("star_keeps_ppm", self.star_keeps_ppm, "star_above_ppm", self.star_above_ppm),
+            ("win_keep_milli", self.win_keep_milli, "win_strong_milli", self.win_strong_milli),
+            ("trend_scores_min", self.trend_scores_min, "trend_scores_max", self.trend_scores_max),
+        ];
+        let wrong = orders.into_iter().find(|(_, least, _, most)| least > most);
+        wrong.map_or(Ok(()), |(least, _, most, _)| Err(PolicyError::Order(least, most)))
+    }
+
+    /// What the tiers ask for.
+    pub const fn ladder(&self) -> Ladder {
+        Ladder {
+            newcomer_tasks: self.newcomer_tasks,
+            scores_min: self.scores_min,
+            top_above_ppm: self.top_above_ppm,
+            top_keeps_ppm: self.top_keeps_ppm,
+            star_above_ppm: self.star_above_ppm,
+            star_keeps_ppm: self.star_keeps_ppm,
+            win_strong_milli: self.win_strong_milli,
+            win_keep_milli: self.win_keep_milli,
+            shown_min: self.shown_min,
+            dwell_min: self.dwell_min,
+            trend_scores_max: self.trend_scores_max,
+            trend_scores_min: self.trend_scores_min,
+            trend_ppm: self.trend_ppm,
+        }
     }
 }

@@ -4,9 +4,10 @@ use super::seen;
 use crate::auth::{self, May, SeeTasks};
 use crate::{AppState, extract::TaskPath, problem::Problem, render, reply::Json};
 use axum::extract::State;
+use gavel_candidates::stored;
 use gavel_contract::rest::{CandidateView, ExplainResponse, ProblemBody, RoundView};
-use gavel_triage::{CandidateRecord, Reason, Record};
-use serde::Serialize;
+use gavel_triage::{CandidateRecord, Reason, ReplayError, Stored};
+use serde::{Deserialize, Serialize};
 
 /// Every round's candidates with the reason each was asked or not
 #[utoipa::path(get, path = "/tasks/{task_id}/explain", tag = "tasks",
@@ -21,8 +22,9 @@ pub(crate) async fn explain(
     let task = seen(&state, &caller, id).await?;
     let mut rounds = Vec::new();
     for round in 1..=task.round {
-        if let Some(document) = state.store.decision(id, round).await? {
-            rounds.push(view(round, &document, auth::sees_all(&caller))?);
+        let stored = stored(&state.store, id, round).await.map_err(|cause| Problem::internal(&cause))?;
+        if let Some(stored) = stored {
+            rounds.push(view(round, &stored, auth::sees_all(&caller))?);
         }
     }
     if task.state.is_final()
@@ -35,26 +37,64 @@ pub(crate) async fn explain(
     Ok(Json(ExplainResponse { task_id: id.to_string(), status, rounds }))
 }
 
-fn view(round: u32, document: &str, whole: bool) -> Result<RoundView, Problem> {
-    let record: Record = serde_json::from_str(document).map_err(|cause| Problem::internal(&cause))?;
+fn view(round: u32, stored: &Stored, whole: bool) -> Result<RoundView, Problem> {
+    let record = match stored.record() {
+        Err(ReplayError::Version(1)) => return older(round, &stored.document, whole),
+        record => record.map_err(|cause| Problem::internal(&cause))?,
+    };
+    let table = stored.table().map_err(|cause| Problem::internal(&cause))?;
     Ok(RoundView {
         round,
         agents_wanted: record.agents_wanted,
         under_supplied: record.under_supplied,
-        no_capability: record.no_capability,
-        candidates: record.candidates.iter().map(candidate).collect(),
-        policy: record.policy,
-        record: render::document(document).filter(|_| whole),
+        no_capability: record.question.no_capability,
+        candidates: table.iter().map(candidate).collect(),
+        policy: record.policy.name().to_owned(),
+        record: render::document(&stored.document).filter(|_| whole),
     })
 }
 
 fn candidate(candidate: &CandidateRecord) -> CandidateView {
     CandidateView {
         agent: candidate.slug.clone(),
-        tier: word(&candidate.tier),
+        tier: candidate.tier.name().to_owned(),
         chosen: candidate.reason == Reason::Chosen,
         reason: word(&candidate.reason),
     }
+}
+
+/// A decision of before its inputs were kept: the reasons stand in the record itself.
+fn older(round: u32, document: &str, whole: bool) -> Result<RoundView, Problem> {
+    #[derive(Deserialize)]
+    struct Record {
+        policy: String,
+        agents_wanted: u8,
+        under_supplied: bool,
+        no_capability: u64,
+        candidates: Vec<Candidate>,
+    }
+    #[derive(Deserialize)]
+    struct Candidate {
+        slug: String,
+        tier: String,
+        reason: String,
+    }
+    let record: Record = serde_json::from_str(document).map_err(|cause| Problem::internal(&cause))?;
+    let candidate = |c: Candidate| CandidateView {
+        agent: c.slug,
+        tier: c.tier,
+        chosen: c.reason == "chosen",
+        reason: c.reason,
+    };
+    Ok(RoundView {
+        round,
+        agents_wanted: record.agents_wanted,
+        under_supplied: record.under_supplied,
+        no_capability: record.no_capability,
+        candidates: record.candidates.into_iter().map(candidate).collect(),
+        policy: record.policy,
+        record: render::document(document).filter(|_| whole),
+    })
 }
 
 /// The word a unit variant is stored as.
@@ -84,7 +124,7 @@ mod tests {
         assert_eq!(reasons, [&json!("chosen"), &json!("chosen"), &json!("paused")]);
         assert!(round.get("record").is_none());
         let operator = world.get(world.admin(), &path).await;
-        assert_eq!(operator.body["rounds"][0]["record"]["version"], 1);
+        assert_eq!(operator.body["rounds"][0]["record"]["version"], 2);
     }
 
     #[tokio::test]

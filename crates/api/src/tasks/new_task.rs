@@ -74,10 +74,6 @@ pub(super) fn read(mut fields: Fields, settings: &ApiSettings) -> Result<NewTask
     };
     let wishes = wishes(f, settings);
     let metadata = f.any("metadata");
-    if f.has("min_bids") {
-        f.problem("min_bids", "is not available yet");
-    }
-    let _ = f.any("min_bids"); // taken, so that it is not called unknown as well
     fields.finish(READ_ONLY)?;
     let budget = budget.ok_or_else(|| Problem::field("budget", "is required"))?;
     Ok(NewTask { brief, budget, wishes, metadata })
@@ -225,6 +221,7 @@ fn wishes(f: &mut Fields, settings: &ApiSettings) -> Wishes {
         close: close(f),
         routing: routing(f, settings),
         experimentation_milli: share.map_or(EXPERIMENTATION_MILLI, |share| (share * 1000.0).round() as u16),
+        min_bids: f.whole("min_bids", 1..=u64::from(AGENTS_MAX)).or(settings.min_bids),
     }
 }
 
@@ -321,12 +318,13 @@ mod tests {
         check(json!({ "budget_usd": 500.01 }), &["budget_usd"]);
         check(json!({ "budget_usd": "22" }), &["budget_usd"]);
         check(json!({ "budget_aud": 22 }), &["budget_aud"]);
-        check(json!({ "experimentation": 0, "agents": 3 }), &[]);
+        check(json!({ "experimentation": 0, "agents": 3, "min_bids": 3 }), &[]);
+        check(json!({ "min_bids": 0 }), &["min_bids"]);
+        check(json!({ "min_bids": 9 }), &["min_bids"]);
         check(json!({ "experimentation": 1.01, "agents": 9 }), &["experimentation", "agents"]);
         check(json!({ "experimentation": -0.01, "agents": 2.5 }), &["experimentation", "agents"]);
         check(json!({ "brand_kit_id": "no" }), &["brand_kit_id"]);
         check(json!({ "requirements": [] }), &["requirements"]);
-        check(json!({ "min_bids": 3 }), &["min_bids"]);
         check(json!({ "id": "x", "colour": "red" }), &["colour", "id"]);
         check(json!({ "quality_rules": { "complete_deliverable": true } }), &[]);
         check(

@@ -68,7 +68,7 @@ fn settings_of(place: &PlaceArgs) -> Result<AppConfig, Failure> {
 /// The database of commands that work on what is there, brought to this version when nobody else has it open.
 async fn existing(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
     let config = there(place)?;
-    let store = Store::open_beside(&config.database_url, &config.opening.unhurried()).await;
+    let store = Store::open_beside(&config.database_url, &config.opening.clone().unhurried()).await;
     let store = app::reached(&config.database_url, store)?;
     Ok((config, store))
 }
@@ -76,7 +76,7 @@ async fn existing(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
 /// The database of commands that only look: it stays as it is, whatever its version.
 async fn looked_at(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
     let config = there(place)?;
-    let store = Store::open_to_look(&config.database_url, &config.opening.unhurried()).await;
+    let store = Store::open_to_look(&config.database_url, &config.opening.clone().unhurried()).await;
     let store = app::reached(&config.database_url, store)?;
     Ok((config, store))
 }

@@ -13,7 +13,7 @@ use gavel_dispatcher::Caps;
 use gavel_domain::benchmark::{self, Activation};
 use gavel_domain::catalog::Catalog;
 use gavel_domain::health::Rules;
-use gavel_domain::limits::BUDGET_MINOR_MAX;
+use gavel_domain::limits::{AGENTS_MAX, BUDGET_MINOR_MAX};
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::webhook;
@@ -22,7 +22,8 @@ use gavel_judge::benchmark::Suite;
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
 use gavel_store::{Migrate, Opening, path_of};
-use std::collections::BTreeMap;
+use gavel_triage::{Policy, Rulebook, thompson};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
@@ -79,9 +80,11 @@ pub struct AppConfig {
     /// How buyers are told by webhook.
     pub webhooks: webhooks::Settings,
     /// Whom to ask.
-    pub triage: gavel_triage::Policy,
+    pub triage: Arc<gavel_triage::Rules>,
     /// What counts how much when a bid is judged.
     pub rubrics: gavel_judge::Rubrics,
+    /// Bids that every task wants at least, unless it says so itself.
+    pub min_bids: Option<u8>,
     /// Fewest agents a task is started with.
     pub agents_min: usize,
     /// How long a task waits for agents that are only busy.
@@ -126,13 +129,13 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
     let currency =
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
     let catalog = catalog::shipped()?;
-    let triage = triage_policy(&written.triage.policy_file)?;
+    let triage = triage_rules(&written.triage, &catalog, places)?;
     let requests = request_limits(&written.server);
     Ok(AppConfig {
         listen: listen(&written.server.listen, places)?,
         roles: roles(&written.server.roles, &written.database.url, places)?,
         leave: Duration::from_secs(written.server.leave_seconds.into()),
-        opening: opening(&written.database),
+        opening: opening(&written.database, &triage),
         serve: serve_limits(&written.server, &requests),
         requests,
         public_url: public_url(written.server.public_url, places)?,
@@ -152,10 +155,11 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         },
         guard: guard(&written.network, places)?,
         roots: roots(&written.network.ca_file)?,
-        health: health(&written.health, triage.health_fails_max, places)?,
+        health: health(&written.health, triage.policy().health_fails_max, places)?,
         webhooks: told(&written.webhooks),
         triage,
         rubrics: policy_file("judge.policy_file", &written.judge.policy_file, RUBRICS)?,
+        min_bids: min_bids(written.triage.min_bids, places)?,
         agents_min: usize::from(written.triage.agents_min),
         busy_wait: TimeDelta::seconds(written.triage.busy_wait_seconds.into()),
         forced_seed: forced_seed(&written.triage.forced_seed, places)?,
@@ -206,7 +210,7 @@ fn roles(text: &str, database_url: &str, places: &Places) -> Result<Roles, Setti
     Ok(roles)
 }
 
-fn opening(database: &file::Database) -> Opening {
+fn opening(database: &file::Database, rules: &Arc<gavel_triage::Rules>) -> Opening {
     Opening {
         connections: database.connections_max.get().into(),
         acquire: span(database.acquire_seconds),
@@ -214,6 +218,7 @@ fn opening(database: &file::Database) -> Opening {
             file::Migrate::Auto => Migrate::Auto,
             file::Migrate::Never => Migrate::Never,
         },
+        rules: Arc::clone(rules),
         ..Opening::default()
     }
 }
@@ -475,12 +480,44 @@ fn log_level(text: String, places: &Places) -> Result<String, SettingsError> {
 
 /// The shipped parameters are the files in `config/policy`; tests hold them equal to the crates' own defaults.
 const TRIAGE: &str = include_str!("../../../../config/policy/triage.toml");
+const THOMPSON: &str = include_str!("../../../../config/policy/thompson.toml");
 const RUBRICS: &str = include_str!("../../../../config/policy/judge.toml");
 
-fn triage_policy(path: &str) -> Result<gavel_triage::Policy, SettingsError> {
-    let policy: gavel_triage::Policy = policy_file("triage.policy_file", path, TRIAGE)?;
-    policy.check().map_err(|e| named("triage.policy_file", path, e))?;
-    Ok(policy)
+/// By which rules agents are chosen, category by category.
+fn triage_rules(
+    triage: &file::Triage,
+    catalog: &Catalog,
+    places: &Places,
+) -> Result<Arc<gavel_triage::Rules>, SettingsError> {
+    let path = &triage.policy_file;
+    let policy: Policy = policy_file("triage.policy_file", path, TRIAGE)?;
+    let lanes = Rulebook::new(policy).map_err(|e| named("triage.policy_file", path, e))?;
+    let opened = thompson_categories(&triage.thompson_categories, catalog, places)?;
+    let path = &triage.thompson_file;
+    let thompson: thompson::Policy = policy_file("triage.thompson_file", path, THOMPSON)?;
+    let rules = gavel_triage::Rules::lanes(lanes).opened(thompson, opened);
+    rules.map(Arc::new).map_err(|e| named("triage.thompson_file", path, e))
+}
+
+fn min_bids(bids: u8, places: &Places) -> Result<Option<u8>, SettingsError> {
+    match bids {
+        0 => Ok(None),
+        1..=AGENTS_MAX => Ok(Some(bids)),
+        _ => Err(places.value("triage.min_bids", format!("it must be at most {AGENTS_MAX}"))),
+    }
+}
+
+fn thompson_categories(
+    text: &str,
+    catalog: &Catalog,
+    places: &Places,
+) -> Result<BTreeSet<String>, SettingsError> {
+    let slugs = text.split(',').map(str::trim).filter(|slug| !slug.is_empty());
+    let known = |slug: &str| match catalog.category(slug) {
+        Some(category) => Ok(category.slug.clone()),
+        None => Err(places.value("triage.thompson_categories", format!("{slug:?} is no category"))),
+    };
+    slugs.map(known).collect()
 }
 
 fn policy_file<T: serde::de::DeserializeOwned>(

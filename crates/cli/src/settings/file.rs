@@ -193,6 +193,9 @@ pub(super) struct Triage {
     pub(super) busy_wait_seconds: u16,
     pub(super) forced_seed: String,
     pub(super) policy_file: String,
+    pub(super) thompson_categories: String,
+    pub(super) thompson_file: String,
+    pub(super) min_bids: u8,
 }
 
 #[derive(Debug, Deserialize)]

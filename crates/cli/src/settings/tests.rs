@@ -49,10 +49,11 @@ fn every_key_of_the_defaults_has_a_comment() {
 
 #[test]
 fn the_shipped_parameters_are_the_crates_own() {
-    assert_eq!(defaults().unwrap().triage, gavel_triage::Policy::default());
+    assert_eq!(defaults().unwrap().triage.policy(), &gavel_triage::Policy::default());
     assert_eq!(defaults().unwrap().rubrics, gavel_judge::Rubrics::default());
     assert_eq!(defaults().unwrap().serve, gavel_api::ServeLimits::default());
-    assert_eq!(defaults().unwrap().opening, gavel_store::Opening::default());
+    let opening = defaults().unwrap().opening;
+    assert_eq!(format!("{opening:?}"), format!("{:?}", gavel_store::Opening::default()));
     assert_eq!(defaults().unwrap().requests, gavel_api::RequestLimits::default());
 }
 
@@ -90,6 +91,10 @@ fn each_setting_can_be_set_in_the_environment() {
     let policy = dir.path().join("triage.toml");
     std::fs::write(&policy, "newcomer_boost = 5").unwrap();
     let policy = policy.to_str().unwrap();
+    let thompson = dir.path().join("thompson.toml");
+    std::fs::write(&thompson, "floor_share = 2").unwrap();
+    let refused = with_env(&[("GAVEL__TRIAGE__THOMPSON_FILE", thompson.to_str().unwrap())]);
+    assert!(refused.err().unwrap().to_string().contains("floor_share"));
     let rubrics = dir.path().join("judge.toml");
     std::fs::write(&rubrics, ONE_RUBRIC).unwrap();
     let rubrics = rubrics.to_str().unwrap();
@@ -186,7 +191,10 @@ fn each_setting_can_be_set_in_the_environment() {
     check("triage.agents_min", "3", |c| c.agents_min == 3);
     check("triage.busy_wait_seconds", "5", |c| c.busy_wait == TimeDelta::seconds(5));
     check("triage.forced_seed", "18446744073709551615", |c| c.forced_seed == Some(u64::MAX));
-    check("triage.policy_file", policy, |c| c.triage.newcomer_boost == 5);
+    check("triage.thompson_categories", "translation", |c| c.triage.thompson("translation").is_some());
+    untested.remove("triage.thompson_file"); // a wrong one is refused, above
+    check("triage.min_bids", "3", |c| c.min_bids == Some(3));
+    check("triage.policy_file", policy, |c| c.triage.policy().newcomer_boost == 5);
     check("retention.bodies_days", "0", |c| c.retention.bodies.is_none());
     check("retention.idempotency_hours", "24", |c| c.retention.idempotency == TimeDelta::hours(24));
     check("retention.webhook_log_days", "7", |c| c.retention.told == Some(TimeDelta::days(7)));

@@ -59,6 +59,9 @@ pub struct NewTask {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 3, maximum = 8)]
     pub agents: Option<u8>,
+    /// Bids you want at least: where fewer can still be expected at half of the time, more agents are asked.
+    #[schema(minimum = 1, maximum = 8)]
+    pub min_bids: Option<u8>,
     /// When the phase of prototypes ends; `all` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub close: Option<CloseWish>,

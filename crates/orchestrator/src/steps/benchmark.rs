@@ -12,9 +12,11 @@ use gavel_domain::benchmark::Assignment;
 use gavel_domain::invitation::{Invitation, Mode};
 use gavel_domain::task::Task;
 use gavel_domain::{InvitationId, Timestamp};
+use gavel_store::decisions::Decision;
 use gavel_store::rounds::NewRound;
 use gavel_store::{Claimed, Guarded};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// The policy's name in the decision that is kept.
 const POLICY: &str = "benchmark";
@@ -64,9 +66,10 @@ fn round(context: &Context, letter: &Letter<'_>, agent: &Agent, now: Timestamp) 
 }
 
 /// The record of a choice that was none: nothing was weighed and nothing drawn.
-fn decision(task: &Task, agent: Option<&Agent>) -> String {
+fn decision(task: &Task, agent: Option<&Agent>) -> Decision {
     let candidate =
         |agent: &Agent| json!({ "agent": agent.id.to_string(), "slug": agent.slug, "reason": "chosen" });
     let candidates: Vec<_> = agent.map(candidate).into_iter().collect();
-    json!({ "policy": POLICY, "category": task.brief.category, "candidates": candidates }).to_string()
+    let document = json!({ "policy": POLICY, "category": task.brief.category, "candidates": candidates });
+    Decision { document: document.to_string(), contents: BTreeMap::new() }
 }

@@ -6,23 +6,18 @@ use crate::calls::Calls;
 use crate::steps::{benchmark, collect::First, plan::Plan};
 use crate::{Context, error::StepError, probes, pump::Step};
 use chrono::TimeDelta;
+use gavel_candidates::Decision;
 use gavel_dispatcher::plan::deadline_for;
-use gavel_domain::agent::{ExecutionMode, Visibility};
+use gavel_domain::agent::ExecutionMode;
 use gavel_domain::benchmark::Assignment;
 use gavel_domain::invitation::{Invitation, Mode};
 use gavel_domain::lifecycle::TaskState;
-use gavel_domain::policy::MoneyMode;
 use gavel_domain::task::Task;
-use gavel_domain::{AgentId, InvitationId, Money, Timestamp};
-use gavel_store::agents::Facts;
+use gavel_domain::{AgentId, InvitationId, Timestamp};
 use gavel_store::dispatches::Dispatch;
 use gavel_store::rounds::{NewRound, Recorded};
 use gavel_store::{Claimed, Guarded};
-use gavel_triage::{Candidate, Chosen, Gate, Input, Reason, Record, Standing, TaskFacts, Tier, decide, seed};
-use std::collections::BTreeMap;
-
-/// Boosted dispatches are counted over this long.
-const BOOST_WINDOW: TimeDelta = TimeDelta::days(30);
+use gavel_triage::{Chosen, ContentHash, Gate, Reason, seed};
 
 /// How often it is looked again while everybody who could be asked is busy.
 const BUSY_LOOK: TimeDelta = TimeDelta::seconds(1);
@@ -38,26 +33,28 @@ pub(super) async fn run(
         return benchmark::run(context, claimed, &about, under_way).await;
     }
     let now = context.clock.now();
-    let (input, asked_how) = gather(context, claimed.task(), now).await?;
+    let task = claimed.task().clone();
+    let decision = decide(context, &task, now).await?;
 
-    let record = decide(&input, &context.settings.triage);
-    let decision =
-        serde_json::to_string(&record).map_err(|source| StepError::Document { what: "decision", source })?;
-
-    if record.chosen.len() < context.settings.agents_min.max(1) {
-        if somebody_is_only_busy(&record) && now < claimed.task().created_at + context.settings.busy_wait {
-            wait(context, claimed, now).await?;
-        } else {
-            let _: Guarded<()> = context.store.nobody_eligible(claimed, &decision, now).await?;
+    if decision.record.chosen.len() < context.settings.agents_min.max(1) {
+        let is_early = now < task.created_at + context.settings.busy_wait;
+        if is_early && decision.record.has(Reason::Gated(Gate::AtCapacity)) {
+            wait(context, claimed, now).await?; // somebody was kept out by nothing but the calls it has under way
+        } else if let Guarded::Done(()) =
+            context.store.nobody_eligible(claimed, &stored(&decision), now).await?
+        {
+            noted(context, &task, &decision, now).await;
         }
         return Ok(None);
     }
 
-    let task = claimed.task().clone();
     let letter = Letter::prototype(context, &task);
-    let round = round(context, &letter, (&record, &asked_how), decision, now)?;
+    let round = round(context, &letter, &decision, now)?;
     let asked: Vec<AgentId> = round.invitations.iter().map(|invitation| invitation.agent).collect();
     let begun = begin(context, claimed, (round, &letter), under_way, now).await?;
+    if begun.is_some() {
+        noted(context, &task, &decision, now).await;
+    }
     probes::before_dispatch(context, asked); // beside the dispatch, never before it
     Ok(begun)
 }
@@ -92,115 +89,74 @@ async fn wait(context: &Context, claimed: Claimed, now: Timestamp) -> Step {
     Ok(context.store.release(claimed.lease(), Some(until)).await?)
 }
 
-/// Whether waiting may help: an agent was kept out by nothing but the calls it has under way.
-fn somebody_is_only_busy(record: &Record) -> bool {
-    record.candidates.iter().any(|candidate| candidate.reason == Reason::Gated(Gate::AtCapacity))
-}
-
-/// How each candidate wants to be asked.
-type AskedHow = BTreeMap<AgentId, ExecutionMode>;
-
-async fn gather(context: &Context, task: &Task, now: Timestamp) -> Result<(Input, AskedHow), StepError> {
-    let category = &task.brief.category;
-    let (facts, no_capability) = context.store.candidates(category, task.test, now - BOOST_WINDOW).await?;
+/// Whom to ask now.
+async fn decide(context: &Context, task: &Task, now: Timestamp) -> Result<Decision, StepError> {
     let secret = context.vault.derive("triage");
-    let asked_how = facts.iter().map(|facts| (facts.agent.id, facts.agent.execution_mode)).collect();
-    let input = Input {
-        task: task_facts(context, task),
-        candidates: facts.into_iter().map(|facts| candidate(context, task, facts, now)).collect(),
-        no_capability,
-        agents: task.wishes.agents,
-        experimentation_milli: task.wishes.experimentation_milli,
-        seed: context.settings.forced_seed.unwrap_or_else(|| seed(&secret, task.id, task.round)),
-    };
-    Ok((input, asked_how))
+    let seed = context.settings.forced_seed.unwrap_or_else(|| seed(&secret, task.id, task.round));
+    Ok(context.candidates.decide(task, seed, now).await?)
 }
 
-fn task_facts(context: &Context, task: &Task) -> TaskFacts {
-    let routing = &task.wishes.routing;
-    TaskFacts {
-        category: task.brief.category.clone(),
-        task_type: task.brief.task_type.clone(),
-        budget_minor: task.budget.minor(),
-        buyer: task.account.to_string(),
-        only: routing.only.clone(),
-        ignore: routing.ignore.clone(),
-        buyer_payout_account: None, // buyers have no payout account of their own yet
-        max_price_minor: routing.max_price.map(Money::minor),
-        exclude: Vec::new(),
-        money_on: context.settings.money.mode != MoneyMode::Off,
-    }
+/// The decision as it is stored.
+fn stored(decision: &Decision) -> gavel_store::decisions::Decision {
+    let contents = decision.contents.iter().map(|content| (*content.hash.bytes(), content.text.clone()));
+    gavel_store::decisions::Decision { document: decision.document.clone(), contents: contents.collect() }
 }
 
-fn candidate(context: &Context, task: &Task, facts: Facts, now: Timestamp) -> Candidate {
-    let Facts { agent, record, scores, in_flight, owner, boosted_lately } = facts;
-    let active_since = record.last_active_at.or(agent.activated_at).unwrap_or(agent.created_at);
-    Candidate {
-        agent: agent.id.to_string(),
-        draw_number: agent.draw_number,
-        slug: agent.slug,
-        owner: owner.to_string(),
-        payout_account: agent.developer.to_string(),
-        capable: true,
-        payout_ready: true, // the built-in ledger pays every developer
-        active: agent.active,
-        paused: agent.paused,
-        visible: matches!(agent.visibility, Visibility::Live | Visibility::Beta),
-        declines_type: false,
-        health_fails: agent.health.fails,
-        in_flight,
-        max_concurrency: agent.max_concurrency,
-        min_price_minor: agent.min_price.minor(),
-        tier: Tier::without_history(record.real_tasks, &context.settings.triage),
-        standing: Standing {
-            scores: scores.into_iter().map(gavel_domain::Ppm::get).collect(),
-            benchmark: Vec::new(),
-            idle_seconds: u64::try_from((now - active_since).num_seconds()).unwrap_or(0),
-            real_tasks: record.real_tasks,
-            succeeded: record.succeeded(),
-            counted: record.counted(),
-            specialist: agent.specialist_task_types.contains(&task.brief.task_type),
-            account_boosted: boosted_lately,
-            beta: agent.visibility == Visibility::Beta,
-        },
+/// The decision is stored: what it names need not be stored with the next.
+async fn noted(context: &Context, task: &Task, decision: &Decision, now: Timestamp) {
+    if !decision.contents.is_empty() {
+        let hashes: Vec<ContentHash> = decision.contents.iter().map(|content| content.hash).collect();
+        context.candidates.noted(task, &hashes, now).await;
     }
 }
 
 fn round(
     context: &Context,
     letter: &Letter<'_>,
-    (record, asked_how): (&Record, &AskedHow),
-    decision: String,
+    decision: &Decision,
     now: Timestamp,
 ) -> Result<NewRound, StepError> {
     let task = letter.task;
+    let record = &decision.record;
     let chosen: Vec<(&Chosen, AgentId)> =
         record.chosen.iter().map(|chosen| Ok((chosen, id_of(chosen)?))).collect::<Result<_, StepError>>()?;
-    let how = |agent: AgentId| asked_how.get(&agent).copied().unwrap_or(ExecutionMode::Sync);
+    let how = |agent: AgentId| decision.asked_how.get(&agent).copied().unwrap_or(ExecutionMode::Sync);
     let timers = &context.settings.timers;
     let phase_deadline = now + timers.phase_limit(chosen.iter().map(|(_, agent)| how(*agent)));
-    let invitation = |(chosen, agent): (&Chosen, AgentId)| {
-        let limit = timers.call_limit(how(agent), Mode::Prototype, &task.brief.category);
-        let deadline = deadline_for(now, limit, phase_deadline);
-        Invitation {
-            id: InvitationId::new(now, &*context.chance),
-            task: task.id,
-            round: task.round,
-            agent,
-            created_at: now,
-            deadline_at: deadline.at,
-            deadline_is_own_limit: deadline.is_own_limit,
-            boosted: chosen.boosted,
-            ended: None,
-        }
-    };
+    let until = Task { expires_at: Some(phase_deadline), ..task.clone() };
     Ok(NewRound {
-        decision,
-        invitations: chosen.into_iter().map(invitation).collect(),
+        decision: stored(decision),
+        invitations: chosen
+            .into_iter()
+            .map(|one| invitation(context, &until, one, how(one.1), now))
+            .collect(),
         letter: letter.text(),
         phase_deadline,
         under_supplied: record.under_supplied,
     })
+}
+
+/// The invitation of an agent that is asked now, in a phase that ends when the task expires.
+pub(super) fn invitation(
+    context: &Context,
+    task: &Task,
+    (chosen, agent): (&Chosen, AgentId),
+    how: ExecutionMode,
+    now: Timestamp,
+) -> Invitation {
+    let limit = context.settings.timers.call_limit(how, Mode::Prototype, &task.brief.category);
+    let deadline = deadline_for(now, limit, task.expires_at.unwrap_or(now + limit));
+    Invitation {
+        id: InvitationId::new(now, &*context.chance),
+        task: task.id,
+        round: task.round,
+        agent,
+        created_at: now,
+        deadline_at: deadline.at,
+        deadline_is_own_limit: deadline.is_own_limit,
+        boosted: chosen.boosted,
+        ended: None,
+    }
 }
 
 fn id_of(chosen: &Chosen) -> Result<AgentId, StepError> {

@@ -2,7 +2,8 @@
 
 mod matching;
 mod benchmark; // the one agent of a benchmark's task
-mod plan; // the calls to be made now
+mod plan;
+mod reserve;
 mod collect;
 mod score;
 mod review;

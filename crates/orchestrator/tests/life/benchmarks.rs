@@ -132,7 +132,7 @@ impl World {
         self.context.store.benchmark(id).await.unwrap().unwrap()
     }
 
-    async fn until_over(&self, id: BenchmarkRunId) -> (Run, Vec<RunTask>) {
+    async fn until_ended(&self, id: BenchmarkRunId) -> (Run, Vec<RunTask>) {
         wait("the benchmark is over", async || self.run_of(id).await.0.status != RunStatus::Running).await;
         self.run_of(id).await
     }
@@ -172,7 +172,7 @@ async fn who_does_well_is_active_and_was_asked_as_for_real_tasks() {
     let agent =
         world.newcomer(ExecutionMode::Sync, "new", Script::slow(Duration::from_millis(20), &good())).await;
     let loops = world.run_all();
-    let (run, tasks) = world.until_over(world.begin(agent).await).await;
+    let (run, tasks) = world.until_ended(world.begin(agent).await).await;
     assert_eq!(run.status, RunStatus::Passed, "{:?}", run.verdict);
     assert_eq!(tasks.iter().map(|task| task.level.as_str()).collect::<Vec<_>>(), ["easy", "typical", "hard"]);
     let scored = tasks.iter().map(|task| task.ended.as_ref().unwrap().score).collect::<Vec<_>>();
@@ -214,7 +214,7 @@ async fn who_does_badly_is_told_why_and_not_what_was_right() {
     let world = World::with_suite().await;
     let agent = world.newcomer(ExecutionMode::Sync, "new", Script::answers(&text(120))).await;
     let loops = world.run_all();
-    let (run, tasks) = world.until_over(world.begin(agent).await).await;
+    let (run, tasks) = world.until_ended(world.begin(agent).await).await;
     assert_eq!(run.status, RunStatus::Failed);
     assert!(!world.is_active(agent).await);
     let told = &verdict(&run)[0];
@@ -238,7 +238,7 @@ async fn no_answer_counts_as_nothing_and_is_told() {
     let script = Script::status(500).then_status(422).then_slow(Duration::ZERO, &good());
     let agent = world.newcomer(ExecutionMode::Sync, "new", script).await;
     let loops = world.run_all();
-    let (run, tasks) = world.until_over(world.begin(agent).await).await;
+    let (run, tasks) = world.until_ended(world.begin(agent).await).await;
     assert_eq!(run.status, RunStatus::Failed);
     assert_eq!(outcomes(&tasks), [Some(Outcome::ServerError), Some(Outcome::Declined), Some(Outcome::Valid)]);
     assert!(!world.is_active(agent).await);
@@ -258,7 +258,7 @@ async fn a_run_outlives_the_process_and_posts_nothing_twice() {
         world.context.store.end_leases(world.now()).await.unwrap();
     }
     let loops = world.run_all();
-    let (run, tasks) = world.until_over(id).await;
+    let (run, tasks) = world.until_ended(id).await;
     assert_eq!((run.status, tasks.len()), (RunStatus::Passed, 3));
     assert!(world.is_active(agent).await);
     let ids: BTreeSet<_> = world.transport.header("new", "webhook-id").into_iter().collect();
@@ -280,7 +280,7 @@ async fn what_ended_while_nobody_looked_goes_on_and_two_who_look_post_one_task()
     assert_eq!(world.run_of(id).await.0.position, 1, "nobody has looked");
 
     let both = Loops([world.run_benchmarks(), world.run_benchmarks()]);
-    let (run, tasks) = world.until_over(id).await;
+    let (run, tasks) = world.until_ended(id).await;
     assert_eq!((run.status, tasks.len()), (RunStatus::Passed, 3));
     assert_eq!(world.transport.sends_to("new"), 3);
     both.stop().await;
@@ -297,7 +297,7 @@ async fn a_worker_fetches_a_benchmark_like_any_other_task() {
         let fetched = world.fetches().await;
         assert_eq!(world.brings(fetched.key, message, Ok(&good())).await, Taken::Accepted);
     }
-    let (run, _) = world.until_over(id).await;
+    let (run, _) = world.until_ended(id).await;
     assert_eq!(run.status, RunStatus::Passed);
     assert!(world.is_active(agent).await);
     loops.stop().await;
@@ -308,7 +308,7 @@ async fn a_worker_that_never_comes_is_too_late() {
     let world = World::with_suite().await;
     let agent = world.newcomer(ExecutionMode::Pull, "worker", Script::hangs()).await;
     let loops = world.run_all();
-    let (run, tasks) = world.until_over(world.begin(agent).await).await;
+    let (run, tasks) = world.until_ended(world.begin(agent).await).await;
     assert_eq!((run.status, outcomes(&tasks)), (RunStatus::Failed, vec![Some(Outcome::Unreachable); 3]));
     assert!(!world.is_active(agent).await);
     loops.stop().await;
@@ -327,7 +327,7 @@ async fn a_fault_of_ours_is_sent_again_and_too_many_end_the_run_without_a_verdic
     };
     let id = world.begin(agent).await;
     give_up(id, 2).await;
-    let (run, tasks) = world.until_over(id).await;
+    let (run, tasks) = world.until_ended(id).await;
     let purposes: Vec<Purpose> = tasks.iter().map(|task| task.purpose).collect();
     assert_eq!(purposes, [Purpose::First, Purpose::First, Purpose::Again, Purpose::First]);
     assert_eq!((run.status, tasks[1].ended.as_ref().unwrap().ours), (RunStatus::Passed, true));
@@ -338,7 +338,7 @@ async fn a_fault_of_ours_is_sent_again_and_too_many_end_the_run_without_a_verdic
     for position in 1..=3 {
         give_up(id, position).await;
     }
-    let (run, _) = world.until_over(id).await;
+    let (run, _) = world.until_ended(id).await;
     assert_eq!((run.status, verdict(&run)), (RunStatus::Aborted, vec![]));
     assert!(!world.is_active(other).await);
     loops.stop().await;
@@ -351,7 +351,7 @@ async fn what_hangs_on_a_hair_is_looked_at_a_second_time() {
     let world = World::with_suite().await.with_settings(|settings| settings.benchmark = rules);
     let agent = world.newcomer(ExecutionMode::Sync, "new", Script::answers(&good())).await;
     let loops = world.run_all();
-    let (run, tasks) = world.until_over(world.begin(agent).await).await;
+    let (run, tasks) = world.until_ended(world.begin(agent).await).await;
     let last = tasks.last().unwrap();
     assert_eq!((run.status, tasks.len(), last.purpose), (RunStatus::Passed, 4, Purpose::SecondLook));
     assert_eq!(last.template, tasks[0].template);
@@ -364,7 +364,7 @@ async fn a_category_whose_tasks_are_gone_ends_the_run_without_a_verdict() {
     let world = World::new().await;
     let agent = world.newcomer(ExecutionMode::Sync, "new", Script::answers(&good())).await;
     let loops = world.run_all();
-    let (run, tasks) = world.until_over(world.begin(agent).await).await;
+    let (run, tasks) = world.until_ended(world.begin(agent).await).await;
     assert_eq!((run.status, tasks.len()), (RunStatus::Aborted, 0));
     loops.stop().await;
 }

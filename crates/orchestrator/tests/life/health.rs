@@ -121,7 +121,7 @@ impl Ward {
 
     async fn stored(&self, slug: &str) -> Agent {
         let store = &self.world.context.store;
-        let (facts, _) = store.candidates("content-writing", false, Timestamp::default()).await.unwrap();
+        let facts = store.candidates("content-writing", false, Timestamp::default()).await.unwrap();
         facts.into_iter().find(|facts| facts.agent.slug == slug).unwrap().agent
     }
 

@@ -31,8 +31,7 @@ impl World {
     }
 
     async fn agent_id(&self, slug: &str) -> AgentId {
-        let (candidates, _) =
-            self.context.store.candidates("content-writing", false, self.now()).await.unwrap();
+        let candidates = self.context.store.candidates("content-writing", false, self.now()).await.unwrap();
         candidates.into_iter().find(|facts| facts.agent.slug == slug).unwrap().agent.id
     }
 

@@ -2,6 +2,7 @@
 
 use crate::health::HealthScripts;
 use async_trait::async_trait;
+use gavel_candidates::Candidates;
 use gavel_dispatcher::transport::{FailureKind, Method, Reply, Request, SendFailure, Transport};
 use gavel_dispatcher::{Caps, Lanes};
 use gavel_domain::account::Developer;
@@ -103,7 +104,9 @@ impl World {
         let key = new_developer_key(&*chance);
         let sealed = vault.seal(key.expose(), &developer_key_context(developer.id), &*chance);
         store.add_developer(&developer, &sealed).await.unwrap();
+        let settings = settings(window);
         let context = Arc::new(Context {
+            candidates: candidates(&store, &settings),
             store,
             clock: Arc::new(clock::SystemClock),
             chance,
@@ -114,14 +117,16 @@ impl World {
             suite: Arc::default(),
             wanted: Arc::default(),
             outage: Arc::default(),
-            settings: settings(window),
+            settings,
         });
         World { context, transport, buyer, developer, _dir: None }
     }
 
     /// The same world with other settings, before anything runs.
     pub(crate) fn with_settings(mut self, change: impl FnOnce(&mut Settings)) -> World {
-        change(&mut Arc::get_mut(&mut self.context).unwrap().settings);
+        let context = Arc::get_mut(&mut self.context).unwrap();
+        change(&mut context.settings);
+        context.candidates = candidates(&context.store, &context.settings);
         self
     }
 
@@ -171,6 +176,7 @@ impl World {
     pub(crate) fn run_beside(&self, store: Store) -> Running {
         let Context { clock, chance, vault, suite, settings, .. } = &*self.context;
         let context = Arc::new(Context {
+            candidates: candidates(&store, settings),
             store,
             clock: Arc::clone(clock),
             chance: Arc::clone(chance),
@@ -244,6 +250,10 @@ impl World {
         self.post_for(self.buyer, Routing::default()).await
     }
 
+    pub(crate) const fn buyer(&self) -> AccountId {
+        self.buyer
+    }
+
     /// A task that only some agents may be asked for.
     pub(crate) async fn post_to(&self, routing: Routing) -> TaskId {
         self.post_for(self.buyer, routing).await
@@ -251,6 +261,12 @@ impl World {
 
     /// A task of this buyer.
     pub(crate) async fn post_for(&self, account: AccountId, routing: Routing) -> TaskId {
+        let wishes = Wishes { experimentation_milli: 300, routing, ..Wishes::default() };
+        self.post_with(account, |task| Task { wishes, ..task }).await
+    }
+
+    /// A task of this buyer with something else about it.
+    pub(crate) async fn post_with(&self, account: AccountId, change: impl FnOnce(Task) -> Task) -> TaskId {
         let now = self.now();
         let brief = Brief {
             title: "A guide to unit tests".to_owned(),
@@ -260,10 +276,7 @@ impl World {
             ..Brief::default()
         };
         let (id, budget) = (TaskId::new(now, &*self.context.chance), Money::from_minor(2500));
-        let task = Task {
-            wishes: Wishes { experimentation_milli: 300, routing, ..Wishes::default() },
-            ..Task::posted(id, account, (brief, budget), now)
-        };
+        let task = change(Task::posted(id, account, (brief, budget), now));
         self.context.store.create_task(&task).await.unwrap();
         task.id
     }
@@ -278,6 +291,12 @@ impl World {
 
     pub(crate) async fn until(&self, task: TaskId, state: TaskState) {
         wait(&format!("the task is {state}"), async || self.state(task).await == state).await;
+    }
+
+    /// The agents have had their time.
+    pub(crate) async fn until_over(&self, task: TaskId) {
+        let over = async || matches!(self.state(task).await, TaskState::Review | TaskState::Expired);
+        wait("the phase is over", over).await;
     }
 
     pub(crate) async fn until_bids(&self, task: TaskId, bids: usize) {
@@ -411,7 +430,6 @@ fn settings(window: Duration) -> Settings {
             budget_max: Money::from_minor(50_000),
         },
         currency: Currency::new("USD").unwrap(),
-        triage: gavel_triage::Policy::default(),
         agents_min: 1,
         busy_wait: chrono::TimeDelta::seconds(8),
         forced_seed: Some(42),
@@ -423,6 +441,11 @@ fn settings(window: Duration) -> Settings {
         health: probes::Settings { limit: Duration::from_millis(200), ..probes::Settings::default() },
         webhooks: Default::default(),
     }
+}
+
+/// Who could be asked, by the shipped rules.
+fn candidates(store: &Store, settings: &Settings) -> Arc<Candidates> {
+    Arc::new(Candidates::new(store.clone(), Arc::default(), settings.money.mode != MoneyMode::Off))
 }
 
 pub(crate) async fn wait(what: &str, done: impl AsyncFn() -> bool) {

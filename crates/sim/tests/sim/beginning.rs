@@ -174,7 +174,6 @@ fn settings(world: &World) -> Settings {
             budget_max: Money::from_minor(50_000),
         },
         currency: Currency::new("USD").unwrap(),
-        triage: gavel_triage::Policy::default(),
         agents_min: 1,
         busy_wait: seconds(8),
         forced_seed: None,

@@ -5,6 +5,7 @@ use crate::beginning::begin;
 use crate::world::{Act, Mistake, World};
 use crate::{buyers, door, end, watch};
 use chrono::TimeDelta;
+use gavel_candidates::Candidates;
 use gavel_domain::{AccountId, Chance, Clock, DeveloperId};
 use gavel_orchestrator::{Context, Settings};
 use gavel_store::{Store, faults};
@@ -181,7 +182,9 @@ fn lose_database(world: &World, span: Duration) {
 }
 
 fn context(gavel: &Gavel) -> Context {
+    let money_on = gavel.settings.money.mode != gavel_domain::policy::MoneyMode::Off;
     Context {
+        candidates: Arc::new(Candidates::new(gavel.store.clone(), Arc::default(), money_on)),
         store: gavel.store.clone(),
         clock: Arc::clone(&gavel.clock),
         chance: Arc::clone(&gavel.chance),

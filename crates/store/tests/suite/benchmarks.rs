@@ -100,7 +100,7 @@ on_both! {
         let (kept, _) = world.store.agent(agent.id).await.unwrap().unwrap();
         assert_eq!((kept.active, kept.visibility, kept.activated_at), (false, Visibility::Draft, None));
         assert_eq!(world.store.benchmarks_wanted(agent.id).await.unwrap(), [CATEGORY]);
-        assert!(world.store.candidates(CATEGORY, false, world.now()).await.unwrap().0.is_empty());
+        assert!(world.store.candidates(CATEGORY, false, world.now()).await.unwrap().is_empty());
 
         let run = world.run_of(&agent).await.unwrap();
         assert!(world.run_of(&agent).await.is_err(), "one at a time");
@@ -154,7 +154,7 @@ on_both! {
         assert_eq!((active.active, active.visibility, active.activated_at), (true, Visibility::Live, Some(world.now())));
         assert_eq!(record, Default::default());
         assert_eq!(world.store.benchmark_scores(agent.id).await.unwrap().into_iter().collect::<Vec<_>>(), scores);
-        assert_eq!(world.store.candidates(CATEGORY, false, world.now()).await.unwrap().0.len(), 1);
+        assert_eq!(world.store.candidates(CATEGORY, false, world.now()).await.unwrap().len(), 1);
         let (read, tasks) = world.store.latest_benchmark(agent.id).await.unwrap().unwrap();
         assert_eq!((read.status, read.ended_at, read.verdict.as_deref()), (RunStatus::Passed, Some(world.now()), Some("[]")));
         assert_eq!(tasks, []);
@@ -209,8 +209,8 @@ on_both! {
         };
         assert_eq!(declares(&[CATEGORY, "marketing"], &["marketing"]).await, ["marketing"]);
         assert_eq!(declares(&[CATEGORY, "marketing"], &[]).await, ["marketing"], "it waits on");
-        assert!(world.store.candidates("marketing", false, world.now()).await.unwrap().0.is_empty());
-        assert_eq!(world.store.candidates(CATEGORY, false, world.now()).await.unwrap().0.len(), 1);
+        assert!(world.store.candidates("marketing", false, world.now()).await.unwrap().is_empty());
+        assert_eq!(world.store.candidates(CATEGORY, false, world.now()).await.unwrap().len(), 1);
         assert!(declares(&["marketing"], &[]).await == ["marketing"]);
         let back = declares(&[CATEGORY, "marketing"], &[CATEGORY]).await;
         assert_eq!(back, ["marketing"], "what it has shown it need not show again");

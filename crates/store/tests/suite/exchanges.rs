@@ -111,7 +111,7 @@ on_both! {
         let (claimed, invited) = world.prototyping(&third, &[&asked.agent]).await;
         assert!(!world.begin(&claimed, &invited[0], 1).await);
         world.clock.advance(TimeDelta::seconds(121));
-        let (facts, _) = world.store.candidates("content-writing", false, world.now()).await.unwrap();
+        let facts = world.store.candidates("content-writing", false, world.now()).await.unwrap();
         assert_eq!(facts[0].in_flight, 2, "triage still counts what has not ended");
     }
 }

@@ -52,7 +52,7 @@ impl World {
     }
 
     async fn in_flight(&self) -> u32 {
-        let (facts, _) = self.store.candidates("content-writing", false, self.now()).await.unwrap();
+        let facts = self.store.candidates("content-writing", false, self.now()).await.unwrap();
         facts[0].in_flight
     }
 

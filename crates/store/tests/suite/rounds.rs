@@ -8,6 +8,7 @@ use gavel_domain::invitation::{AttemptResult, Mode, Outcome};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{BidId, Ppm};
 use gavel_store::Guarded;
+use gavel_store::decisions::Decision;
 use gavel_store::scores::PhaseEnd;
 use std::collections::BTreeSet;
 
@@ -152,7 +153,8 @@ on_both! {
     async fn nobody_eligible_is_kept_with_its_reasons(world) {
         let task = world.task(world.account("buyer").await).await;
         done(world.store.start(world.claim().await, world.now(), world.now()).await.unwrap());
-        done(world.store.nobody_eligible(world.claim().await, r#"{"why":1}"#, world.now()).await.unwrap());
+        let why = Decision { document: r#"{"why":1}"#.to_owned(), ..Decision::default() };
+        done(world.store.nobody_eligible(world.claim().await, &why, world.now()).await.unwrap());
         let after = world.store.task(task.id).await.unwrap().unwrap();
         assert_eq!((after.state, after.reason.as_deref()), (TaskState::Expired, Some("no_eligible_agents")));
         assert_eq!(world.store.decision(task.id, 1).await.unwrap().as_deref(), Some(r#"{"why":1}"#));

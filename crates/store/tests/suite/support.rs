@@ -11,6 +11,7 @@ use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Task, Wishes};
 use gavel_domain::webhook::{SecretVersion, Subscription, Topic};
 use gavel_domain::*;
 use gavel_store::arrivals::Arrivals;
+use gavel_store::decisions::Decision;
 use gavel_store::invitations::Ended;
 use gavel_store::rounds::{FirstSends, NewRound};
 use gavel_store::scores::{Judged, NewVerdict, PhaseEnd};
@@ -179,6 +180,7 @@ impl World {
                     ..Routing::default()
                 },
                 experimentation_milli: 300,
+                min_bids: Some(2),
             },
             metadata: Some(serde_json::json!({ "order": 7 })),
             ..Task::posted(id, account, (brief, Money::from_minor(2500)), self.now())
@@ -229,7 +231,7 @@ impl World {
         done(self.store.start(claimed, self.now(), self.now()).await.unwrap());
         let invitations: Vec<_> = agents.iter().map(|agent| self.invitation(task, agent)).collect();
         let round = NewRound {
-            decision: r#"{"chosen":[]}"#.to_owned(),
+            decision: Decision { document: r#"{"chosen":[]}"#.to_owned(), ..Decision::default() },
             invitations: invitations.clone(),
             letter: LETTER.to_owned(),
             phase_deadline: self.now() + chrono::TimeDelta::seconds(420),

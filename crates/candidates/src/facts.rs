@@ -1,0 +1,55 @@
+//! From what is remembered of an agent to what triage takes from it.
+
+use chrono::TimeDelta;
+use gavel_domain::agent::Visibility;
+use gavel_store::candidates::{Decline, Facts};
+use gavel_triage::{Candidate, Declined, Policy, Rulebook, Standing, Tier, mean_half_up};
+
+/// An agent as triage sees it.
+pub(crate) fn candidate(facts: Facts, rules: &Rulebook) -> Candidate {
+    let policy = rules.policy();
+    let Facts { agent, record, standing, in_flight, owner, boosted_lately, declines } = facts;
+    let (progress, evidence) =
+        standing.map_or((None, None), |standing| (Some(standing.progress), standing.evidence));
+    let tier = progress
+        .as_ref()
+        .map_or_else(|| Tier::without_history(record.real_tasks, &policy.ladder()), |progress| progress.tier);
+    let active_since = record.last_active_at.or(agent.activated_at).unwrap_or(agent.created_at);
+    Candidate {
+        agent: agent.id.to_string(),
+        draw_number: agent.draw_number,
+        slug: agent.slug,
+        owner: owner.to_string(),
+        payout_account: agent.developer.to_string(),
+        capable: true,
+        payout_ready: true, // the built-in ledger pays every developer
+        active: agent.active,
+        paused: agent.paused,
+        visible: matches!(agent.visibility, Visibility::Live | Visibility::Beta),
+        declined: declines.into_iter().filter_map(|decline| declined(decline, policy)).collect(),
+        specialist_types: agent.specialist_task_types,
+        health_fails: agent.health.fails,
+        in_flight,
+        max_concurrency: agent.max_concurrency,
+        min_price_minor: agent.min_price.minor(),
+        tier,
+        standing: Standing {
+            rolling: progress.and_then(|progress| mean_half_up(&progress.scores)),
+            benchmark: None,
+            last_active_at: active_since.timestamp(),
+            real_tasks: record.real_tasks,
+            succeeded: record.succeeded(),
+            counted: record.counted(),
+            account_boosted: boosted_lately,
+            beta: agent.visibility == Visibility::Beta,
+        },
+        evidence: evidence.filter(|_| rules.thompson().is_some()),
+    }
+}
+
+/// A type is not asked for after enough refusals in a row, for a while.
+fn declined(decline: Decline, policy: &Policy) -> Option<Declined> {
+    let rests = TimeDelta::days(policy.declines_days.into());
+    (decline.in_a_row >= policy.declines_max)
+        .then(|| Declined { task_type: decline.task_type, until: (decline.last_at + rests).timestamp() })
+}

@@ -1,0 +1,321 @@
+//! What triage needs to know of agents, and who has changed since one has looked: whoever keeps agents in memory reads
+//! again only those.
+
+use crate::agents::{AgentRow, agent_columns};
+use crate::db::{Conn, row, sql};
+use crate::rows::number;
+use crate::standings::{Standing, StandingRow, category_state};
+use crate::{Result, Store};
+use gavel_domain::agent::{Agent, Record};
+use gavel_domain::{AccountId, AgentId, Chain, Timestamp};
+use gavel_triage::thompson::CategoryState;
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// How far somebody has seen what changes of agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(i64);
+
+/// Whose facts are looked at, and with what in view.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The category that they declare.
+    pub category: &'a str,
+    /// Whether made with test keys.
+    pub test: bool,
+    /// Who has fewer real tasks may use the newcomer's boost: only for them it is counted.
+    pub newcomer_tasks: u32,
+    /// Boosted dispatches are counted from here on.
+    pub boosted_since: Timestamp,
+}
+
+/// What was seen.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// For the next look.
+    pub mark: Mark,
+    /// Agents of all categories.
+    pub agents: u64,
+    /// What is known of the category as a whole, where it is decided by `thompson`.
+    pub category: Option<CategoryState>,
+    /// Who was seen.
+    pub seen: Seen,
+}
+
+/// Who was seen.
+#[derive(Debug, Clone)]
+pub enum Seen {
+    /// Everybody who declares the category.
+    Everybody(Vec<Facts>),
+    /// Only those of whom something has changed since the mark; some may not declare the category any more.
+    Changed(Vec<Facts>, Vec<AgentId>),
+}
+
+/// What triage needs to know of one agent.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The agent.
+    pub agent: Agent,
+    /// Its record over all categories.
+    pub record: Record,
+    /// What it has shown in the category; `None`: nothing yet.
+    pub standing: Option<Standing>,
+    /// Calls of it that are open now, and final ones that wait for a place.
+    pub in_flight: u32,
+    /// The account behind its developer.
+    pub owner: AccountId,
+    /// Dispatches of its developer that used the newcomer's boost lately.
+    pub boosted_lately: u32,
+    /// Types that it declines, how often in a row, and since when.
+    pub declines: Vec<Decline>,
+}
+
+/// A type that an agent has said it does not do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decline {
+    /// The type.
+    pub task_type: String,
+    /// How often in a row.
+    pub in_a_row: u32,
+    /// When it said so last.
+    pub last_at: Timestamp,
+}
+
+row! {
+    struct FactsRow {
+        #[flatten]
+        agent: AgentRow,
+        account_id: Uuid,
+        #[flatten]
+        standing: StandingRow,
+        open_calls: i64,
+        boosted_lately: i64,
+    }
+}
+
+/// The facts of agents in a category, of those that `$which` names. Who has to pass a benchmark there first is not yet of
+/// the category.
+macro_rules! facts {
+    ($boosted:literal, $which:literal) => {
+        concat!(
+            "SELECT ",
+            agent_columns!(),
+            ", d.account_id, s.scores, s.shown, s.tier, s.dwell, s.evidence,
+             (SELECT COUNT(*) FROM exchanges x WHERE x.agent_id = a.id AND x.ended_at IS NULL) AS open_calls,
+             CASE WHEN a.real_tasks < $3 THEN
+                 (SELECT COUNT(*) FROM agents o JOIN invitations i ON i.agent_id = o.id
+                  WHERE o.developer_id = a.developer_id AND ",
+            $boosted,
+            " AND i.created_at >= $4)
+             ELSE 0 END AS boosted_lately
+             FROM agent_capabilities k
+             JOIN agents a ON a.id = k.agent_id
+             JOIN developers d ON d.id = a.developer_id
+             LEFT JOIN standings s ON s.agent_id = a.id AND s.category = k.category
+             WHERE k.category = $1 AND k.ready AND a.test = $2 ",
+            $which,
+            " ORDER BY a.id"
+        )
+    };
+}
+
+impl Store {
+    /// What is to be known of the agents that declare a category: of all of them, or of those of whom something has
+    /// changed `since`. One that cannot be read is told of as an error and left out: it must not keep the others from
+    /// being asked.
+    pub async fn look_at_agents(&self, view: View<'_>, since: Option<Mark>) -> Result<Look> {
+        let mut c = self.read().await?;
+        let (mark, forgotten) = marks(&mut c).await?;
+        // Marks of another database (a restored one) say nothing.
+        let since = since.filter(|since| *since > forgotten || forgotten > mark);
+        let (agents,) =
+            sql!(c, fetch_one as (i64,), "SELECT agents FROM agent_counts WHERE test = $1", view.test)?;
+        let seen = match since {
+            None => Seen::Everybody(everybody(&mut c, view).await?),
+            Some(since) => changed(&mut c, view, since).await?,
+        };
+        let category = match self.rules().thompson(view.category) {
+            Some(_) => category_state(&mut c, view.category, view.test).await?,
+            None => None,
+        };
+        Ok(Look { mark, agents: u64::try_from(agents).unwrap_or(0), category, seen })
+    }
+
+    /// Everything triage needs of the agents that declare `category`.
+    pub async fn candidates(
+        &self,
+        category: &str,
+        test: bool,
+        boosted_since: Timestamp,
+    ) -> Result<Vec<Facts>> {
+        let view = View { category, test, newcomer_tasks: u32::MAX, boosted_since };
+        match self.look_at_agents(view, None).await?.seen {
+            Seen::Everybody(facts) | Seen::Changed(facts, _) => Ok(facts),
+        }
+    }
+
+    /// Forgets changes of agents that were there an hour ago, if that is how often this is called. Whoever has not looked
+    /// since reads everybody again.
+    pub async fn forget_changes(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let (mark, _) = marks(&mut tx).await?;
+        let next = sql!(tx, fetch_optional as (String,), "SELECT value FROM meta WHERE key = $1", NEXT)?;
+        if let Some(next) = next.and_then(|(text,)| text.parse::<i64>().ok()) {
+            sql!(tx, execute, "DELETE FROM agent_changes WHERE seq <= $1", next)?;
+            remember(&mut tx, FORGOTTEN, next).await?;
+        }
+        remember(&mut tx, NEXT, mark.0).await?;
+        tx.commit().await
+    }
+}
+
+/// Changes up to this one are forgotten.
+const FORGOTTEN: &str = "agent_changes_forgotten";
+/// Changes up to this one are forgotten next.
+const NEXT: &str = "agent_changes_forgotten_next";
+
+async fn remember(c: &mut Conn, key: &str, seq: i64) -> Result<()> {
+    sql!(
+        c,
+        execute,
+        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        key,
+        seq.to_string()
+    )?;
+    Ok(())
+}
+
+/// Where changes stand, and up to where they are forgotten.
+async fn marks(c: &mut Conn) -> Result<(Mark, Mark)> {
+    let (mark, forgotten) = sql!(
+        c,
+        fetch_one as (i64, Option<String>),
+        {
+            sqlite: "SELECT COALESCE((SELECT MAX(seq) FROM agent_changes), 0),
+                         (SELECT value FROM meta WHERE key = $1)",
+            // What is below has committed, or never will; what comes is at or above.
+            postgres: "SELECT pg_snapshot_xmin(pg_current_snapshot())::TEXT::BIGINT,
+                           (SELECT value FROM meta WHERE key = $1)",
+        },
+        FORGOTTEN
+    )?;
+    Ok((Mark(mark), Mark(forgotten.and_then(|text| text.parse().ok()).unwrap_or(-1))))
+}
+
+async fn everybody(c: &mut Conn, view: View<'_>) -> Result<Vec<Facts>> {
+    let rows = sql!(
+        c,
+        fetch_all as FactsRow,
+        { sqlite: facts!("i.boosted = 1", ""), postgres: facts!("i.boosted", "") },
+        view.category,
+        view.test,
+        i64::from(view.newcomer_tasks),
+        view.boosted_since
+    )?;
+    around(c, rows, None).await
+}
+
+async fn changed(c: &mut Conn, view: View<'_>, since: Mark) -> Result<Seen> {
+    let ids = sql!(
+        c,
+        fetch_all as (Uuid,),
+        {
+            sqlite: "SELECT DISTINCT agent_id FROM agent_changes WHERE seq > $1",
+            postgres: "SELECT DISTINCT agent_id FROM agent_changes WHERE seq >= $1",
+        },
+        since.0
+    )?;
+    if ids.is_empty() {
+        return Ok(Seen::Changed(Vec::new(), Vec::new()));
+    }
+    let rows = sql!(
+        c,
+        fetch_all as FactsRow,
+        {
+            sqlite: facts!("i.boosted = 1", "AND a.id IN (SELECT agent_id FROM agent_changes WHERE seq > $5)"),
+            postgres: facts!("i.boosted", "AND a.id IN (SELECT agent_id FROM agent_changes WHERE seq >= $5)"),
+        },
+        view.category,
+        view.test,
+        i64::from(view.newcomer_tasks),
+        view.boosted_since,
+        since.0
+    )?;
+    let facts = around(c, rows, Some(since)).await?;
+    let still: BTreeSet<AgentId> = facts.iter().map(|facts| facts.agent.id).collect();
+    let gone = ids.into_iter().map(|(id,)| AgentId::from_uuid(id)).filter(|id| !still.contains(id)).collect();
+    Ok(Seen::Changed(facts, gone))
+}
+
+/// With what stands beside the agents.
+async fn around(c: &mut Conn, rows: Vec<FactsRow>, since: Option<Mark>) -> Result<Vec<Facts>> {
+    let mut waiting = winners_waited_for(c).await?;
+    let mut declines = declines(c, since).await?;
+    let facts = rows.into_iter().filter_map(|row| {
+        let agent = row.agent.id();
+        let (waiting, declines) = (waiting.remove(&agent).unwrap_or(0), declines.remove(&agent).unwrap_or_default());
+        let unreadable = |error| {
+            tracing::error!(agent.id = %agent, error = %Chain(&error), "an agent that cannot be read is not asked");
+        };
+        facts(row, waiting, declines).map_err(unreadable).ok()
+    });
+    Ok(facts.collect())
+}
+
+fn facts(row: FactsRow, waiting: i64, declines: Vec<Decline>) -> Result<Facts> {
+    let (agent, record) = row.agent.try_into()?;
+    Ok(Facts {
+        standing: row.standing.read()?,
+        in_flight: u32::try_from(row.open_calls + waiting).unwrap_or(u32::MAX),
+        owner: AccountId::from_uuid(row.account_id),
+        boosted_lately: u32::try_from(row.boosted_lately).unwrap_or(u32::MAX),
+        declines,
+        agent,
+        record,
+    })
+}
+
+/// Winners whose finished work is waited for before their call has begun: they count too, or new briefs would take every
+/// place that is freed.
+async fn winners_waited_for(c: &mut Conn) -> Result<BTreeMap<Uuid, i64>> {
+    let rows = sql!(
+        c,
+        fetch_all as (Uuid, i64),
+        "SELECT b.agent_id, COUNT(*) FROM deliveries d JOIN bids b ON b.id = d.bid_id
+         WHERE d.status = 'pending' AND NOT EXISTS (SELECT 1 FROM exchanges x
+             WHERE x.invitation_id = b.invitation_id AND x.mode = 'final' AND x.revision = d.revision)
+         GROUP BY b.agent_id"
+    )?;
+    Ok(rows.into_iter().collect())
+}
+
+/// What agents have declined: all of them, or those of whom something has changed.
+async fn declines(c: &mut Conn, since: Option<Mark>) -> Result<BTreeMap<Uuid, Vec<Decline>>> {
+    macro_rules! declines {
+        ($changed:literal) => {
+            concat!(
+                "SELECT agent_id, task_type, in_a_row, last_at FROM agent_declines ",
+                $changed,
+                " ORDER BY agent_id, task_type"
+            )
+        };
+    }
+    let rows = match since {
+        None => sql!(c, fetch_all as (Uuid, String, i64, Timestamp), declines!(""))?,
+        Some(since) => sql!(
+            c,
+            fetch_all as (Uuid, String, i64, Timestamp),
+            {
+                sqlite: declines!("WHERE agent_id IN (SELECT agent_id FROM agent_changes WHERE seq > $1)"),
+                postgres: declines!("WHERE agent_id IN (SELECT agent_id FROM agent_changes WHERE seq >= $1)"),
+            },
+            since.0
+        )?,
+    };
+    let mut all: BTreeMap<Uuid, Vec<Decline>> = BTreeMap::new();
+    for (agent, task_type, in_a_row, last_at) in rows {
+        let in_a_row = number(in_a_row, "agent_declines", "in_a_row")?;
+        all.entry(agent).or_default().push(Decline { task_type, in_a_row, last_at });
+    }
+    Ok(all)
+}

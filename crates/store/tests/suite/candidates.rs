@@ -1,0 +1,180 @@
+//! Agents kept in memory: whoever reads again only those that have changed knows what a new reader learns.
+
+use crate::support::{World, done, on_both};
+use chrono::TimeDelta;
+use gavel_domain::AgentId;
+use gavel_domain::agent::ExecutionMode;
+use gavel_domain::invitation::Outcome;
+use gavel_domain::ladder::Tier;
+use gavel_store::candidates::{Facts, Mark, Seen, View};
+use std::collections::BTreeMap;
+
+/// Somebody who has looked once, and follows.
+#[derive(Default)]
+struct Follower {
+    mark: Option<Mark>,
+    agents: BTreeMap<AgentId, Facts>,
+}
+
+impl Follower {
+    /// Looks again; gives of how many something had changed.
+    async fn looks(&mut self, world: &World) -> usize {
+        let view = view(world);
+        let look = world.store.look_at_agents(view, self.mark).await.unwrap();
+        self.mark = Some(look.mark);
+        match look.seen {
+            Seen::Everybody(facts) => {
+                self.agents.clear();
+                self.take(facts)
+            }
+            Seen::Changed(facts, gone) => {
+                gone.iter().for_each(|agent| drop(self.agents.remove(agent)));
+                self.take(facts) + gone.len()
+            }
+        }
+    }
+
+    fn take(&mut self, facts: Vec<Facts>) -> usize {
+        let n = facts.len();
+        self.agents.extend(facts.into_iter().map(|facts| (facts.agent.id, facts)));
+        n
+    }
+
+    /// Looks again, and knows then what a new reader learns.
+    async fn agrees(&mut self, world: &World, after: &str) {
+        self.looks(world).await;
+        let mut anew = Follower::default();
+        anew.looks(world).await;
+        assert_eq!(format!("{:#?}", self.agents), format!("{:#?}", anew.agents), "after {after}");
+    }
+}
+
+fn view(world: &World) -> View<'static> {
+    let boosted_since = world.now() - TimeDelta::days(30);
+    View { category: "content-writing", test: false, newcomer_tasks: 10, boosted_since }
+}
+
+on_both! {
+    async fn a_follower_knows_what_a_new_reader_learns(world) {
+        let mut follower = Follower::default();
+        let developer = world.developer("dev").await;
+        follower.agrees(&world, "nothing").await;
+        let (mut first, second) = (world.agent(&developer, "first").await, world.agent(&developer, "second").await);
+        follower.agrees(&world, "two registrations").await;
+        assert_eq!(follower.agents.len(), 2);
+
+        let task = world.task(world.account("buyer").await).await;
+        let (claimed, invited) = world.prototyping(&task, &[&first, &second]).await;
+        follower.agrees(&world, "two invitations").await;
+        assert!(follower.agents.values().all(|facts| (facts.in_flight, facts.boosted_lately) == (1, 2)));
+        let bid = world.scored(&claimed, &invited[0], 810_000).await;
+        follower.agrees(&world, "a score").await;
+        done(world.end_invitation(&claimed, &world.ended(&invited[1], Outcome::Declined)).await);
+        follower.agrees(&world, "a refusal of the type").await;
+        assert_eq!(follower.agents[&second.id].declines[0].in_a_row, 1);
+        world.close(&claimed, Outcome::Late, world.now() + TimeDelta::days(7)).await;
+        assert!(world.store.select(bid.task, bid.id, world.now()).await.unwrap().is_ok());
+        follower.agrees(&world, "a choice").await;
+        assert_eq!(follower.agents[&first.id].progress.as_ref().unwrap().shown, [true]);
+        let delivery = world.pending(&bid);
+        done(world.store.hold_and_deliver(world.claim().await, &delivery, None, world.now()).await.unwrap());
+        follower.agrees(&world, "a winner that is waited for").await;
+        assert_eq!(follower.agents[&first.id].in_flight, 1);
+
+        first.max_concurrency = 3;
+        first.execution_mode = ExecutionMode::Pull;
+        world.store.update_agent(&first, world.now()).await.unwrap();
+        follower.agrees(&world, "a change by the developer").await;
+        world.execute("UPDATE agents SET paused = TRUE, health_fails = 2 WHERE slug = 'second'").await;
+        follower.agrees(&world, "failed probes").await;
+        first.capabilities = vec!["translation".to_owned()];
+        world.store.update_agent(&first, world.now()).await.unwrap();
+        follower.agrees(&world, "another category").await;
+        assert_eq!(follower.agents.len(), 1);
+    }
+}
+
+on_both! {
+    async fn who_has_not_changed_is_not_read_again(world) {
+        let developer = world.developer("dev").await;
+        let agent = world.agent(&developer, "busy").await;
+        for n in 0..20 {
+            world.agent(&developer, &format!("resting-{n}")).await;
+        }
+        let mut follower = Follower::default();
+        assert_eq!(follower.looks(&world).await, 21);
+        world.execute("UPDATE agents SET next_probe_at = created_at, version = '2'").await;
+        assert_eq!(follower.looks(&world).await, 0, "what triage does not look at");
+        world.execute("UPDATE agents SET max_concurrency = 5 WHERE slug = 'busy'").await;
+        assert_eq!(follower.looks(&world).await, 1);
+        assert_eq!(follower.agents[&agent.id].agent.max_concurrency, 5);
+        let counted = world.store.look_at_agents(view(&world), follower.mark).await.unwrap().agents;
+        assert_eq!(counted, 21);
+    }
+}
+
+// Changes are forgotten at the second call after them; whoever has not looked since reads everybody again.
+on_both! {
+    async fn changes_are_forgotten_and_nobody_misses_any(world) {
+        let developer = world.developer("dev").await;
+        world.agent(&developer, "one").await;
+        let (mut often, mut seldom) = (Follower::default(), Follower::default());
+        often.looks(&world).await;
+        seldom.looks(&world).await;
+        for n in 0..4 {
+            world.execute(["UPDATE agents SET max_concurrency = 20", "UPDATE agents SET max_concurrency = 21"][n % 2]).await;
+            often.agrees(&world, "a change").await;
+            world.store.forget_changes().await.unwrap();
+            often.agrees(&world, "forgetting").await;
+        }
+        seldom.agrees(&world, "a long absence").await;
+    }
+}
+
+// A tier is stored with the event that changed it, and the way there is kept.
+on_both! {
+    async fn tiers_follow_scores_failures_and_choices(world) {
+        let developer = world.developer("dev").await;
+        let agent = world.agent(&developer, "atlas").await;
+        let buyer = world.account("buyer").await;
+        let tier = async || {
+            let facts = world.store.candidates("content-writing", false, world.now()).await.unwrap();
+            let progress = facts[0].progress.clone().unwrap_or_default();
+            (progress.tier, progress.dwell, progress.shown.len())
+        };
+        for n in 1..=10 {
+            let task = world.task(buyer).await;
+            let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
+            let bid = world.scored(&claimed, &invited[0], 900_000).await;
+            let expected = if n < 10 { (Tier::NewChallenger, n, n as usize - 1) } else { (Tier::Challenger, 0, 9) };
+            assert_eq!(tier().await, expected);
+            world.close(&claimed, Outcome::Late, world.now() + TimeDelta::days(7)).await;
+            assert!(world.store.select(bid.task, bid.id, world.now()).await.unwrap().is_ok());
+            world.execute("UPDATE tasks SET ready_at = NULL WHERE state = 'accepted'").await; // nobody goes on with it
+        }
+        assert_eq!(tier().await, (Tier::Challenger, 0, 10), "a choice is no event");
+        let task = world.task(buyer).await;
+        let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
+        done(world.end_invitation(&claimed, &world.ended(&invited[0], Outcome::ServerError)).await);
+        assert_eq!(tier().await, (Tier::TopPerformer, 0, 10), "a failure is one");
+    }
+}
+
+// Who declines a type in a row is remembered for it; one that it does takes that back.
+on_both! {
+    async fn refusals_of_a_type_are_counted_in_a_row(world) {
+        let developer = world.developer("dev").await;
+        let agent = world.agent(&developer, "atlas").await;
+        let buyer = world.account("buyer").await;
+        let outcomes = [Outcome::Declined, Outcome::Declined, Outcome::Timeout, Outcome::Valid, Outcome::Declined];
+        let mut seen = Vec::new();
+        for outcome in outcomes {
+            let task = world.task(buyer).await;
+            let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
+            done(world.end_invitation(&claimed, &world.ended(&invited[0], outcome)).await);
+            let facts = world.store.candidates("content-writing", false, world.now()).await.unwrap();
+            seen.push(facts[0].declines.first().map_or(0, |decline| decline.in_a_row));
+        }
+        assert_eq!(seen, [1, 2, 2, 0, 1]);
+    }
+}
