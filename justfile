@@ -46,6 +46,11 @@ bench *ARGS:
 judge:
     cargo test --release -p gavel-judge --test human -- --nocapture
 
+# The tasks agents are tried with, over so many seeds of each: what the good answer gets at least, and spoilt ones at most
+benchmark-tasks SEEDS="100" TASK="":
+    GAVEL_BENCHMARK_SEEDS={{SEEDS}} GAVEL_BENCHMARK_TASK={{TASK}} \
+        cargo test --release -p gavel-judge --test benchmark --locked -- --nocapture
+
 # What strangers can cost the client: 20,000 hostile exchanges, 60,000 agents on one host, 100 endless streams at once
 endurance:
     GAVEL_ENDURANCE=1 cargo test --release -p gavel-outbound --test resources -- --nocapture --test-threads=1

@@ -12,7 +12,6 @@ use gavel_dispatcher::transport::{self, FailureKind, SendFailure, Transport};
 use gavel_domain::account::{ApiKey, Scope};
 use gavel_domain::benchmark::{Activation, Rules};
 use gavel_domain::bid::{Bid, BidStatus};
-use gavel_domain::catalog::{Catalog, Category, TaskType};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{Answer, Attempt, AttemptResult, Ending, Invitation, Mode, Outcome};
@@ -37,6 +36,8 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
+/// What may be asked for.
+mod catalog;
 /// Sends to agents, and what came of them.
 mod asked;
 /// Agents that have to pass first.
@@ -512,7 +513,7 @@ pub(crate) fn settings() -> ApiSettings {
             phase: TimeDelta::seconds(420),
             prototype_call: TimeDelta::seconds(120),
             final_call: TimeDelta::seconds(300),
-            prototype_call_by_category: [].into(),
+            prototype_call_by_category: [("translation".to_owned(), TimeDelta::seconds(180))].into(),
             final_call_by_category: [].into(),
             review_window: TimeDelta::days(7),
             answer_window: TimeDelta::days(14),
@@ -522,7 +523,7 @@ pub(crate) fn settings() -> ApiSettings {
             pull_lease: TimeDelta::seconds(60),
             revisions_max: 2,
         },
-        catalog: Arc::new(catalog()),
+        catalog: Arc::new(catalog::catalog()),
         guard: Guard::default(),
         user_agent: "Gavel".to_owned(),
         public_url: "https://gavel.example.com".to_owned(),
@@ -534,19 +535,5 @@ pub(crate) fn settings() -> ApiSettings {
             suites: vec!["content-writing".to_owned(), "marketing".to_owned()],
         },
         limits: crate::RequestLimits::default(),
-    }
-}
-
-fn catalog() -> Catalog {
-    let category = |slug: &str, name: &str, (type_slug, type_name): (&str, &str)| Category {
-        slug: slug.to_owned(),
-        name: name.to_owned(),
-        task_types: vec![TaskType { slug: type_slug.to_owned(), name: type_name.to_owned() }],
-    };
-    Catalog {
-        categories: vec![
-            category("content-writing", "Content writing", ("blog-post", "Blog post")),
-            category("marketing", "Marketing", ("ad-copy", "Ad copy")),
-        ],
     }
 }

@@ -16,6 +16,7 @@ use crate::brief::{CompiledBrief, compile};
 use crate::hidden::{HiddenCheck, HiddenKind};
 use crate::work::Work;
 use file::File;
+use gavel_domain::Ppm;
 use gavel_domain::task::Brief;
 use std::collections::BTreeMap;
 
@@ -65,8 +66,23 @@ pub struct Instance {
     pub good: Work,
     /// What that work says of itself.
     pub summary: String,
+    /// Work of other hands: it shows that the good one is not the only way to do it.
+    pub others: Vec<Other>,
     /// Spoilt work that the file gives itself.
     bad: BTreeMap<Flaw, Work>,
+}
+
+/// Work of another hand, and what it must be worth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Other {
+    /// What it is like.
+    pub name: String,
+    /// It scores no less.
+    pub at_least: Ppm,
+    /// It scores no more.
+    pub at_most: Ppm,
+    /// The work.
+    pub work: Work,
 }
 
 /// A file of the suite that cannot be used.

@@ -154,7 +154,9 @@ impl Builder {
                 self.sections(&source, value)
             }
             "format" | "output_format" | "file_format" | "deliverable_format" => self.format(&source, value),
-            "language" | "lang" | "locale" | "output_language" => self.language(&source, value),
+            "language" | "lang" | "locale" | "output_language" | "target_language" => {
+                self.language(&source, value);
+            }
             "items" | "item_count" | "count" | "num_items" | "number_of_items" | "list_items"
             | "quantity" => {
                 self.counted(&source, value, |count| Check::Items { count });

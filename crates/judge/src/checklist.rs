@@ -409,11 +409,14 @@ fn is_title(line: &Line) -> bool {
     (1..=most).contains(&line.words.len())
 }
 
+/// The stems that carry matter; all of them where none does, as in "Why us".
 pub(crate) fn content_stems(name: &str) -> Vec<String> {
     let lower = name.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty());
-    let stems = words.map(|word| stem(word).into_owned());
-    stems.filter(|stem| commonness(stem) != Commonness::Function).collect()
+    let stems: Vec<String> = words.map(|word| stem(word).into_owned()).collect();
+    let matter = stems.iter().filter(|stem| commonness(stem) != Commonness::Function);
+    let matter: Vec<String> = matter.cloned().collect();
+    if matter.is_empty() { stems } else { matter }
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ pub(crate) fn essential(brief: &CompiledBrief, results: &[ItemResult]) -> Option
     let kind = GateKind::Essential;
     let spans = failed.iter().filter_map(|(_, result)| result.span.clone()).take(SPANS_PER_GATE).collect();
     let more = failed.len() - 1;
-    let others = if more == 0 { String::new() } else { format!(", nor {more} others") };
+    let others = if more == 0 { String::new() } else { format!(" ({more} more such checks fail)") };
     let text = format!("{}: a good work {}, this one does not{others}", kind.text(), first.text);
     Some(Gate { kind, cap: Ppm::new(kind.cap().get().saturating_sub(less)), spans, text })
 }

@@ -7,14 +7,17 @@ use std::ops::Range;
 const SCALE: i128 = 10_000;
 /// Digits of a number; longer ones are no amounts.
 const DIGITS_MAX: usize = 18;
+/// Bytes of a number with all that groups its digits: what is longer is a list.
+const TOKEN_BYTES_MAX: usize = 40;
 /// Numbers read from one text; a text with more is judged by the first ones.
 const NUMBERS_MAX: usize = 200_000;
 
 /// A number and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Number {
-    /// In ten-thousandths, read the English way, then the continental way where that differs.
-    pub(crate) values: [Option<i128>; 2],
+    /// In ten-thousandths, read the English way, then the continental way where that differs; then both in the
+    /// thousands or millions that the word after it speaks of.
+    pub(crate) values: [Option<i128>; 4],
     /// In bytes.
     pub(crate) span: Range<usize>,
 }
@@ -83,19 +86,33 @@ pub(crate) fn numbers(text: &str) -> Vec<Number> {
 }
 
 /// The number that starts at a digit, and where it ends. Groups that fit no way of writing are numbers of their own.
-fn read(text: &str, start: usize) -> (usize, [Option<i128>; 2]) {
+fn read(text: &str, start: usize) -> (usize, [Option<i128>; 4]) {
     let end = token_end(text, start);
     let token = &text[start..end];
     let english = value(token, ',', '.');
     let continental = value(token, '.', ',').filter(|value| english != Some(*value));
     if english.is_none() && continental.is_none() {
         let first = digits(text, start);
-        return (start + first, [value(&text[start..start + first], ',', '.'), None]);
+        return (start + first, [value(&text[start..start + first], ',', '.'), None, None, None]);
     }
-    let thousands =
-        text[end..].starts_with(['k', 'K']) && !text[end + 1..].starts_with(char::is_alphanumeric);
-    let scale = |value: i128| if thousands { value * 1000 } else { value };
-    (end + usize::from(thousands), [english.map(scale), continental.map(scale)])
+    let scale = scale(&text[end..]);
+    let scaled = |value: Option<i128>| value.filter(|_| scale > 1)?.checked_mul(scale);
+    (end, [english, continental, scaled(english), scaled(continental)])
+}
+
+/// What the word or letter after a number multiplies it by. A table whose head says thousands may say it again, so the
+/// number alone is a reading too.
+fn scale(after: &str) -> i128 {
+    let word: String =
+        after.trim_start_matches(' ').chars().take_while(|c| c.is_alphabetic()).take(9).collect();
+    let attached = !after.starts_with(' ');
+    match word.as_str() {
+        "k" | "K" if attached => 1_000,
+        "m" | "M" if attached => 1_000_000,
+        "thousand" => 1_000,
+        "million" | "millions" => 1_000_000,
+        _ => 1,
+    }
 }
 
 fn digits(text: &str, from: usize) -> usize {
@@ -113,7 +130,7 @@ fn token_end(text: &str, start: usize) -> usize {
             ' ' | '\'' | '\u{2019}' | '\u{a0}' | '\u{202f}' | '\u{2009}' => follows == 3 && end - start <= 3,
             _ => false,
         };
-        if !joins {
+        if !joins || next - start > TOKEN_BYTES_MAX {
             break;
         }
         end = next + follows;
@@ -160,7 +177,7 @@ mod tests {
         check("a, 12, 14.", &[120_000, 140_000]);
         check("10.5.26", &[100_000, 52_600]);
         check("1,234,567", &[12_345_670_000]);
-        check("12k and 3rd", &[120_000_000, 30_000]);
+        check("12k and 3rd", &[120_000, 30_000]);
         check("12,5", &[125_000]);
         check("9:30", &[90_000, 300_000]);
     }
@@ -170,6 +187,9 @@ mod tests {
         let one = &numbers("1.200")[0];
         assert!(one.is(12_000) && one.is(12_000_000));
         assert!(!one.is(120_000));
+        let reads = |text: &str, value: i128| numbers(text)[0].is(value);
+        assert!(reads("12k", 120_000_000) && reads("12k", 120_000) && !reads("12kg", 120_000_000));
+        assert!(reads("1.2 million", 12_000_000_000) && reads("3 thousand", 30_000_000));
     }
 
     #[test]

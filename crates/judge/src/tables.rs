@@ -4,6 +4,8 @@ use crate::number;
 
 /// Rows read from one table.
 const ROWS_MAX: usize = 20_000;
+/// Tags longer than this are read as text.
+const TAG_BYTES_MAX: usize = 400;
 /// Cells read from one row.
 const CELLS_MAX: usize = 200;
 
@@ -137,7 +139,8 @@ pub(crate) fn page_as_text(page: &str) -> String {
         text.push_str(&rest[..open]);
         let after = &rest[open + 1..];
         let named = after.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!'));
-        let Some(end) = after.find('>').filter(|_| named) else {
+        let end = after.bytes().take(TAG_BYTES_MAX).position(|b| matches!(b, b'<' | b'>'));
+        let Some(end) = end.filter(|end| named && after[*end..].starts_with('>')) else {
             text.push('<');
             rest = after;
             continue;

@@ -2,11 +2,11 @@
 //!
 //! The figures are printed: `cargo test -p gavel-judge --test benchmark -- --nocapture`. `GAVEL_BENCHMARK_SEEDS` is how
 //! many seeds are tried of each task, `GAVEL_BENCHMARK_TASK` names those that are (`content-writing`,
-//! `content-writing/easy`).
+//! `content-writing/easy`), `GAVEL_BENCHMARK_SHOW=1` prints the first instance of each.
 
 use gavel_domain::Ppm;
 use gavel_judge::benchmark::{Flaw, Instance, Suite, Template};
-use gavel_judge::{GateKind, HiddenKind, Rubrics, Verdict, Work, judge};
+use gavel_judge::{CompiledBrief, GateKind, HiddenKind, Rubrics, Verdict, Work, judge};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -54,8 +54,8 @@ fn seeds() -> u64 {
     std::env::var("GAVEL_BENCHMARK_SEEDS").map_or(SEEDS, |seeds| seeds.parse().expect("a number of seeds"))
 }
 
-fn judged(instance: &Instance, work: &Work) -> Verdict {
-    judge(&instance.yardstick(), work, &Rubrics::default().for_category(&instance.brief.category))
+fn judged(yardstick: &CompiledBrief, instance: &Instance, work: &Work) -> Verdict {
+    judge(yardstick, work, &Rubrics::default().for_category(&instance.brief.category))
 }
 
 /// What went wrong with a task.
@@ -84,14 +84,19 @@ fn good_answers_do_well_and_spoilt_ones_do_not() {
         let mut stale = Ppm::ZERO;
         for seed in 0..seeds() {
             let instance = template.instance(seed);
-            least = least.min(good_is_good(&instance, &mut findings));
+            let yardstick = instance.yardstick();
+            least = least.min(good_is_good(&yardstick, &instance, &mut findings));
             for (flaw, most) in Flaw::ALL.into_iter().zip(&mut most) {
-                *most = (*most).max(bad_is_bad(&instance, flaw, &mut findings));
+                *most = (*most).max(bad_is_bad(&yardstick, &instance, flaw, &mut findings));
             }
-            stale = stale.max(stale_is_bad(template, &instance, &mut findings));
+            others_are_as_said(&yardstick, &instance, &mut findings);
+            stale = stale.max(stale_is_bad(&yardstick, template, &instance, &mut findings));
         }
         let spoilt = Flaw::ALL.iter().zip(&most).map(|(flaw, most)| format!("{} {most}", flaw.name()));
         let spoilt = spoilt.collect::<Vec<_>>().join(", ");
+        if std::env::var("GAVEL_BENCHMARK_SHOW").is_ok() {
+            println!("{}", shown(&template.instance(0)));
+        }
         let checks = template.instance(0).checks.len();
         println!("{:32} {least} {checks:>7}  {spoilt}, another seed's {stale}", template.key());
         wrong.extend(findings.wrong);
@@ -99,8 +104,39 @@ fn good_answers_do_well_and_spoilt_ones_do_not() {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
-fn good_is_good(instance: &Instance, findings: &mut Findings<'_>) -> Ppm {
-    let verdict = judged(instance, &instance.good);
+/// The task as an agent gets it, then the good answer and what is checked.
+fn shown(instance: &Instance) -> String {
+    let Instance { brief, good, checks, .. } = instance;
+    let files = good.artifacts.iter().map(|file| format!("\n--- {}\n{}", file.filename, file.content));
+    let checks = checks.iter().map(|check| format!("{} {}\n", check.id, check.text));
+    format!(
+        "# {}\n{}\n{:#?} {:?}\n\n---\n{}\n{}\n{}",
+        brief.title,
+        brief.description,
+        brief.requirements,
+        brief.output_spec,
+        good.full_text,
+        files.collect::<String>(),
+        checks.collect::<String>()
+    )
+}
+
+/// Work of other hands is worth what its author says.
+fn others_are_as_said(yardstick: &CompiledBrief, instance: &Instance, findings: &mut Findings<'_>) {
+    for other in &instance.others {
+        let verdict = judged(yardstick, instance, &other.work);
+        let range = other.at_least..=other.at_most;
+        findings.expect(range.contains(&verdict.composite), instance.seed, || {
+            let failed = verdict.checklist.iter().filter(|item| item.value < Ppm::new(999_000));
+            let failed: Vec<&str> = failed.map(|item| item.id.as_str()).collect();
+            let (name, score) = (&other.name, verdict.composite);
+            format!("{name:?} has {score}, not {range:?}; fails {failed:?}, gates {:?}", verdict.gates)
+        });
+    }
+}
+
+fn good_is_good(yardstick: &CompiledBrief, instance: &Instance, findings: &mut Findings<'_>) -> Ppm {
+    let verdict = judged(yardstick, instance, &instance.good);
     let seed = instance.seed;
     let values = verdict.dimensions.iter().map(|(name, d)| format!("{name} {}", d.value));
     let values = values.collect::<Vec<_>>().join(", ");
@@ -123,8 +159,13 @@ fn good_is_good(instance: &Instance, findings: &mut Findings<'_>) -> Ppm {
     verdict.composite
 }
 
-fn bad_is_bad(instance: &Instance, flaw: Flaw, findings: &mut Findings<'_>) -> Ppm {
-    let verdict = judged(instance, &instance.bad(flaw));
+fn bad_is_bad(
+    yardstick: &CompiledBrief,
+    instance: &Instance,
+    flaw: Flaw,
+    findings: &mut Findings<'_>,
+) -> Ppm {
+    let verdict = judged(yardstick, instance, &instance.bad(flaw));
     findings.expect(verdict.composite <= BAD_MAX, instance.seed, || {
         let gates: Vec<GateKind> = verdict.gates.iter().map(|gate| gate.kind).collect();
         format!("the answer with the flaw {} has {}, gates {gates:?}", flaw.name(), verdict.composite)
@@ -133,7 +174,12 @@ fn bad_is_bad(instance: &Instance, flaw: Flaw, findings: &mut Findings<'_>) -> P
 }
 
 /// The good answer of another seed, as from an agent that learnt it by heart.
-fn stale_is_bad(template: &Template, instance: &Instance, findings: &mut Findings<'_>) -> Ppm {
+fn stale_is_bad(
+    yardstick: &CompiledBrief,
+    template: &Template,
+    instance: &Instance,
+    findings: &mut Findings<'_>,
+) -> Ppm {
     let other = template.instance(instance.seed + 1000);
     findings.expect(other.brief.description != instance.brief.description, instance.seed, || {
         "the seed 1000 further has the same brief".to_owned()
@@ -141,7 +187,7 @@ fn stale_is_bad(template: &Template, instance: &Instance, findings: &mut Finding
     findings.expect(other.facts() != instance.facts(), instance.seed, || {
         "the seed 1000 further has the same facts".to_owned()
     });
-    let verdict = judged(instance, &other.good);
+    let verdict = judged(yardstick, instance, &other.good);
     findings.expect(verdict.composite <= BAD_MAX, instance.seed, || {
         format!("the good answer of the seed {} has {}", other.seed, verdict.composite)
     });
@@ -185,6 +231,9 @@ fn instances_read_like_any_task_and_differ() {
             }
             briefs.insert(all);
         }
+        for seed in [u64::MAX, u64::MAX / 2, 1 << 40] {
+            assert_eq!(template.instance(seed).seed, seed, "any number is a seed");
+        }
         assert!(briefs.len() >= 19, "{} has only {} briefs in 20 seeds", template.key(), briefs.len());
     }
 }
@@ -212,7 +261,7 @@ fn mistakes_are_told_with_file_and_line() {
     check("kind = \"order\"", "kind = \"ordre\"", "ordre");
     check("near = [\"workshop\"]", "naer = [\"workshop\"]", "naer");
     check("is = \"adult * adults", "is = \"adult * * adults", "missing");
-    check("total > 20", "total > 2000", "conditions");
+    check("total > 2000", "total > 900000", "conditions");
     check("title = \"Blog post for our {event} on {day}\"", "title = \"B\"", "characters");
     check("25.00", "free", "amount");
 }

@@ -154,6 +154,11 @@ impl Rules {
         &self.by_value
     }
 
+    /// The parameters of `thompson` for whatever category is opened to it; none before any could be.
+    pub fn values_policy(&self) -> Option<&thompson::Policy> {
+        self.values.thompson()
+    }
+
     /// The parameters of `thompson` for a category that was opened to it.
     pub fn thompson(&self, category: &str) -> Option<&thompson::Policy> {
         self.of(category).thompson()

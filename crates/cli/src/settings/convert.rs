@@ -1,29 +1,31 @@
 //! From what is written to what is used.
 
+use super::categories::{by_category, catalog};
 use super::file::{Health, LogFormat, MoneyMode, Network, Retention, Silence, Timers, Webhooks, Written};
 use super::known::Places;
 use super::values::wrong_level;
 use super::{SettingsError, file};
 use crate::roles::Roles;
-use crate::{catalog, suite};
+use crate::suite;
 use ::config::{Config, File, FileFormat};
 use chrono::TimeDelta;
 use gavel_api::{RequestLimits, ServeLimits};
 use gavel_dispatcher::Caps;
 use gavel_domain::benchmark::{self, Activation};
-use gavel_domain::catalog::Catalog;
+use gavel_domain::catalog::{Catalog, Timeouts};
 use gavel_domain::health::Rules;
 use gavel_domain::limits::{AGENTS_MAX, BUDGET_MINOR_MAX};
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::webhook;
 use gavel_domain::{BasisPoints, Currency, Money, Ppm};
+use gavel_judge::Rubrics;
 use gavel_judge::benchmark::Suite;
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
 use gavel_store::{Migrate, Opening, path_of};
 use gavel_triage::{Policy, Rulebook, thompson};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
@@ -67,7 +69,7 @@ pub struct AppConfig {
     pub guard: Guard,
     /// Who may vouch for agents beside the machine's own authorities.
     pub roots: ExtraRoots,
-    /// What may be asked for.
+    /// What may be asked for, with the weights and the times that are in force.
     pub catalog: Catalog,
     /// What an agent must have shown before it is asked.
     pub activation: Activation,
@@ -82,7 +84,7 @@ pub struct AppConfig {
     /// Whom to ask.
     pub triage: Arc<gavel_triage::Rules>,
     /// What counts how much when a bid is judged.
-    pub rubrics: gavel_judge::Rubrics,
+    pub rubrics: Rubrics,
     /// Bids that every task wants at least, unless it says so itself.
     pub min_bids: Option<u8>,
     /// Fewest agents a task is started with.
@@ -128,7 +130,7 @@ const CALL_SECONDS_MAX: u32 = 24 * 60 * 60;
 pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, SettingsError> {
     let currency =
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
-    let catalog = catalog::shipped()?;
+    let (catalog, rubrics) = catalog(&written.catalog.folder, &written.judge.policy_file)?;
     let triage = triage_rules(&written.triage, &catalog, places)?;
     let requests = request_limits(&written.server);
     Ok(AppConfig {
@@ -158,7 +160,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         health: health(&written.health, triage.policy().health_fails_max, places)?,
         webhooks: told(&written.webhooks),
         triage,
-        rubrics: policy_file("judge.policy_file", &written.judge.policy_file, RUBRICS)?,
+        rubrics,
         min_bids: min_bids(written.triage.min_bids, places)?,
         agents_min: usize::from(written.triage.agents_min),
         busy_wait: TimeDelta::seconds(written.triage.busy_wait_seconds.into()),
@@ -355,7 +357,9 @@ fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::
         minutes if minutes <= WINDOW_MINUTES_MAX => Ok(TimeDelta::minutes(minutes.into())),
         _ => Err(places.value(key, "it must be at most ten years")),
     };
-    let per_category = |table: &str, entries| by_category(table, entries, catalog, places);
+    let per_category = |table: &str, entries, of: fn(&Timeouts) -> Option<TimeDelta>| {
+        by_category(table, entries, of, catalog, places)
+    };
     Ok(policy::Timers {
         phase: call("timers.phase_seconds", timers.phase_seconds)?,
         prototype_call: call("timers.prototype_call_seconds", timers.prototype_call_seconds)?,
@@ -363,10 +367,12 @@ fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::
         prototype_call_by_category: per_category(
             "timers.prototype_call_seconds_by_category",
             timers.prototype_call_seconds_by_category,
+            |timeouts| timeouts.prototype_call,
         )?,
         final_call_by_category: per_category(
             "timers.final_call_seconds_by_category",
             timers.final_call_seconds_by_category,
+            |timeouts| timeouts.final_call,
         )?,
         async_call: call("timers.async_call_seconds", timers.async_call_seconds)?,
         acknowledge: call("timers.acknowledge_seconds", timers.acknowledge_seconds)?,
@@ -381,27 +387,11 @@ fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::
     })
 }
 
-fn seconds(key: &str, value: NonZeroU32, places: &Places) -> Result<TimeDelta, SettingsError> {
+pub(super) fn seconds(key: &str, value: NonZeroU32, places: &Places) -> Result<TimeDelta, SettingsError> {
     if value.get() > CALL_SECONDS_MAX {
         return Err(places.value(key, "it must be at most a day (86400)"));
     }
     Ok(TimeDelta::seconds(value.get().into()))
-}
-
-fn by_category(
-    table: &str,
-    entries: BTreeMap<String, NonZeroU32>,
-    catalog: &Catalog,
-    places: &Places,
-) -> Result<BTreeMap<String, TimeDelta>, SettingsError> {
-    let one = |(category, value): (String, NonZeroU32)| {
-        let key = format!("{table}.{category}");
-        if catalog.category(&category).is_none() {
-            return Err(places.value(&key, format!("there is no category {category:?}")));
-        }
-        Ok((category, seconds(&key, value, places)?))
-    };
-    entries.into_iter().map(one).collect()
 }
 
 fn guard(network: &Network, places: &Places) -> Result<Guard, SettingsError> {
@@ -478,10 +468,9 @@ fn log_level(text: String, places: &Places) -> Result<String, SettingsError> {
     }
 }
 
-/// The shipped parameters are the files in `config/policy`; tests hold them equal to the crates' own defaults.
+/// The shipped parameters are a file in `config/policy`; a test holds them equal to the crate's own defaults.
 const TRIAGE: &str = include_str!("../../../../config/policy/triage.toml");
 const THOMPSON: &str = include_str!("../../../../config/policy/thompson.toml");
-const RUBRICS: &str = include_str!("../../../../config/policy/judge.toml");
 
 /// By which rules agents are chosen, category by category.
 fn triage_rules(
@@ -520,7 +509,7 @@ fn thompson_categories(
     slugs.map(known).collect()
 }
 
-fn policy_file<T: serde::de::DeserializeOwned>(
+pub(super) fn policy_file<T: serde::de::DeserializeOwned>(
     key: &'static str,
     path: &str,
     shipped: &str,

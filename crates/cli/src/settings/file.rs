@@ -10,6 +10,7 @@ pub(super) struct Written {
     pub(super) server: Server,
     pub(super) database: Database,
     pub(super) platform: Platform,
+    pub(super) catalog: Catalog,
     pub(super) budget: Budget,
     pub(super) money: Money,
     pub(super) timers: Timers,
@@ -69,6 +70,12 @@ pub(super) enum Migrate {
 pub(super) struct Platform {
     pub(super) currency: String,
     pub(super) user_agent: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Catalog {
+    pub(super) folder: String,
 }
 
 #[derive(Debug, Deserialize)]

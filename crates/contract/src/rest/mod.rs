@@ -23,7 +23,10 @@ pub use benchmark::{
     BenchmarkCategory, BenchmarkDimension, BenchmarkFeedback, BenchmarkGate, BenchmarkRun, BenchmarkTask,
     BenchmarkWish,
 };
-pub use catalogue::{CategoriesResponse, CategoryView, TaskTypeView};
+pub use catalogue::{
+    CategoriesResponse, CategoryView, FieldView, InOrder, PricingView, RubricView, ShapeView, TaskTypeView,
+    TimeoutsView, TypeView,
+};
 pub use delivery::{DeliveryView, RevisionRequest, TaskDelivery};
 pub use delivery_log::{
     DeliveryDetail, DeliveryLog, Fetch, HeaderView, LoggedDelivery, PhaseTimes, ReceivedResponse,
@@ -38,8 +41,10 @@ pub use door::{DeclineWish, FetchedInvitation, FetchedInvitations, LeaseHeld, Le
 pub use event::TaskEventView;
 pub use explain::{CandidateView, ExplainResponse, RoundView};
 pub use gallery::{ArtifactView, BidView, GalleryResponse, InvitationView, Selected};
-pub use problem::{FieldError, ProblemBody};
-pub use task::{AttachmentView, CloseWish, NamedClose, NewTask, RoutingWish, TaskList, TaskResponse};
+pub use problem::{FieldError, FieldWarning, ProblemBody};
+pub use task::{
+    AttachmentView, CloseWish, NamedClose, NewTask, RoutingWish, TaskCreated, TaskList, TaskResponse,
+};
 pub use webhook::{
     NewSubscription, RedeliveryBegun, SubscriptionDeleted, SubscriptionList, SubscriptionSecret,
     SubscriptionView, SubscriptionWithSecret, WebhookAttempt, WebhookDelivery, WebhookLog,

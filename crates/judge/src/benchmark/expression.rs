@@ -106,7 +106,7 @@ fn call(function: &str, arguments: &[Expression], values: &Values, row: Option<&
         ("greater", 2) => Value::Int(number(0).max(number(1))),
         ("if", 3) => arguments[if arguments[0].is_true(values, row) { 1 } else { 2 }].value(values, row),
         (_, 0) => unknown(function, values),
-        _ => over_rows(function, arguments, values),
+        _ => over_rows(function, arguments, values, row),
     }
 }
 
@@ -115,8 +115,9 @@ fn unknown(function: &str, values: &Values) -> Value {
     Value::Int(0)
 }
 
-/// `sum(table, what, condition)` and its like; the condition may be left out.
-fn over_rows(function: &str, arguments: &[Expression], values: &Values) -> Value {
+/// `sum(table, what, condition)` and its like; the condition may be left out. What the rows do not have is looked up
+/// in the row at hand.
+fn over_rows(function: &str, arguments: &[Expression], values: &Values, outer: Option<&Row>) -> Value {
     let table = match &arguments[0] {
         Expression::Name(name) => values.table(name),
         _ => None,
@@ -131,6 +132,7 @@ fn over_rows(function: &str, arguments: &[Expression], values: &Values) -> Value
         return unknown(function, values);
     }
     let condition = arguments.get(takes);
+    let table: Vec<Row> = table.iter().map(|row| within(row, outer)).collect();
     let rows: Vec<&Row> =
         table.iter().filter(|row| condition.is_none_or(|is| is.is_true(values, Some(row)))).collect();
     if rows.is_empty() && !matches!(function, "count" | "sum") {
@@ -155,6 +157,13 @@ fn over_rows(function: &str, arguments: &[Expression], values: &Values) -> Value
         "worst" => of(rows.iter().min_by_key(key), 2),
         _ => unknown(function, values),
     }
+}
+
+/// A row with what only the outer one has.
+fn within(row: &Row, outer: Option<&Row>) -> Row {
+    let mut all = outer.cloned().unwrap_or_default();
+    all.extend(row.iter().map(|(column, value)| (column.clone(), value.clone())));
+    all
 }
 
 struct Reader<'a> {
@@ -296,6 +305,9 @@ mod tests {
         check("max(sales, units) - min(sales, units)", "5");
         check("first(sales, units, name = 'Bo')", "7");
         check("sales.2.units", "7");
+        let row = Row::from([("least".to_owned(), Value::Int(8)), ("units".to_owned(), Value::Int(1))]);
+        let counted = Expression::read("count(sales, units > least)").unwrap();
+        assert_eq!(counted.value(&values, Some(&row)), Value::Int(2));
         check("sales", "Ann, Bo and Cy");
         assert!(values.remarks().is_empty());
     }

@@ -6,8 +6,9 @@ use super::expression::Expression;
 use super::fill::fill;
 use super::flaw::Flaw;
 use super::values::Values;
-use super::{Instance, Level, SuiteError, Template};
+use super::{Instance, Level, Other, SuiteError, Template};
 use crate::work::Work;
+use gavel_domain::Ppm;
 use gavel_domain::invitation::{Artifact, ArtifactKind};
 use gavel_domain::task::Brief;
 use serde::Deserialize;
@@ -44,6 +45,9 @@ pub(super) struct File {
     good: Written,
     #[serde(default)]
     bad: BTreeMap<Flaw, Written>,
+    /// Work of other hands, and what it is worth.
+    #[serde(default)]
+    others: Vec<WrittenOther>,
 }
 
 /// A work as it is written.
@@ -55,6 +59,16 @@ struct Written {
     summary: String,
     #[serde(default)]
     artifacts: Vec<WrittenFile>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenOther {
+    name: String,
+    /// Percent.
+    at_least: u32,
+    at_most: u32,
+    work: Written,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -159,10 +173,23 @@ impl File {
             checks: checks::made(&self.checks, &values),
             good: self.good.work(&values),
             summary: text(&self.good.summary),
+            others: self.others.iter().map(|other| other.made(&values)).collect(),
             bad: self.bad.iter().map(|(flaw, written)| (*flaw, written.work(&values))).collect(),
         };
         problems.extend(values.remarks());
         (instance, problems)
+    }
+}
+
+impl WrittenOther {
+    fn made(&self, values: &Values) -> Other {
+        let percent = |percent: u32| Ppm::new(percent.saturating_mul(10_000));
+        Other {
+            name: self.name.clone(),
+            at_least: percent(self.at_least),
+            at_most: percent(self.at_most),
+            work: self.work.work(values),
+        }
     }
 }
 

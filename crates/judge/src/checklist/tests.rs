@@ -80,6 +80,11 @@ fn sections() {
     section("The cost", 1_000_000);
     section("roofs", 400_000);
     section("Risks", 0);
+    assert_eq!(
+        met(Check::Section { name: "Why us".into() }, "## Why us\n\nWe try."),
+        1_000_000,
+        "small words"
+    );
     let long = "This is about all the costs that we have seen in the years of our work.";
     assert_eq!(met(Check::Section { name: "Costs".into() }, long), 400_000, "only spoken of");
 }

@@ -61,8 +61,9 @@ struct Page<'a> {
 impl<'a> Reading<'a> {
     pub(crate) fn new(subject: &'a Subject<'a>, files: &'a [Text<'a>]) -> Self {
         let pages: Vec<Page<'a>> = std::iter::once(subject.text).chain(files).map(Page::new).collect();
-        let page = tables::page_as_text(subject.text.source);
-        let own = tables::in_text(if page.contains("\n| ") { &page } else { subject.text.source });
+        let source = subject.text.source;
+        let page = source.contains("</t").then(|| tables::page_as_text(source));
+        let own = tables::in_text(page.as_deref().unwrap_or(source));
         let tables = files.iter().flat_map(|file| tables::in_text(file.source)).chain(own).collect();
         Self { subject, pages, tables, documents: format::documents(subject.work, subject.text) }
     }
@@ -234,9 +235,21 @@ impl<'a> Page<'a> {
     /// Where a number or phrase stands, as ranges of words.
     fn places_of(&self, said: &str) -> Vec<Range<usize>> {
         let Some(value) = number::exact(said) else { return self.phrase(said) };
-        let digits = self.numbers.iter().filter(|number| number.is(value)).map(|n| self.words_in(&n.span));
+        let percent = said.trim_end().ends_with('%');
+        let numbers = self.numbers.iter().filter(|number| number.is(value));
+        let digits = numbers.map(|number| self.words_in(&number.span)).filter(|words| !words.is_empty());
+        let digits = digits.filter(|words| !percent || self.is_percent(words));
         let word = number::word(value).into_iter().flat_map(|word| self.phrase(word));
         digits.chain(word).filter(|words| !words.is_empty()).collect()
+    }
+
+    /// A sign or word for it follows, or the head of a column says so.
+    fn is_percent(&self, words: &Range<usize>) -> bool {
+        let after = self.text.source[self.span(words).end..]
+            .trim_start_matches([' ', '*', '_', '\u{a0}', '\u{202f}']);
+        let said = ["%", "percent", "per cent", "pct"].iter().any(|sign| after.starts_with(sign));
+        let line = self.text.lines.get(self.line_of(words.start));
+        said || line.is_some_and(|line| line.role == Role::Row)
     }
 
     /// Where the words of a phrase stand together, compared by stems.
@@ -288,7 +301,7 @@ impl<'a> Page<'a> {
         words.partition_point(|w| w.end <= span.start)..words.partition_point(|w| w.start < span.end)
     }
 
-    /// From the heading that says the name to the next one of its rank, in bytes.
+    /// From the heading that says the name to the next one of its rank or a higher one, in bytes.
     fn section(&self, name: &str) -> Option<Range<usize>> {
         let wanted: Option<Vec<usize>> =
             content_stems(name).iter().map(|stem| self.stems.get(stem.as_str()).copied()).collect();
@@ -298,7 +311,8 @@ impl<'a> Page<'a> {
             let words = &self.text.words[line.words.clone()];
             wanted.iter().all(|stem| words.iter().any(|word| self.text.stem_of(*word) == *stem))
         };
-        let heading = headings().find(says)?;
+        // The one that says the least beside it: a title may hold the same words by chance.
+        let heading = headings().filter(says).min_by_key(|line| line.words.len())?;
         let rank = rank(self.text.of(heading));
         let next = headings()
             .find(|line| line.span.start > heading.span.start && self::rank(self.text.of(line)) <= rank);

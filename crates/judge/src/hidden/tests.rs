@@ -72,6 +72,9 @@ fn facts() {
     check(&["124"], &[], None, false);
     check(&["1240"], &["baker"], None, false);
     check(&["12"], &["price"], None, true);
+    check(&["12%"], &["price"], None, true);
+    check(&["1240%"], &[], None, false);
+    check(&["400%"], &[], None, true);
     check(&["9"], &["people"], None, true);
     check(&["2"], &["bakers"], Some("Next steps"), true);
     check(&["2"], &["bakers"], Some("Costs"), false);
@@ -172,7 +175,7 @@ fn what_must_be_there_caps_and_accuracy_counts() {
     assert!(one.composite < Ppm::new(480_000) && all.composite < one.composite);
     assert_eq!(one.gates.iter().map(|gate| gate.kind).collect::<Vec<_>>(), [GateKind::Essential]);
     assert!(
-        one.gates[0].text.contains("3.60") && all.gates[0].text.contains("1 others"),
+        one.gates[0].text.contains("3.60") && all.gates[0].text.contains("1 more such"),
         "{}",
         all.gates[0].text
     );
