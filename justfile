@@ -42,6 +42,10 @@ demo:
 bench *ARGS:
     cargo run --release -- bench {{ARGS}}
 
+# What each policy of triage does to made-up markets (docs/triage.md): `just market --scenario gaming`
+market *ARGS:
+    cargo run --release -- triage simulate {{ARGS}}
+
 # How often each gate of the judge fires on texts that people preferred, and how well it agrees with them
 judge:
     cargo test --release -p gavel-judge --test human -- --nocapture

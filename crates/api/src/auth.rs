@@ -43,6 +43,8 @@ rights! {
     SeeAgents: Some(Scope::AgentManager), changes: false;
     /// Registers and changes agents.
     ActOnAgents: Some(Scope::AgentManager), changes: true;
+    /// Looks at why agents were asked: buyers at their tasks, developers at their agents.
+    SeeDecisions: None, changes: false;
     /// Looks at what everybody with a key may see.
     SeeCatalog: None, changes: false;
 }

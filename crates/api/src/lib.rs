@@ -25,6 +25,7 @@ mod developers;
 mod door;
 mod health;
 mod metrics;
+mod ranking;
 mod tasks;
 mod webhooks;
 

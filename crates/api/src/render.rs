@@ -12,6 +12,7 @@ use gavel_domain::delivery::Delivery;
 use gavel_domain::event::Event;
 use gavel_domain::health::Health;
 use gavel_domain::invitation::{Artifact, Probe};
+use gavel_domain::ladder::{Ladder, Tier};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::Task;
 use gavel_domain::{Currency, score::Dimension};
@@ -68,14 +69,16 @@ pub(crate) fn bid(shown: &GalleryBid, settings: &ApiSettings) -> BidView {
         response_seconds: (bid.received_at - shown.invited_at).as_seconds_f64(),
         agent_name: shown.agent_name.clone(),
         agent_slug: shown.agent_slug.clone(),
-        agent_tier: tier(shown.agent_real_tasks, settings).to_owned(),
+        agent_tier: tier(shown, settings).name().to_owned(),
         agent_message: bid.answer.message.clone().unwrap_or_default(),
         texts_removed_at: shown.removed_at,
     }
 }
 
-fn tier(real_tasks: u32, settings: &ApiSettings) -> &'static str {
-    if real_tasks < settings.newcomer_tasks { "new_challenger" } else { "challenger" }
+/// As it is kept for the task's category.
+fn tier(shown: &GalleryBid, settings: &ApiSettings) -> Tier {
+    let ladder = Ladder { newcomer_tasks: settings.newcomer_tasks, ..Ladder::default() };
+    shown.agent_tier.unwrap_or_else(|| Tier::without_history(shown.agent_real_tasks, &ladder))
 }
 
 fn artifacts(artifacts: &[Artifact]) -> Vec<ArtifactView> {

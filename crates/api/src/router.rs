@@ -2,8 +2,8 @@
 
 use crate::shed::{Lane, Lanes, pass};
 use crate::{
-    AppState, RequestLimits, away, categories, developers, door, health, metrics, problem::Problem, reply,
-    spans, tasks, webhooks,
+    AppState, RequestLimits, away, categories, developers, door, health, metrics, problem::Problem, ranking,
+    reply, spans, tasks, webhooks,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -50,6 +50,7 @@ fn routes(lanes: &Lanes) -> OpenApiRouter<AppState> {
         .merge(within(&lanes.callbacks, callback_routes()));
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(within(&lanes.health, health_routes()))
+        .merge(within(&lanes.health, open_routes()))
         .nest(PREFIX, ours)
 }
 
@@ -70,9 +71,15 @@ fn health_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(metrics::metrics))
 }
 
+/// What everybody may read, and costs no more than a look at how the server is.
+fn open_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(ranking::negotiated)).routes(routes!(ranking::markdown))
+}
+
 fn task_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(tasks::create::create, tasks::list::list))
+        .routes(routes!(tasks::preview::preview))
         .routes(routes!(tasks::get::get))
         .routes(routes!(tasks::gallery::gallery))
         .routes(routes!(tasks::bid::bid))
@@ -200,7 +207,7 @@ pub fn openapi(currency: &Currency) -> Value {
         (name = "webhooks", description = "Be told of events at an address of your own"),
         (name = "agents", description = "Bring results by callback, or fetch work"),
         (name = "developers", description = "Register agents and read their numbers"),
-        (name = "catalogue", description = "What may be asked for"),
+        (name = "catalogue", description = "What may be asked for, and how agents are ranked"),
         (name = "health", description = "Is the server well?"),
     ),
     modifiers(&Keys),
@@ -251,9 +258,11 @@ mod tests {
                 methods.as_object().unwrap().keys().map(move |m| format!("{m} {path}"))
             })
             .collect();
-        assert_eq!(operations.len(), 45, "{operations:#?}");
+        assert_eq!(operations.len(), 48, "{operations:#?}");
         let text = description.to_string();
-        assert!(text.contains("budget_aud") && !text.contains("_usd\""), "amounts follow the currency");
+        // Agents tell their own costs in dollars, whatever is counted in here.
+        let ours = text.replace("\"cost_usd\"", "").replace("\"cost_per_bid_usd\"", "");
+        assert!(text.contains("budget_aud") && !ours.contains("_usd\""), "amounts follow the currency");
         for reference in
             text.split("\"#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next())
         {

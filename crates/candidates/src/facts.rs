@@ -5,8 +5,8 @@ use gavel_domain::agent::Visibility;
 use gavel_store::candidates::{Decline, Facts};
 use gavel_triage::{Candidate, Declined, Policy, Rulebook, Standing, Tier, mean_half_up};
 
-/// An agent as triage sees it.
-pub(crate) fn candidate(facts: Facts, rules: &Rulebook) -> Candidate {
+/// An agent as triage sees it: decisions and what is told of agents are made from the same.
+pub fn candidate_of(facts: Facts, rules: &Rulebook) -> Candidate {
     let policy = rules.policy();
     let Facts { agent, record, standing, in_flight, owner, boosted_lately, declines } = facts;
     let (progress, evidence) =

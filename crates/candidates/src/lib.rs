@@ -7,6 +7,7 @@
 mod facts;
 mod stored;
 
+pub use facts::candidate_of;
 pub use stored::stored;
 
 use chrono::TimeDelta;
@@ -21,7 +22,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Boosted dispatches are counted over this long.
-const BOOST_WINDOW: TimeDelta = TimeDelta::days(30);
+pub const BOOST_WINDOW: TimeDelta = TimeDelta::days(30);
 
 /// How long a content counts as stored before its use is noted again. Contents are kept for a day longer than anything
 /// that may name them.
@@ -190,7 +191,7 @@ impl Candidates {
 impl Shelf {
     fn take(&mut self, facts: Facts) {
         self.how.insert(facts.agent.id, facts.agent.execution_mode);
-        let candidate = facts::candidate(facts, self.pool.rules());
+        let candidate = candidate_of(facts, self.pool.rules());
         self.pool.set(candidate);
     }
 

@@ -1,5 +1,9 @@
 //! The command line: what can be asked, in the order a newcomer asks it.
 
+mod triage;
+
+pub use triage::*;
+
 use crate::roles::Roles;
 #[cfg(feature = "bench")]
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -48,6 +52,9 @@ pub enum Command {
     /// See tasks of all accounts, and take those up again that were set aside because nothing helped
     #[command(subcommand, after_help = EXIT_CODES)]
     Tasks(TasksCommand),
+    /// See why agents were asked, make decisions again, and compare rules
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Triage(TriageCommand),
     /// Check the ledger
     #[command(subcommand, after_help = EXIT_CODES)]
     Ledger(LedgerCommand),
@@ -485,7 +492,7 @@ fn parse_key_id(text: &str) -> Result<KeyId, String> {
     text.parse().map_err(|_| "it is no key's id; `gavel keys list` shows them".to_owned())
 }
 
-fn parse_task_id(text: &str) -> Result<TaskId, String> {
+pub(crate) fn parse_task_id(text: &str) -> Result<TaskId, String> {
     text.parse().map_err(|_| "it is no task's id; `gavel tasks list` shows them".to_owned())
 }
 

@@ -27,6 +27,7 @@ pub mod money;
 pub mod network;
 pub mod policy;
 pub mod recovery;
+pub mod rungs;
 pub mod score;
 pub mod task;
 pub mod webhook;

@@ -141,6 +141,22 @@ impl Store {
         Ok(Look { mark, agents: u64::try_from(agents).unwrap_or(0), category, seen })
     }
 
+    /// The same of one agent; `None` where it does not declare the category.
+    pub async fn facts_of(&self, agent: AgentId, view: View<'_>) -> Result<Option<Facts>> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as FactsRow,
+            { sqlite: facts!("i.boosted = 1", "AND a.id = $5"), postgres: facts!("i.boosted", "AND a.id = $5") },
+            view.category,
+            view.test,
+            i64::from(view.newcomer_tasks),
+            view.boosted_since,
+            agent.uuid()
+        )?;
+        Ok(around(&mut c, rows, None).await?.pop())
+    }
+
     /// Everything triage needs of the agents that declare `category`.
     pub async fn candidates(
         &self,

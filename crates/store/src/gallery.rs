@@ -4,6 +4,7 @@ use crate::db::{Conn, row, sql};
 use crate::rows::{number, word};
 use crate::{Result, Store, answers, retention};
 use gavel_domain::bid::Bid;
+use gavel_domain::ladder::Tier;
 use gavel_domain::{AgentId, BidId, InvitationId, Money, Ppm, TaskId, Timestamp};
 use uuid::Uuid;
 
@@ -15,6 +16,8 @@ macro_rules! bids_sql {
         concat!(
             "SELECT b.id, b.task_id, b.round, b.invitation_id, b.agent_id, b.status, b.price, b.score, b.presented,
                  b.received_at, a.name AS agent_name, a.slug AS agent_slug, a.real_tasks, i.created_at AS invited_at,
+                 (SELECT s.tier FROM standings s JOIN tasks t ON t.category = s.category
+                  WHERE t.id = b.task_id AND s.agent_id = b.agent_id) AS agent_tier,
                  (SELECT v.document FROM verdicts v WHERE v.bid_id = b.id ORDER BY v.judged_at DESC, v.judge LIMIT 1)
                      AS verdict
              FROM bids b JOIN agents a ON a.id = b.agent_id JOIN invitations i ON i.id = b.invitation_id
@@ -40,6 +43,7 @@ row! {
         agent_slug: String,
         real_tasks: i64,
         invited_at: Timestamp,
+        agent_tier: Option<String>,
         verdict: Option<String>,
     }
 }
@@ -55,6 +59,8 @@ pub struct GalleryBid {
     pub agent_slug: String,
     /// How many real tasks that agent has had.
     pub agent_real_tasks: u32,
+    /// Its tier in the task's category; `None` while it has shown nothing there.
+    pub agent_tier: Option<Tier>,
     /// When it was asked.
     pub invited_at: Timestamp,
     /// The judge's document, as JSON text.
@@ -158,6 +164,7 @@ async fn shown(c: &mut Conn, row: BidRow) -> Result<GalleryBid> {
         agent_name: row.agent_name,
         agent_slug: row.agent_slug,
         agent_real_tasks: number(row.real_tasks, "agents", "real_tasks")?,
+        agent_tier: row.agent_tier.map(|tier| word(&tier, "standings", "tier")).transpose()?,
         invited_at: row.invited_at,
         verdict: row.verdict,
         removed_at,

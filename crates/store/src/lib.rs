@@ -52,6 +52,7 @@ pub mod delivery_log;
 pub mod dispatches;
 pub mod doctor;
 pub mod events;
+pub mod figures;
 pub mod gallery;
 pub mod health;
 pub mod idempotency;

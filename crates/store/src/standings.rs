@@ -7,15 +7,16 @@ mod state;
 use crate::db::{Conn, row, sql};
 use crate::invitations::Ended;
 use crate::rows::{json, number, to_json, word};
-use crate::{Result, agents, locks};
+use crate::{Result, Store, agents, locks};
 use gavel_domain::agent::Record;
 use gavel_domain::invitation::{Outcome, Probe, Reliability};
 use gavel_domain::ladder::{Progress, Tier};
 use gavel_domain::task::Task;
-use gavel_domain::{AgentId, BidId, Ppm, TaskId, Timestamp};
+use gavel_domain::{AgentId, BidId, DeveloperId, Ppm, TaskId, Timestamp};
 use gavel_triage::Rules;
 use gavel_triage::thompson::{self, Evidence, Shown, after_purchase, quality};
 pub(crate) use state::category_state;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const T: &str = "standings";
@@ -56,6 +57,41 @@ impl StandingRow {
             },
             evidence: self.evidence.map(|text| json(&text, T, "evidence")).transpose()?,
         }))
+    }
+}
+
+row! {
+    struct OwnRow {
+        agent_id: Uuid,
+        category: String,
+        #[flatten]
+        standing: StandingRow,
+    }
+}
+
+impl Store {
+    /// What each of a developer's agents has shown, per category; agents that have shown nothing are not there.
+    pub async fn standings_of(
+        &self,
+        developer: DeveloperId,
+        test: bool,
+    ) -> Result<BTreeMap<AgentId, BTreeMap<String, Progress>>> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as OwnRow,
+            "SELECT s.agent_id, s.category, s.scores, s.shown, s.tier, s.dwell, s.evidence
+             FROM standings s JOIN agents a ON a.id = s.agent_id WHERE a.developer_id = $1 AND a.test = $2",
+            developer.uuid(),
+            test
+        )?;
+        let mut all: BTreeMap<AgentId, BTreeMap<String, Progress>> = BTreeMap::new();
+        for row in rows {
+            let Some(standing) = row.standing.read()? else { continue };
+            let agent = AgentId::from_uuid(row.agent_id);
+            all.entry(agent).or_default().insert(row.category, standing.progress);
+        }
+        Ok(all)
     }
 }
 

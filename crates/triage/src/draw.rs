@@ -247,10 +247,15 @@ pub fn uniform(seed: u64, lane: Lane, number: u64) -> f64 {
 }
 
 fn stream(seed: u64, lane: Lane) -> u64 {
-    splitmix64(seed ^ lane.number().wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    numbered_stream(seed, lane.number())
 }
 
-fn chance(stream: u64, number: u64) -> f64 {
+/// Chances of a purpose of their own; the lanes' numbers are taken, and those of [`crate::thompson`].
+pub(crate) fn numbered_stream(seed: u64, number: u64) -> u64 {
+    splitmix64(seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+pub(crate) fn chance(stream: u64, number: u64) -> f64 {
     let bits = splitmix64(stream ^ number) >> 11;
     (bits as f64 + 0.5) / (1_u64 << 53) as f64
 }

@@ -144,6 +144,11 @@ impl Rules {
         if self.by_value.contains(category) { &self.values } else { &self.lanes }
     }
 
+    /// The rules of categories that were not opened to anything else.
+    pub const fn common(&self) -> &Arc<Rulebook> {
+        &self.lanes
+    }
+
     /// The parameters that all categories share.
     pub fn policy(&self) -> &Policy {
         self.lanes.policy()

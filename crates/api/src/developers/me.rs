@@ -1,14 +1,15 @@
 //! The developer record of the caller.
 
-use super::registered;
+use super::{registered, standing};
 use crate::auth::{May, SeeAgents};
 use crate::{AppState, problem::Problem, render, reply::Json};
 use axum::extract::State;
-use gavel_contract::rest::{Available, Earnings, MeResponse, Pending, ProblemBody};
+use gavel_contract::rest::{AgentScores, Available, Earnings, MeResponse, Pending, ProblemBody};
+use gavel_domain::agent::{Agent, Record};
 use gavel_domain::policy::MoneyMode;
 use gavel_domain::{DeveloperId, Money};
 
-/// Your developer record, with what your agents have earned
+/// Your developer record, with what your agents have earned and where they stand
 #[utoipa::path(get, path = "/developers/me", tag = "developers",
     responses((status = 200, body = MeResponse), (status = 404, body = ProblemBody)))]
 pub(crate) async fn me(
@@ -18,7 +19,19 @@ pub(crate) async fn me(
     let developer = registered(&state, &caller).await?;
     let agents = state.store.agents_of(developer.id, caller.test).await?;
     let earnings = earnings(&state, developer.id).await?;
-    Ok(Json(MeResponse { developer: render::developer(&developer, agents.len()), earnings }))
+    let mut shown = state.store.standings_of(developer.id, caller.test).await?;
+    let ladder = state.candidates.rules().policy().ladder();
+    let scores = |(agent, record): &(Agent, Record)| {
+        let shown = shown.remove(&agent.id).unwrap_or_default();
+        AgentScores {
+            agent_id: agent.id.to_string(),
+            slug: agent.slug.clone(),
+            badge: standing::badge(&shown, record, &ladder),
+            scores: standing::tiers(&shown),
+        }
+    };
+    let standings = agents.iter().map(scores).collect();
+    Ok(Json(MeResponse { developer: render::developer(&developer, agents.len()), earnings, standings }))
 }
 
 /// What was earned longer ago than the settlement takes is available, the rest pending.

@@ -12,6 +12,8 @@ pub(crate) mod agent_patch;
 pub(crate) mod agent_stats;
 pub(crate) mod benchmark_start;
 pub(crate) mod benchmark_get;
+mod economics;
+mod standing;
 pub(crate) mod pause;
 pub(crate) mod deliveries;
 pub(crate) mod delivery_get;

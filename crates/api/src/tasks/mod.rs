@@ -4,6 +4,7 @@ pub(crate) mod create;
 pub(crate) mod list;
 mod new_task;
 mod asked;
+pub(crate) mod preview;
 
 pub(crate) mod bid;
 pub(crate) mod events;
@@ -17,6 +18,8 @@ pub(crate) mod select;
 pub(crate) mod approve;
 pub(crate) mod delivery;
 pub(crate) mod revision;
+
+pub(crate) use new_task::EXPERIMENTATION_MILLI;
 
 use crate::{AppState, auth, problem::Problem};
 use gavel_domain::account::ApiKey;

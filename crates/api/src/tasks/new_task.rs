@@ -17,7 +17,7 @@ const DESCRIPTION_MAX: usize = 5000;
 /// Fewer characters than this in title, description and requirements together say nothing an agent could work from.
 const BRIEF_MIN: usize = 20;
 /// The challengers' share when the buyer names none, in thousandths.
-const EXPERIMENTATION_MILLI: u16 = 300;
+pub(crate) const EXPERIMENTATION_MILLI: u16 = 300;
 /// A made title is cut after the last word that fits.
 const MADE_TITLE_MAX: usize = 80;
 const FIRST_NAME_MAX: usize = 100;

@@ -41,6 +41,14 @@ money_names! {
     MinPrice = "min_price",
     /// The dearest agent a buyer wants.
     MaxPrice = "max_price",
+    /// The least a task may cost.
+    LowestCost = "lowest_cost",
+    /// The most a task may cost.
+    HighestCost = "highest_cost",
+    /// What bids that won earned, after the platform's fee.
+    Earned = "earned",
+    /// What is left of it after an agent's own cost.
+    Margin = "margin",
     /// What was earned and is not paid out yet.
     Pending = "pending",
     /// What was earned and may be paid out.

@@ -1,6 +1,9 @@
 //! Developers and their agents.
 
-use super::{Available, BidPrice, MinPrice, Pending};
+use super::{
+    AgentScores, Available, BidPrice, BoostLeft, CategoryStanding, CategoryTier, DeclinedType, Economics,
+    LatencyView, MinPrice, Pending, ReliabilityView,
+};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -52,6 +55,8 @@ pub struct MeResponse {
     pub developer: DeveloperResponse,
     /// What its agents have earned; null while no money moves here.
     pub earnings: Option<Earnings>,
+    /// The tiers and scores of its agents, oldest agent first.
+    pub standings: Vec<AgentScores>,
 }
 
 /// What a developer's agents have earned, after the platform's fee.
@@ -278,7 +283,19 @@ pub struct KeyRotated {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AgentList {
     /// All of them.
-    pub agents: Vec<AgentResponse>,
+    pub agents: Vec<ListedAgent>,
+}
+
+/// An agent with its tiers and scores.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ListedAgent {
+    /// The agent.
+    #[serde(flatten)]
+    pub agent: AgentResponse,
+    /// The tier that is shown of it everywhere: its best of the categories in which it has at least 10 scores.
+    pub badge: String,
+    /// Its tier and score per category.
+    pub scores: BTreeMap<String, CategoryTier>,
 }
 
 /// An agent's numbers.
@@ -293,8 +310,24 @@ pub struct AgentStats {
     pub health_report: HealthReport,
     /// How its invitations ended, and what they led to.
     pub totals: Totals,
+    /// The tier that is shown of it everywhere: its best of the categories in which it has at least 10 scores.
+    pub badge: String,
     /// The last judged scores per category.
     pub scores: BTreeMap<String, CategoryScores>,
+    /// Where it stands in each category that it declares, as triage sees it now.
+    pub categories: BTreeMap<String, CategoryStanding>,
+    /// Of its calls that count, how many succeeded.
+    pub reliability: ReliabilityView,
+    /// Dispatches that count as real tasks.
+    pub real_tasks: u32,
+    /// What is left of the newcomer's boost.
+    pub boost: BoostLeft,
+    /// How long its valid prototypes took; null before the first.
+    pub latency_ms: Option<LatencyView>,
+    /// What its bids cost and earned.
+    pub economics: Economics,
+    /// Types that it has said it does not do.
+    pub declined_types: Vec<DeclinedType>,
     /// The latest invitations, newest first.
     pub recent_bids: Vec<RecentBidView>,
 }

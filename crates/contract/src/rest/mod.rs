@@ -12,12 +12,15 @@ mod door;
 mod event;
 mod explain;
 mod gallery;
+mod preview;
 mod problem;
+mod standing;
 mod task;
 mod webhook;
 
 pub use amount::{
-    Amount, Available, BidPrice, Budget, MaxPrice, MinPrice, MoneyName, Pending, RemixFee, follow_currency,
+    Amount, Available, BidPrice, Budget, Earned, HighestCost, LowestCost, Margin, MaxPrice, MinPrice,
+    MoneyName, Pending, RemixFee, follow_currency,
 };
 pub use benchmark::{
     BenchmarkCategory, BenchmarkDimension, BenchmarkFeedback, BenchmarkGate, BenchmarkRun, BenchmarkTask,
@@ -34,14 +37,19 @@ pub use delivery_log::{
 };
 pub use developer::{
     AgentChanges, AgentCreated, AgentList, AgentResponse, AgentStats, CategoryScores, DeveloperRegistered,
-    DeveloperResponse, Earnings, HealthReport, KeyRotated, MeResponse, NewAgent, NewDeveloper, RecentBidView,
-    SecretPromoted, SecretRotated, Totals,
+    DeveloperResponse, Earnings, HealthReport, KeyRotated, ListedAgent, MeResponse, NewAgent, NewDeveloper,
+    RecentBidView, SecretPromoted, SecretRotated, Totals,
 };
 pub use door::{DeclineWish, FetchedInvitation, FetchedInvitations, LeaseHeld, LeaseWish, ResultTaken};
 pub use event::TaskEventView;
-pub use explain::{CandidateView, ExplainResponse, RoundView};
+pub use explain::{CandidateDetail, CandidateView, ExplainResponse, LaneView, RoundView};
 pub use gallery::{ArtifactView, BidView, GalleryResponse, InvitationView, Selected};
+pub use preview::{ExpectedTime, PreviewResponse, PreviewedAgent};
 pub use problem::{FieldError, FieldWarning, ProblemBody};
+pub use standing::{
+    AgentScores, BoostLeft, CategoryStanding, CategoryTier, DeclinedType, Economics, FactorView, HoldView,
+    LatencyView, MissingView, NextTier, ReliabilityView, TermView, WinRate,
+};
 pub use task::{
     AttachmentView, CloseWish, NamedClose, NewTask, RoutingWish, TaskCreated, TaskList, TaskResponse,
 };

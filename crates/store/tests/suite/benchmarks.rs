@@ -132,6 +132,8 @@ on_both! {
         assert_eq!(record, Default::default());
         let stats = world.store.agent_stats(agent.id, 9).await.unwrap();
         assert!(stats.outcomes.is_empty() && stats.recent.is_empty() && stats.scores.is_empty());
+        assert!(world.store.latencies(agent.id, 9).await.unwrap().is_empty());
+        assert!(world.store.bid_costs(agent.id, 9).await.unwrap().is_empty());
         assert!(world.store.gallery(first.id).await.unwrap().iter().all(|shown| !shown.bid.presented));
         assert_eq!(world.store.examine(Terms { currency: "USD" }).await.unwrap().findings, vec![]);
     }

@@ -12,6 +12,7 @@ mod claims;
 mod decisions;
 mod delivery_log;
 mod exchanges;
+mod figures;
 mod health;
 mod once;
 mod overview;

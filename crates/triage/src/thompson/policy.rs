@@ -1,7 +1,7 @@
 //! Every number the policy `thompson` depends on, with the values it ships with.
 
+use crate::Content;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// The parameters of `thompson`. Scores, prices and shares are between 0 and 1: prices are shares of the budget.
@@ -155,14 +155,12 @@ impl Policy {
         if self.choice_shown_bids < 2 { Err(PolicyError::Choice) } else { Ok(()) }
     }
 
-    /// Tells one set of parameters from another: the SHA-256 of their JSON with sorted names and no white space, so
-    /// that the order in which they are declared does not matter.
-    pub fn hash(&self) -> String {
+    /// The parameters as they are stored beside decisions, under their hash, in whatever order they are declared.
+    pub fn content(&self) -> Content {
         // A struct of plain numbers always serialises.
         let sorted: BTreeMap<String, serde_json::Value> =
             serde_json::to_value(self).and_then(serde_json::from_value).unwrap_or_default();
-        let text = serde_json::to_vec(&sorted).unwrap_or_default();
-        hex::encode(Sha256::digest(&text))
+        Content::of(&sorted)
     }
 
     fn divisors(&self) -> [(&'static str, f64); 8] {
@@ -243,9 +241,9 @@ mod tests {
     }
 
     #[test]
-    fn other_parameters_have_another_hash() {
-        let changed = Policy { floor_share: 0.25, ..Policy::default() };
-        assert_ne!(changed.hash(), Policy::default().hash());
-        assert_eq!(Policy::default().hash().len(), 64);
+    fn parameters_are_stored_to_the_bit() {
+        let odd = Policy { floor_share: 0.1 + 0.2, ..Policy::default() };
+        assert_ne!(odd.content().hash, Policy::default().content().hash);
+        assert_eq!(serde_json::from_str::<Policy>(&odd.content().text).unwrap(), odd);
     }
 }
