@@ -93,7 +93,8 @@ row! {
     }
 }
 
-/// The facts of agents in a category, of those that `$which` names.
+/// The facts of agents in a category, of those that `$which` names. Who has to pass a benchmark there first is not yet of
+/// the category.
 macro_rules! facts {
     ($boosted:literal, $which:literal) => {
         concat!(
@@ -111,7 +112,7 @@ macro_rules! facts {
              JOIN agents a ON a.id = k.agent_id
              JOIN developers d ON d.id = a.developer_id
              LEFT JOIN standings s ON s.agent_id = a.id AND s.category = k.category
-             WHERE k.category = $1 AND a.test = $2 ",
+             WHERE k.category = $1 AND k.ready AND a.test = $2 ",
             $which,
             " ORDER BY a.id"
         )

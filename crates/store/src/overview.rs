@@ -1,7 +1,7 @@
 //! What an operator looks for over all accounts: which tasks and agents there are, and whose.
 
 use crate::db::{row, sql};
-use crate::rows::{json, word};
+use crate::rows::{json, number, word};
 use crate::{Error, Result, Store};
 use gavel_domain::agent::Visibility;
 use gavel_domain::ledger::{LedgerAccount, TransferKind};
@@ -88,6 +88,10 @@ pub struct ListedAgent {
     pub developer: String,
     /// Registered with a test key.
     pub test: bool,
+    /// Whether it has shown what activation asks.
+    pub active: bool,
+    /// In how many of its categories it is not asked before it has passed a benchmark.
+    pub unproven: u32,
     /// Who may see it.
     pub visibility: Visibility,
     /// Paused by its developer.
@@ -107,6 +111,8 @@ row! {
         account: String,
         developer: String,
         test: bool,
+        active: bool,
+        unproven: i64,
         visibility: String,
         paused: bool,
         last_probe: String,
@@ -124,6 +130,8 @@ impl TryFrom<AgentLine> for ListedAgent {
             account: row.account,
             developer: row.developer,
             test: row.test,
+            active: row.active,
+            unproven: number(row.unproven, "agents", "unproven")?,
             visibility: word(&row.visibility, "agents", "visibility")?,
             paused: row.paused,
             health: row.last_probe,
@@ -159,8 +167,9 @@ impl Store {
         let rows = sql!(
             c,
             fetch_all as AgentLine,
-            "SELECT g.id, g.slug, a.name AS account, d.name AS developer, g.test, g.visibility, g.paused, g.last_probe,
-                 g.capabilities, g.endpoint_url
+            "SELECT g.id, g.slug, a.name AS account, d.name AS developer, g.test, g.active, g.visibility, g.paused,
+                 g.last_probe, g.capabilities, g.endpoint_url,
+                 (SELECT COUNT(*) FROM agent_capabilities k WHERE k.agent_id = g.id AND NOT k.ready) AS unproven
              FROM agents g JOIN developers d ON d.id = g.developer_id JOIN accounts a ON a.id = d.account_id
              WHERE a.name = $1 OR $1 IS NULL ORDER BY g.slug",
             account

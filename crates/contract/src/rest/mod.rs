@@ -3,6 +3,7 @@
 //! Names of money follow the platform's currency (`budget_usd`, `budget_aud`...): see [`Amount`].
 
 pub mod amount;
+mod benchmark;
 mod catalogue;
 mod delivery;
 mod delivery_log;
@@ -20,6 +21,10 @@ mod webhook;
 pub use amount::{
     Amount, Available, BidPrice, Budget, Earned, HighestCost, LowestCost, Margin, MaxPrice, MinPrice,
     MoneyName, Pending, RemixFee, follow_currency,
+};
+pub use benchmark::{
+    BenchmarkCategory, BenchmarkDimension, BenchmarkFeedback, BenchmarkGate, BenchmarkRun, BenchmarkTask,
+    BenchmarkWish,
 };
 pub use catalogue::{
     CategoriesResponse, CategoryView, FieldView, InOrder, PricingView, RubricView, ShapeView, TaskTypeView,
