@@ -9,11 +9,13 @@ mod verdict; // what is sent next, and who has passed
 pub use start::{Refusal, Standing, may_start};
 pub use verdict::{Came, CategoryVerdict, End, Missing, Next, Planned, Sent, TaskScore, next, verdict};
 
+use crate::ladder::mean_half_up;
 use crate::lifecycle::words;
 use crate::task::{Brief, Task};
 use crate::{AccountId, AgentId, Money, Ppm, TaskId, Timestamp};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Whose the tasks of benchmarks are. No key belongs to it.
@@ -153,6 +155,14 @@ impl Assignment {
     fn metadata(&self) -> Value {
         json!({ "agent": self.agent.to_string(), "template": self.template, "seed": self.seed.to_string() })
     }
+}
+
+/// What an agent's benchmarks say of it in a category, in parts per million: the mean of its scores there; where the
+/// category was not tested, the mean over those that were.
+pub fn term(category: &str, scores: &BTreeMap<String, Vec<Ppm>>) -> Option<u32> {
+    let mean = |scores: &Vec<Ppm>| mean_half_up(&scores.iter().map(|score| score.get()).collect::<Vec<_>>());
+    let own = scores.get(category).and_then(mean);
+    own.or_else(|| mean_half_up(&scores.values().filter_map(mean).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

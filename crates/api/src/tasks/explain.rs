@@ -110,7 +110,9 @@ async fn view(
     let found = stored(&state.store, task.id, round).await.map_err(|cause| Problem::internal(&cause))?;
     let Some(stored) = found else { return Ok(None) };
     let record = match stored.record() {
-        Err(ReplayError::Version(1)) => return older::view(round, &stored.document, viewer).map(Some),
+        Err(ReplayError::Version(1) | ReplayError::Benchmark) => {
+            return older::view(round, &stored.document, viewer).map(Some);
+        }
         record => record.map_err(|cause| Problem::internal(&cause))?,
     };
     let invited =

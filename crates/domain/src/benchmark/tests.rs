@@ -251,3 +251,16 @@ fn what_a_task_is_about_is_read_back_and_no_buyer_can_say_it() {
     let buyers = Task { account: AccountId::from_uuid(Uuid::from_u128(8)), ..task };
     assert_eq!(Assignment::of(&buyers), None);
 }
+
+#[test]
+fn the_term_of_a_category_is_its_own_mean_or_that_of_the_others() {
+    let scores = |of: &[(&str, &[u32])]| {
+        let ppms = |all: &[u32]| all.iter().map(|score| Ppm::new(*score)).collect();
+        of.iter().map(|(category, all)| ((*category).to_owned(), ppms(all))).collect()
+    };
+    let check = |of: &[(&str, &[u32])], expected| assert_eq!(term("a", &scores(of)), expected, "{of:?}");
+    check(&[], None);
+    check(&[("a", &[600_000, 700_001])], Some(650_001));
+    check(&[("a", &[600_000]), ("b", &[900_000])], Some(600_000));
+    check(&[("b", &[800_000, 900_000]), ("c", &[700_000])], Some(775_000));
+}

@@ -15,11 +15,9 @@ use gavel_domain::{InvitationId, Timestamp};
 use gavel_store::decisions::Decision;
 use gavel_store::rounds::NewRound;
 use gavel_store::{Claimed, Guarded};
+use gavel_triage::{BENCHMARK, Tier};
 use serde_json::json;
 use std::collections::BTreeMap;
-
-/// The policy's name in the decision that is kept.
-const POLICY: &str = "benchmark";
 
 /// open or matching -> prototyping with the agent that the task was made for.
 pub(super) async fn run(
@@ -67,9 +65,12 @@ fn round(context: &Context, letter: &Letter<'_>, agent: &Agent, now: Timestamp) 
 
 /// The record of a choice that was none: nothing was weighed and nothing drawn.
 fn decision(task: &Task, agent: Option<&Agent>) -> Decision {
-    let candidate =
-        |agent: &Agent| json!({ "agent": agent.id.to_string(), "slug": agent.slug, "reason": "chosen" });
+    let candidate = |agent: &Agent| {
+        json!({ "agent": agent.id.to_string(), "slug": agent.slug, "tier": Tier::NewChallenger.name(),
+                "reason": "chosen" })
+    };
     let candidates: Vec<_> = agent.map(candidate).into_iter().collect();
-    let document = json!({ "policy": POLICY, "category": task.brief.category, "candidates": candidates });
+    let document = json!({ "version": 1, "policy": BENCHMARK, "category": task.brief.category, "agents_wanted": 1,
+                           "under_supplied": candidates.is_empty(), "no_capability": 0, "candidates": candidates });
     Decision { document: document.to_string(), contents: BTreeMap::new() }
 }

@@ -285,11 +285,7 @@ impl Store {
             "SELECT category, scores FROM benchmark_scores WHERE agent_id = $1",
             agent.uuid()
         )?;
-        let shown = |(category, text): (String, String)| {
-            let scores: Vec<u32> = json(&text, "benchmark_scores", "scores")?;
-            Ok((category, scores.into_iter().map(Ppm::new).collect()))
-        };
-        rows.into_iter().map(shown).collect()
+        rows.into_iter().map(|(category, text)| Ok((category, scores(&text)?))).collect()
     }
 
     /// The categories in which an agent is not asked before it has passed there.
@@ -350,4 +346,22 @@ async fn ensure_account(c: &mut Conn, now: Timestamp) -> Result<()> {
 
 fn scores_text(scores: &[Ppm]) -> Result<String> {
     to_json(&scores.iter().map(|score| score.get()).collect::<Vec<_>>(), "benchmark_scores", "scores")
+}
+
+/// The scores of a run that was passed, as they stand in a row.
+pub(crate) fn scores(text: &str) -> Result<Vec<Ppm>> {
+    let scores: Vec<u32> = json(text, "benchmark_scores", "scores")?;
+    Ok(scores.into_iter().map(Ppm::new).collect())
+}
+
+/// What an agent's benchmarks say of it in a category, in parts per million.
+pub(crate) async fn term_of(c: &mut Conn, agent: AgentId, category: &str) -> Result<Option<u32>> {
+    let rows = sql!(
+        c,
+        fetch_all as (String, String),
+        "SELECT category, scores FROM benchmark_scores WHERE agent_id = $1",
+        agent.uuid()
+    )?;
+    let passed = rows.into_iter().map(|(category, text)| Ok((category, scores(&text)?)));
+    Ok(gavel_domain::benchmark::term(category, &passed.collect::<Result<_>>()?))
 }
