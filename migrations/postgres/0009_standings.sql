@@ -49,7 +49,10 @@ CREATE TABLE agent_counts (test BOOLEAN NOT NULL PRIMARY KEY, agents BIGINT NOT 
 INSERT INTO agent_counts (test, agents)
 VALUES (FALSE, (SELECT COUNT(*) FROM agents WHERE NOT test)), (TRUE, (SELECT COUNT(*) FROM agents WHERE test));
 
-CREATE INDEX invitations_boosted_by_agent ON invitations (agent_id, created_at) WHERE boosted;
+-- Boosted dispatches are counted per developer.
+ALTER TABLE invitations ADD COLUMN developer_id UUID;
+UPDATE invitations SET developer_id = (SELECT a.developer_id FROM agents a WHERE a.id = invitations.agent_id) WHERE boosted;
+CREATE INDEX invitations_boosted_by_developer ON invitations (developer_id, created_at) WHERE boosted;
 
 CREATE FUNCTION agents_are_counted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -67,12 +70,6 @@ CREATE FUNCTION agent_itself_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN INSERT INTO agent_changes (agent_id) VALUES (NEW.id); RETURN NULL; END $$;
 CREATE FUNCTION winner_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN INSERT INTO agent_changes (agent_id) SELECT b.agent_id FROM bids b WHERE b.id = NEW.bid_id; RETURN NULL; END $$;
-CREATE FUNCTION boost_spent() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO agent_changes (agent_id)
-    SELECT o.id FROM agents a JOIN agents o ON o.developer_id = a.developer_id WHERE a.id = NEW.agent_id;
-    RETURN NULL;
-END $$;
 
 CREATE TRIGGER agents_change AFTER UPDATE OF slug, developer_id, specialist_types, execution_mode, max_concurrency,
     min_price, active, visibility, paused, health_fails, activated_at, real_tasks, recent, last_active_at ON agents
@@ -99,6 +96,3 @@ WHEN (NEW.ended_at IS DISTINCT FROM OLD.ended_at) EXECUTE FUNCTION agent_changed
 CREATE TRIGGER deliveries_begin AFTER INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION winner_changed();
 CREATE TRIGGER deliveries_change AFTER UPDATE OF status ON deliveries FOR EACH ROW
 WHEN (NEW.status <> OLD.status) EXECUTE FUNCTION winner_changed();
--- A boost is of all agents of a developer.
-CREATE TRIGGER boosts_are_spent AFTER INSERT ON invitations FOR EACH ROW
-WHEN (NEW.boosted) EXECUTE FUNCTION boost_spent();

@@ -44,7 +44,10 @@ CREATE TABLE agent_counts (test INTEGER NOT NULL PRIMARY KEY CHECK (test IN (0, 
 INSERT INTO agent_counts (test, agents)
 VALUES (0, (SELECT COUNT(*) FROM agents WHERE test = 0)), (1, (SELECT COUNT(*) FROM agents WHERE test = 1));
 
-CREATE INDEX invitations_boosted_by_agent ON invitations (agent_id, created_at) WHERE boosted = 1;
+-- Boosted dispatches are counted per developer.
+ALTER TABLE invitations ADD COLUMN developer_id BLOB;
+UPDATE invitations SET developer_id = (SELECT a.developer_id FROM agents a WHERE a.id = invitations.agent_id) WHERE boosted = 1;
+CREATE INDEX invitations_boosted_by_developer ON invitations (developer_id, created_at) WHERE boosted = 1;
 
 CREATE TRIGGER agents_are_counted AFTER INSERT ON agents
 BEGIN
@@ -85,9 +88,3 @@ CREATE TRIGGER deliveries_begin AFTER INSERT ON deliveries
 BEGIN INSERT INTO agent_changes (agent_id) SELECT b.agent_id FROM bids b WHERE b.id = NEW.bid_id; END;
 CREATE TRIGGER deliveries_change AFTER UPDATE OF status ON deliveries WHEN NEW.status <> OLD.status
 BEGIN INSERT INTO agent_changes (agent_id) SELECT b.agent_id FROM bids b WHERE b.id = NEW.bid_id; END;
--- A boost is of all agents of a developer.
-CREATE TRIGGER boosts_are_spent AFTER INSERT ON invitations WHEN NEW.boosted = 1
-BEGIN
-    INSERT INTO agent_changes (agent_id)
-    SELECT o.id FROM agents a JOIN agents o ON o.developer_id = a.developer_id WHERE a.id = NEW.agent_id;
-END;

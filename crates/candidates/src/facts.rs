@@ -40,11 +40,16 @@ pub fn candidate_of(facts: Facts, rules: &Rulebook) -> Candidate {
             real_tasks: record.real_tasks,
             succeeded: record.succeeded(),
             counted: record.counted(),
-            account_boosted: boosted_lately,
+            account_boosted: used_up(boosted_lately, policy),
             beta: agent.visibility == Visibility::Beta,
         },
         evidence: evidence.filter(|_| rules.thompson().is_some()),
     }
+}
+
+/// Boosts of a payout account, once there are none left: the facts of its other agents stay the same until then.
+const fn used_up(boosted: u32, policy: &Policy) -> u32 {
+    if boosted >= policy.account_boosts_max { policy.account_boosts_max } else { 0 }
 }
 
 /// A type is not asked for after enough refusals in a row, for a while.

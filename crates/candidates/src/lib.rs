@@ -17,7 +17,9 @@ use gavel_domain::{AgentId, Money, Timestamp};
 use gavel_store::Store;
 use gavel_store::candidates::{Facts, Mark, Seen, View};
 use gavel_triage::thompson::CategoryState;
-use gavel_triage::{Content, ContentHash, Pool, Question, Record, Rules, TaskFacts, decide, document};
+use gavel_triage::{
+    Candidate, Content, ContentHash, Pool, Question, Record, Rules, TaskFacts, decide, document,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,6 +52,8 @@ struct Shelf {
     /// What is known of the category as a whole.
     state: Option<CategoryState>,
     how: HashMap<AgentId, ExecutionMode>,
+    /// Whether a payout account has used up its boosts, as of the newcomers that were seen last.
+    spent: HashMap<String, bool>,
     rules_noted_at: Option<Timestamp>,
 }
 
@@ -133,6 +137,7 @@ impl Candidates {
                 mark: None,
                 agents: 0,
                 how: HashMap::new(),
+                spent: HashMap::new(),
                 rules_noted_at: None,
             }))
         };
@@ -147,12 +152,15 @@ impl Candidates {
         now: Timestamp,
     ) -> Result<(), Error> {
         let policy = self.rules.policy();
-        let (newcomer_tasks, boosted_since) = (policy.newcomer_tasks, now - BOOST_WINDOW);
+        // With money off every agent is its own account, and none comes near the account's limit.
+        let newcomer_tasks = if self.money_on { policy.newcomer_tasks } else { 0 };
+        let boosted_since = now - BOOST_WINDOW;
         let view = View { category, test, newcomer_tasks, boosted_since };
         let look = self.store.look_at_agents(view, shelf.mark).await?;
         let facts = match look.seen {
             Seen::Everybody(facts) => {
-                (shelf.pool, shelf.how) = (Pool::new(Arc::clone(self.rules.of(category))), HashMap::new());
+                shelf.pool = Pool::new(Arc::clone(self.rules.of(category)));
+                (shelf.how, shelf.spent) = (HashMap::new(), HashMap::new());
                 facts
             }
             Seen::Changed(facts, gone) => {
@@ -160,7 +168,8 @@ impl Candidates {
                 facts
             }
         };
-        facts.into_iter().for_each(|facts| shelf.take(facts));
+        let crossed: Vec<(String, u32)> = facts.into_iter().filter_map(|facts| shelf.take(facts)).collect();
+        crossed.into_iter().for_each(|(account, boosted)| shelf.crossed(&account, boosted));
         (shelf.mark, shelf.agents, shelf.state) = (Some(look.mark), look.agents, look.category);
         Ok(())
     }
@@ -200,10 +209,30 @@ impl Candidates {
 }
 
 impl Shelf {
-    fn take(&mut self, facts: Facts) {
+    /// Takes over what is known of an agent. Gives its payout account when that has used up its boosts, or has some again:
+    /// nothing else says so of the account's other agents.
+    fn take(&mut self, facts: Facts) -> Option<(String, u32)> {
         self.how.insert(facts.agent.id, facts.agent.execution_mode);
         let candidate = candidate_of(facts, self.pool.rules());
+        let (standing, policy) = (&candidate.standing, self.pool.rules().policy());
+        let crossed = (standing.real_tasks < policy.newcomer_tasks).then(|| {
+            let spent = standing.account_boosted > 0;
+            let before = self.spent.insert(candidate.payout_account.clone(), spent);
+            (before.unwrap_or(false) != spent)
+                .then(|| (candidate.payout_account.clone(), standing.account_boosted))
+        });
         self.pool.set(candidate);
+        crossed.flatten()
+    }
+
+    /// The same for all agents of the account.
+    fn crossed(&mut self, account: &str, boosted: u32) {
+        let others = self.pool.candidates().filter(|other| other.payout_account == account).cloned();
+        let others: Vec<Candidate> = others.collect();
+        for mut other in others {
+            other.standing.account_boosted = boosted;
+            self.pool.set(other);
+        }
     }
 
     fn forget(&mut self, agent: AgentId) {

@@ -24,7 +24,7 @@ pub struct View<'a> {
     pub category: &'a str,
     /// Whether made with test keys.
     pub test: bool,
-    /// Who has fewer real tasks may use the newcomer's boost: only for them it is counted.
+    /// Who has fewer real tasks may use the newcomer's boost: only for them it is counted what their developer has used.
     pub newcomer_tasks: u32,
     /// Boosted dispatches are counted from here on.
     pub boosted_since: Timestamp,
@@ -106,8 +106,7 @@ macro_rules! facts {
             ", d.account_id, s.scores, s.shown, s.tier, s.dwell, s.evidence,
              (SELECT COUNT(*) FROM exchanges x WHERE x.agent_id = a.id AND x.ended_at IS NULL) AS open_calls,
              CASE WHEN a.real_tasks < $3 THEN
-                 (SELECT COUNT(*) FROM agents o JOIN invitations i ON i.agent_id = o.id
-                  WHERE o.developer_id = a.developer_id AND ",
+                 (SELECT COUNT(*) FROM invitations i WHERE i.developer_id = a.developer_id AND ",
             $boosted,
             " AND i.created_at >= $4)
              ELSE 0 END AS boosted_lately

@@ -213,8 +213,8 @@ async fn insert_invitation(c: &mut crate::db::Conn, invitation: &Invitation) -> 
     sql!(
         c,
         execute,
-        "INSERT INTO invitations (id, task_id, round, agent_id, created_at, deadline_at, own_limit, boosted)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO invitations (id, task_id, round, agent_id, created_at, deadline_at, own_limit, boosted, developer_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT a.developer_id FROM agents a WHERE a.id = $4))",
         invitation.id.uuid(),
         invitation.task.uuid(),
         i64::from(invitation.round),

@@ -18,7 +18,8 @@ pub struct Standing {
     pub succeeded: u32,
     /// The last dispatches that count (at most 50).
     pub counted: u32,
-    /// Boosted dispatches of its payout account in the last 30 days.
+    /// Boosted dispatches of its payout account in the last 30 days. Whoever keeps agents ready may leave it at 0 while the
+    /// account has boosts left: until then the number changes nothing.
     pub account_boosted: u32,
     /// Whether it is in `beta`.
     pub beta: bool,

@@ -20,6 +20,7 @@ use gavel_domain::{AccountId, AgentId, Chance, Clock, DeveloperId, InvitationId,
 use gavel_store::decisions::Decision;
 use gavel_store::rounds::{FirstSends, NewRound};
 use gavel_store::{Claimed, Guarded, Store};
+use gavel_triage::Chosen;
 use gavel_vault::OsChance;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -146,10 +147,11 @@ impl Ground {
         let decision = self.candidates.decide(&task, u64::from_be_bytes(seed), now).await?;
         let looked = began.elapsed();
         let contents = decision.contents.iter().map(|content| (*content.hash.bytes(), content.text.clone()));
-        let invited = decision.asked_how.keys().map(|agent| invitation(&task, *agent, now));
+        let chosen = decision.record.chosen.iter();
+        let invited = chosen.map(|chosen| invitation(&task, chosen, now)).collect::<anyhow::Result<_>>()?;
         let round = NewRound {
             decision: Decision { document: decision.document.clone(), contents: contents.collect() },
-            invitations: invited.collect(),
+            invitations: invited,
             letter: task.brief.description.clone(),
             phase_deadline: now + chrono::TimeDelta::seconds(420),
             under_supplied: decision.record.under_supplied,
@@ -162,18 +164,18 @@ impl Ground {
     }
 }
 
-fn invitation(task: &Task, agent: AgentId, now: gavel_domain::Timestamp) -> Invitation {
-    Invitation {
+fn invitation(task: &Task, chosen: &Chosen, now: gavel_domain::Timestamp) -> anyhow::Result<Invitation> {
+    Ok(Invitation {
         id: InvitationId::new(now, &OsChance),
         task: task.id,
         round: 1,
-        agent,
+        agent: chosen.agent.parse().context("an agent without an id")?,
         created_at: now,
         deadline_at: now + chrono::TimeDelta::seconds(120),
         deadline_is_own_limit: true,
-        boosted: true,
+        boosted: chosen.boosted,
         ended: None,
-    }
+    })
 }
 
 async fn register(store: &Store, developer: &Developer, n: usize) -> anyhow::Result<()> {
