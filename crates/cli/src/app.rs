@@ -276,6 +276,7 @@ fn api_settings(config: &AppConfig, address: SocketAddr) -> ApiSettings {
         user_agent: config.user_agent.clone(),
         public_url: config.public_url.clone().unwrap_or_else(|| base_url(address)),
         newcomer_tasks: config.triage.policy().newcomer_tasks,
+        alarms: config.alarms,
         secret_overlap: config.secret_overlap,
         limits: config.requests,
     }
@@ -294,6 +295,7 @@ fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) ->
         money: config.money,
         currency: config.currency,
         agents_min: config.agents_min,
+        alarms: config.alarms,
         busy_wait: config.busy_wait,
         forced_seed: config.forced_seed,
         rubrics: config.rubrics,

@@ -2,6 +2,7 @@
 //! the database; every replica takes its part from there, and what one leaves undone another does.
 
 use crate::Context;
+use crate::alarms::Watch;
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +41,9 @@ impl Default for Settings {
 
 /// Removes what is due, until `stop`.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
+    let mut watch = Watch::new();
     loop {
+        watch.look(&context).await; // it is as seldom, and as cheap
         let begun = Instant::now();
         let pause = if sweep(&context).await { begun.elapsed().max(PAUSE) } else { POLL };
         tokio::select! {

@@ -7,6 +7,7 @@
 //! answered from that. All arithmetic is on integers but for one logarithm, taken from a library that gives the same bits
 //! everywhere.
 
+mod alarm;
 mod candidate;
 mod compare;
 mod composite;
@@ -25,6 +26,7 @@ mod seed;
 mod slots;
 mod words; // of the domain, in documents
 
+pub use alarm::{Alarm, AlarmRules, Census, alarm};
 pub use candidate::{Candidate, Declined, TaskFacts};
 pub use compare::{Change, Comparison};
 pub use composite::{Occasion, Standing, Terms, Weighed, weigh};

@@ -173,6 +173,9 @@ pub(super) struct Triage {
     pub(super) busy_wait_seconds: u16,
     pub(super) forced_seed: String,
     pub(super) policy_file: String,
+    pub(super) alarm_top_share_low_milli: u16,
+    pub(super) alarm_top_share_high_milli: u16,
+    pub(super) alarm_agents_min: u32,
 }
 
 #[derive(Debug, Deserialize)]
