@@ -148,7 +148,18 @@ impl Store {
             view.boosted_since,
             agent.uuid()
         )?;
-        Ok(around(&mut c, rows, None).await?.pop())
+        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        let waiting = winners_waited_for(&mut c).await?.remove(&agent.uuid()).unwrap_or(0);
+        let declines = sql!(
+            c,
+            fetch_all as (String, i64, Timestamp),
+            "SELECT task_type, in_a_row, last_at FROM agent_declines WHERE agent_id = $1 ORDER BY task_type",
+            agent.uuid()
+        )?;
+        let decline = |(task_type, in_a_row, last_at)| {
+            Ok(Decline { task_type, in_a_row: number(in_a_row, "agent_declines", "in_a_row")?, last_at })
+        };
+        facts(row, waiting, declines.into_iter().map(decline).collect::<Result<_>>()?).map(Some)
     }
 
     /// Everything triage needs of the agents that declare `category`.

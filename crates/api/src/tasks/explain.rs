@@ -39,6 +39,11 @@ impl Viewer {
         }
     }
 
+    /// Whether it concerns this caller that there were candidates, whoever they are.
+    fn sees_others(&self) -> bool {
+        !matches!(self, Viewer::Developer(_))
+    }
+
     fn sees_weights(&self) -> bool {
         !matches!(self, Viewer::Buyer)
     }
@@ -69,22 +74,23 @@ pub(crate) async fn explain(
     for round in 1..=task.round {
         rounds.extend(view(&state, &task, round, &viewer).await?);
     }
-    let concerned = !matches!(viewer, Viewer::Developer(_));
-    if !concerned {
-        rounds.retain(|round| round.candidates_total > 0);
-    }
-    if rounds.is_empty()
-        && task.state.is_final()
-        && (concerned || asks_one_of(&state, &task, &viewer).await?)
-        && let Some(at) = state.store.bodies_removed_at(id).await?
-    {
-        return Err(Problem::removed(at));
-    }
-    if rounds.is_empty() && !concerned {
-        return Err(Problem::not_found("task"));
+    if rounds.is_empty() {
+        nothing_to_tell(&state, &task, &viewer).await?;
     }
     let status = task.state.name().to_owned();
     Ok(Json(ExplainResponse { task_id: id.to_string(), status, rounds }))
+}
+
+/// Refuses where there is a reason that nothing is told: decisions are gone, or the task is none of the caller's business.
+async fn nothing_to_tell(state: &AppState, task: &Task, viewer: &Viewer) -> Result<(), Problem> {
+    let is_developer = !viewer.sees_others();
+    if task.state.is_final()
+        && (!is_developer || asks_one_of(state, task, viewer).await?)
+        && let Some(at) = state.store.bodies_removed_at(task.id).await?
+    {
+        return Err(Problem::removed(at));
+    }
+    if is_developer { Err(Problem::not_found("task")) } else { Ok(()) }
 }
 
 /// A task that a developer's agents may have been candidates of.
@@ -101,6 +107,7 @@ async fn as_developer(
     Ok((task, Viewer::Developer(own)))
 }
 
+/// One round; `None` where none of its candidates may be told of to this developer, or nothing was decided yet.
 async fn view(
     state: &AppState,
     task: &Task,
@@ -110,13 +117,13 @@ async fn view(
     let found = stored(&state.store, task.id, round).await.map_err(|cause| Problem::internal(&cause))?;
     let Some(stored) = found else { return Ok(None) };
     let record = match stored.record() {
-        Err(ReplayError::Version(1)) => return older::view(round, &stored.document, viewer).map(Some),
+        Err(ReplayError::Version(1)) => return older::view(round, &stored.document, viewer),
         record => record.map_err(|cause| Problem::internal(&cause))?,
     };
     let invited =
         if record.reserve.is_empty() { BTreeSet::new() } else { invited(state, task, round).await? };
     let table = stored.table().map_err(|cause| Problem::internal(&cause))?;
-    Ok(Some(round::view(round, (&stored.document, &record), &table, &invited, viewer)))
+    Ok(round::view(round, (&stored.document, &record), &table, &invited, viewer))
 }
 
 /// Who was really asked in a round.
