@@ -42,9 +42,18 @@ demo:
 bench *ARGS:
     cargo run --release -- bench {{ARGS}}
 
+# What each policy of triage does to made-up markets (docs/triage.md): `just market --scenario gaming`
+market *ARGS:
+    cargo run --release -- triage simulate {{ARGS}}
+
 # How often each gate of the judge fires on texts that people preferred, and how well it agrees with them
 judge:
     cargo test --release -p gavel-judge --test human -- --nocapture
+
+# The tasks agents are tried with, over so many seeds of each: what the good answer gets at least, and spoilt ones at most
+benchmark-tasks SEEDS="100" TASK="":
+    GAVEL_BENCHMARK_SEEDS={{SEEDS}} GAVEL_BENCHMARK_TASK={{TASK}} \
+        cargo test --release -p gavel-judge --test benchmark --locked -- --nocapture
 
 # What strangers can cost the client: 20,000 hostile exchanges, 60,000 agents on one host, 100 endless streams at once
 endurance:

@@ -8,6 +8,14 @@ ALTER TABLE standings ADD COLUMN evidence TEXT;
 UPDATE standings SET tier = 'challenger'
 WHERE (SELECT a.real_tasks FROM agents a WHERE a.id = standings.agent_id) >= 10;
 
+-- What is known of a category as a whole, where it is decided by thompson.
+CREATE TABLE category_states (
+    category TEXT NOT NULL,
+    test     BOOLEAN NOT NULL,
+    state    TEXT NOT NULL,
+    PRIMARY KEY (category, test)
+);
+
 -- Types that an agent has said it does not do, how often in a row, and when it said so last.
 CREATE TABLE agent_declines (
     agent_id  UUID        NOT NULL REFERENCES agents (id),

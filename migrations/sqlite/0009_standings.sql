@@ -8,6 +8,14 @@ ALTER TABLE standings ADD COLUMN evidence TEXT CHECK (evidence IS NULL OR json_v
 UPDATE standings SET tier = 'challenger'
 WHERE (SELECT a.real_tasks FROM agents a WHERE a.id = standings.agent_id) >= 10;
 
+-- What is known of a category as a whole, where it is decided by thompson.
+CREATE TABLE category_states (
+    category TEXT NOT NULL,
+    test     INTEGER NOT NULL CHECK (test IN (0, 1)),
+    state    TEXT NOT NULL CHECK (json_valid(state)),
+    PRIMARY KEY (category, test)
+) STRICT, WITHOUT ROWID;
+
 -- Types that an agent has said it does not do, how often in a row, and when it said so last.
 CREATE TABLE agent_declines (
     agent_id  BLOB    NOT NULL REFERENCES agents (id),

@@ -10,12 +10,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gavel-domain", &[]),
     ("gavel-contract", &["gavel-domain"]),
     ("gavel-triage", &["gavel-domain"]),
+    ("gavel-market", &["gavel-triage"]), // the shipped policies, never a copy of them
     ("gavel-judge", &["gavel-domain"]),
     ("gavel-vault", &["gavel-domain"]),
     ("gavel-dispatcher", &["gavel-domain", "gavel-contract"]),
     ("gavel-outbound", &["gavel-domain", "gavel-dispatcher"]),
     ("gavel-conformance", &["gavel-domain", "gavel-contract", "gavel-dispatcher"]),
-    ("gavel-store", &["gavel-domain"]),
+    ("gavel-store", &["gavel-domain", "gavel-triage"]),
     ("gavel-candidates", &["gavel-domain", "gavel-store", "gavel-triage"]),
     (
         "gavel-api",
@@ -59,6 +60,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gavel-domain",
             "gavel-contract",
             "gavel-triage",
+            "gavel-market",
             "gavel-candidates",
             "gavel-judge",
             "gavel-vault",
@@ -89,7 +91,7 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that decide: nothing in them may wait, ask a database or talk to a network.
-const PURE: &[&str] = &["gavel-domain", "gavel-contract", "gavel-triage", "gavel-judge"];
+const PURE: &[&str] = &["gavel-domain", "gavel-contract", "gavel-triage", "gavel-market", "gavel-judge"];
 
 /// Crates beside the product, free to use any technology; the benchmarks are in its binary all the same.
 const BESIDE: &[&str] =

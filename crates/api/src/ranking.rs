@@ -67,7 +67,7 @@ mod tests {
         let world = World::new().await;
         let data = world.get("", "/ranking").await;
         assert_eq!((data.status, &data.body["policy"]), (200, &json!("aitasker-v1")), "{}", data.text);
-        let hash = world.state.candidates.rules().hash().to_string();
+        let hash = world.state.candidates.rules().common().hash().to_string();
         assert_eq!(data.body["parameters_hash"], hash.as_str());
         assert_eq!(data.body["composite"][0]["weight_percent"], 40);
         assert_eq!(data.body["seats"][5], json!({ "agents": 8, "fast": 4, "mixed": 2, "challenger": 2 }));

@@ -302,6 +302,17 @@ mod tests {
         assert_eq!(schema("NamedClose")["enum"], serde_json::json!(["all", "deadline", "buyer_stop"]));
     }
 
+    #[test]
+    fn the_catalogue_and_its_warnings_are_described() {
+        let description = openapi(&Currency::new("USD").unwrap());
+        let schema = |name: &str| description["components"]["schemas"][name].clone();
+        let input = &schema("TaskTypeView")["properties"]["input"];
+        assert_eq!(input["additionalProperties"]["$ref"], "#/components/schemas/FieldView", "{input:#}");
+        let warnings = &schema("TaskCreated")["allOf"][1]["properties"]["warnings"];
+        assert_eq!(warnings["items"]["$ref"], "#/components/schemas/FieldWarning", "{warnings:#}");
+        assert!(!schema("TaskResponse").to_string().contains("warnings"), "they are told once");
+    }
+
     #[tokio::test]
     async fn every_route_has_its_lane_and_health_is_never_turned_away() {
         let none =

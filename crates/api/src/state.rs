@@ -47,6 +47,8 @@ pub struct ApiSettings {
     pub money: MoneyPolicy,
     /// Windows and limits of a task.
     pub timers: Timers,
+    /// Bids that every task wants at least, unless it says so itself.
+    pub min_bids: Option<u8>,
     /// What may be asked for.
     pub catalog: Arc<Catalog>,
     /// Which endpoints may be registered.

@@ -11,7 +11,6 @@ use gavel_contract::agent::envelope::envelope;
 use gavel_dispatcher::transport::{self, FailureKind, SendFailure, Transport};
 use gavel_domain::account::{ApiKey, Scope};
 use gavel_domain::bid::{Bid, BidStatus};
-use gavel_domain::catalog::{Catalog, Category, TaskType};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::exchange::ExchangeKey;
 use gavel_domain::invitation::{Answer, Attempt, AttemptResult, Ending, Invitation, Mode, Outcome};
@@ -26,7 +25,6 @@ use gavel_store::rounds::{FirstSends, NewRound};
 use gavel_store::scores::{Judged, NewVerdict, PhaseEnd};
 use gavel_store::{Claimed, Guarded, Store};
 use gavel_testkit::{ManualClock, SeededChance};
-use gavel_triage::{Policy, Rulebook};
 use gavel_vault::{Vault, hash_key, new_api_key};
 use http::{HeaderMap, Request, request::Builder};
 use http_body_util::BodyExt;
@@ -37,6 +35,8 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
+/// What may be asked for.
+mod catalog;
 /// Sends to agents, and what came of them.
 mod asked;
 /// What buyers and developers change.
@@ -109,9 +109,8 @@ impl World {
         let store = Store::open(&format!("sqlite:{}", dir.path().join("gavel.db").display())).await.unwrap();
         let clock = Arc::new(ManualClock::new());
         let network = Arc::new(Network::default());
-        let rules = Arc::new(Rulebook::new(Policy::default()).unwrap());
         let mut state = AppState {
-            candidates: Arc::new(Candidates::new(store.clone(), rules, false)),
+            candidates: Arc::new(Candidates::new(store.clone(), Arc::default(), false)),
             store,
             settings: Arc::new(settings()),
             vault: Arc::new(Vault::from_key([7; 32])),
@@ -506,11 +505,12 @@ pub(crate) fn settings() -> ApiSettings {
             budget_min: Money::from_minor(300),
             budget_max: Money::from_minor(50_000),
         },
+        min_bids: None,
         timers: Timers {
             phase: TimeDelta::seconds(420),
             prototype_call: TimeDelta::seconds(120),
             final_call: TimeDelta::seconds(300),
-            prototype_call_by_category: [].into(),
+            prototype_call_by_category: [("translation".to_owned(), TimeDelta::seconds(180))].into(),
             final_call_by_category: [].into(),
             review_window: TimeDelta::days(7),
             answer_window: TimeDelta::days(14),
@@ -520,7 +520,7 @@ pub(crate) fn settings() -> ApiSettings {
             pull_lease: TimeDelta::seconds(60),
             revisions_max: 2,
         },
-        catalog: Arc::new(catalog()),
+        catalog: Arc::new(catalog::catalog()),
         guard: Guard::default(),
         user_agent: "Gavel".to_owned(),
         public_url: "https://gavel.example.com".to_owned(),
@@ -528,19 +528,5 @@ pub(crate) fn settings() -> ApiSettings {
         alarms: gavel_triage::AlarmRules::default(),
         secret_overlap: TimeDelta::hours(24),
         limits: crate::RequestLimits::default(),
-    }
-}
-
-fn catalog() -> Catalog {
-    let category = |slug: &str, name: &str, (type_slug, type_name): (&str, &str)| Category {
-        slug: slug.to_owned(),
-        name: name.to_owned(),
-        task_types: vec![TaskType { slug: type_slug.to_owned(), name: type_name.to_owned() }],
-    };
-    Catalog {
-        categories: vec![
-            category("content-writing", "Content writing", ("blog-post", "Blog post")),
-            category("marketing", "Marketing", ("ad-copy", "Ad copy")),
-        ],
     }
 }

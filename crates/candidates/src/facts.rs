@@ -3,11 +3,14 @@
 use chrono::TimeDelta;
 use gavel_domain::agent::Visibility;
 use gavel_store::candidates::{Decline, Facts};
-use gavel_triage::{Candidate, Declined, Policy, Standing, Tier, mean_half_up};
+use gavel_triage::{Candidate, Declined, Policy, Rulebook, Standing, Tier, mean_half_up};
 
 /// An agent as triage sees it: decisions and what is told of agents are made from the same.
-pub fn candidate_of(facts: Facts, policy: &Policy) -> Candidate {
-    let Facts { agent, record, progress, in_flight, owner, boosted_lately, declines } = facts;
+pub fn candidate_of(facts: Facts, rules: &Rulebook) -> Candidate {
+    let policy = rules.policy();
+    let Facts { agent, record, standing, in_flight, owner, boosted_lately, declines } = facts;
+    let (progress, evidence) =
+        standing.map_or((None, None), |standing| (Some(standing.progress), standing.evidence));
     let tier = progress
         .as_ref()
         .map_or_else(|| Tier::without_history(record.real_tasks, &policy.ladder()), |progress| progress.tier);
@@ -40,6 +43,7 @@ pub fn candidate_of(facts: Facts, policy: &Policy) -> Candidate {
             account_boosted: boosted_lately,
             beta: agent.visibility == Visibility::Beta,
         },
+        evidence: evidence.filter(|_| rules.thompson().is_some()),
     }
 }
 

@@ -16,7 +16,8 @@ use gavel_domain::task::Task;
 use gavel_domain::{AgentId, Money, Timestamp};
 use gavel_store::Store;
 use gavel_store::candidates::{Facts, Mark, Seen, View};
-use gavel_triage::{Content, ContentHash, Pool, Question, Record, Rulebook, TaskFacts, decide, document};
+use gavel_triage::thompson::CategoryState;
+use gavel_triage::{Content, ContentHash, Pool, Question, Record, Rules, TaskFacts, decide, document};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,7 +31,7 @@ const NOTED_FOR: TimeDelta = TimeDelta::hours(20);
 /// The agents of each category, by the rules of this deployment.
 pub struct Candidates {
     store: Store,
-    rules: Arc<Rulebook>,
+    rules: Arc<Rules>,
     money_on: bool,
     /// By category, and whether made with test keys.
     shelves: Mutex<HashMap<(String, bool), SharedShelf>>,
@@ -46,6 +47,8 @@ struct Shelf {
     mark: Option<Mark>,
     /// Agents of all categories.
     agents: u64,
+    /// What is known of the category as a whole.
+    state: Option<CategoryState>,
     how: HashMap<AgentId, ExecutionMode>,
     rules_noted_at: Option<Timestamp>,
 }
@@ -82,12 +85,12 @@ pub enum Error {
 
 impl Candidates {
     /// The agents of a store, to be decided about by these rules; `money_on` where money moves.
-    pub fn new(store: Store, rules: Arc<Rulebook>, money_on: bool) -> Self {
+    pub fn new(store: Store, rules: Arc<Rules>, money_on: bool) -> Self {
         Candidates { store, rules, money_on, shelves: Mutex::default() }
     }
 
     /// The rules decisions are made by.
-    pub const fn rules(&self) -> &Arc<Rulebook> {
+    pub const fn rules(&self) -> &Arc<Rules> {
         &self.rules
     }
 
@@ -99,8 +102,12 @@ impl Candidates {
         let shelf = self.shelf(&task.brief.category, task.test);
         let mut shelf = shelf.lock().await;
         self.follow(&mut shelf, (&task.brief.category, task.test), now).await?;
-        let others = shelf.agents.saturating_sub(shelf.pool.len() as u64);
-        let record = decide(&mut shelf.pool, &self.question(task, seed, others, now));
+        let question = Question {
+            no_capability: shelf.agents.saturating_sub(shelf.pool.len() as u64),
+            category_state: shelf.state,
+            ..self.question(task, seed, now)
+        };
+        let record = decide(&mut shelf.pool, &question);
         shelf.decision(record, now)
     }
 
@@ -109,7 +116,7 @@ impl Candidates {
         let shelf = self.shelf(&task.brief.category, task.test);
         let mut shelf = shelf.lock().await;
         shelf.pool.noted(contents, at.timestamp());
-        if contents.contains(&self.rules.hash()) {
+        if contents.contains(&shelf.pool.rules().hash()) {
             shelf.rules_noted_at = Some(at);
         }
     }
@@ -118,7 +125,8 @@ impl Candidates {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             Arc::new(tokio::sync::Mutex::new(Shelf {
-                pool: Pool::new(Arc::clone(&self.rules)),
+                pool: Pool::new(Arc::clone(self.rules.of(category))),
+                state: None,
                 mark: None,
                 agents: 0,
                 how: HashMap::new(),
@@ -141,7 +149,7 @@ impl Candidates {
         let look = self.store.look_at_agents(view, shelf.mark).await?;
         let facts = match look.seen {
             Seen::Everybody(facts) => {
-                (shelf.pool, shelf.how) = (Pool::new(Arc::clone(&self.rules)), HashMap::new());
+                (shelf.pool, shelf.how) = (Pool::new(Arc::clone(self.rules.of(category))), HashMap::new());
                 facts
             }
             Seen::Changed(facts, gone) => {
@@ -149,12 +157,12 @@ impl Candidates {
                 facts
             }
         };
-        facts.into_iter().for_each(|facts| shelf.take(facts, policy));
-        (shelf.mark, shelf.agents) = (Some(look.mark), look.agents);
+        facts.into_iter().for_each(|facts| shelf.take(facts));
+        (shelf.mark, shelf.agents, shelf.state) = (Some(look.mark), look.agents, look.category);
         Ok(())
     }
 
-    fn question(&self, task: &Task, seed: u64, no_capability: u64, now: Timestamp) -> Question {
+    fn question(&self, task: &Task, seed: u64, now: Timestamp) -> Question {
         let (brief, wishes) = (&task.brief, &task.wishes);
         Question {
             task: TaskFacts {
@@ -174,15 +182,17 @@ impl Candidates {
             agents: wishes.agents,
             experimentation_milli: wishes.experimentation_milli,
             reserve_wanted: wishes.min_bids.unwrap_or(0),
-            no_capability,
+            no_capability: 0,
+            category_state: None,
         }
     }
 }
 
 impl Shelf {
-    fn take(&mut self, facts: Facts, policy: &gavel_triage::Policy) {
+    fn take(&mut self, facts: Facts) {
         self.how.insert(facts.agent.id, facts.agent.execution_mode);
-        self.pool.set(candidate_of(facts, policy));
+        let candidate = candidate_of(facts, self.pool.rules());
+        self.pool.set(candidate);
     }
 
     fn forget(&mut self, agent: AgentId) {

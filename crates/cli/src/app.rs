@@ -271,6 +271,7 @@ fn api_settings(config: &AppConfig, address: SocketAddr) -> ApiSettings {
         currency: config.currency.clone(),
         money: config.money.clone(),
         timers: config.timers.clone(),
+        min_bids: config.min_bids,
         catalog: Arc::new(config.catalog.clone()),
         guard: config.guard.clone(),
         user_agent: config.user_agent.clone(),

@@ -10,6 +10,7 @@ use gavel_domain::account::Scope;
 use gavel_domain::agent::Visibility;
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{KeyId, TaskId};
+use gavel_market::{Contestant, Scenario};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -49,6 +50,9 @@ pub enum Command {
     /// See tasks of all accounts, and take those up again that were set aside because nothing helped
     #[command(subcommand, after_help = EXIT_CODES)]
     Tasks(TasksCommand),
+    /// See what each policy of triage does to a market
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Triage(TriageCommand),
     /// Check the ledger
     #[command(subcommand, after_help = EXIT_CODES)]
     Ledger(LedgerCommand),
@@ -469,6 +473,38 @@ pub struct CheckArgs {
     #[arg(long)]
     pub defaults: bool,
     /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `gavel triage`.
+#[derive(Debug, Subcommand)]
+pub enum TriageCommand {
+    /// Let the shipped policies live through markets that are made up from seeds, and compare them
+    #[command(after_help = EXIT_CODES)]
+    Simulate(SimulateArgs),
+}
+
+/// `gavel triage simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// The kind of market: young, mature or gaming
+    #[arg(long, default_value = "mature")]
+    pub scenario: Scenario,
+    /// A policy to compare (may be repeated; all when none is named): uniform, greedy, v1, v1-by-budget,
+    /// v1-without-lanes, thompson-judge, thompson-choices or thompson
+    #[arg(long = "policy", value_name = "POLICY")]
+    pub policies: Vec<Contestant>,
+    /// How many markets, each from its own seed
+    #[arg(long, default_value_t = 20)]
+    pub seeds: u32,
+    /// How many tasks are counted in each market
+    #[arg(long, default_value_t = 4_000)]
+    pub tasks: u32,
+    /// What is added to every score of the judge, as another judge would: -0.10 shows how fragile thresholds are
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true, value_name = "SCORE")]
+    pub judge_shift: f64,
+    /// Print one JSON document
     #[arg(long)]
     pub json: bool,
 }

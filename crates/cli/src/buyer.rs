@@ -31,6 +31,7 @@ impl Buyer {
             Err(CallError::Problem { status: 400 | 422, sentence }) => return Err(Failure::Usage(sentence)),
             answer => answer.map_err(failed)?,
         };
+        posted["warnings"].as_array().into_iter().flatten().for_each(warn);
         let id = posted["id"].as_str().ok_or_else(|| anyhow!("the posted task has no id"))?;
         Ok(Buyer { task: id.to_owned(), client })
     }
@@ -171,6 +172,12 @@ impl Buyer {
 /// The bid to pick without asking: the gallery's first that is scored. The gallery is sorted, best first.
 pub fn best(gallery: &Value) -> Option<&Value> {
     gallery["bids"].as_array()?.iter().find(|bid| bid["eval_score"].is_number() && bid["presented"] == true)
+}
+
+/// What agents will miss in the brief, or not understand.
+fn warn(warning: &Value) {
+    let word = |name: &str| warning[name].as_str().unwrap_or_default();
+    output::note(&format!("warning: {} {}", word("field"), word("message")));
 }
 
 fn limit_of(time: TimeDelta) -> Instant {

@@ -1,5 +1,6 @@
 //! Scores as integers: parts per million of a perfect 1.0, so that every sum and comparison is exact.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Parts per million, 0..=1,000,000. Shown as 0.0..=1.0.
@@ -102,5 +103,43 @@ impl Weights {
     /// The weight of one dimension in basis points.
     pub const fn of(&self, dimension: Dimension) -> u16 {
         self.0[dimension as usize]
+    }
+}
+
+/// The weights of one task, and where they come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rubric {
+    /// How much each dimension counts.
+    pub weights: Weights,
+    /// Where that comes from.
+    pub origin: Origin,
+}
+
+/// What counts how much where nothing else is said.
+impl Default for Rubric {
+    fn default() -> Self {
+        const WEIGHTS: Weights = Weights([3000, 2000, 2500, 1500, 1000]);
+        Rubric { weights: WEIGHTS, origin: Origin::Ours }
+    }
+}
+
+/// Where something that could be otherwise comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A marketplace published it.
+    Published,
+    /// Chosen by this project, or by an operator.
+    #[default]
+    Ours,
+}
+
+impl Origin {
+    /// The name in JSON and in configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Origin::Published => "published",
+            Origin::Ours => "ours",
+        }
     }
 }

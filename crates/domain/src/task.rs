@@ -161,9 +161,31 @@ impl ClosePolicy {
     }
 }
 
+/// How many of a reserve are asked now, so that there are as many bids as are wanted: at half of the phase's time, or as
+/// soon as nobody is at work any more.
+pub fn more_to_ask(wanted: u8, progress: PhaseProgress, reserve: usize, half_is_over: bool) -> usize {
+    let expected = progress.bids + progress.open;
+    let missing = usize::from(wanted).saturating_sub(expected);
+    if half_is_over || progress.open == 0 { missing.min(reserve) } else { 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reserve_is_asked_when_too_few_bids_can_be_expected() {
+        let check = |wanted, open, bids, reserve, half_is_over, more| {
+            let progress = PhaseProgress { open, bids, best: None };
+            assert_eq!(more_to_ask(wanted, progress, reserve, half_is_over), more, "{progress:?}");
+        };
+        check(3, 2, 0, 5, false, 0);
+        check(3, 2, 0, 5, true, 1);
+        check(3, 0, 1, 5, false, 2);
+        check(3, 0, 1, 1, false, 1);
+        check(3, 2, 1, 5, true, 0);
+        check(0, 0, 0, 5, true, 0);
+    }
 
     #[test]
     fn close_policies() {

@@ -1,6 +1,7 @@
 //! A brief compiled once per task: the checklist every bid is held against, and what the measures need to know.
 
 use crate::checklist::{Check, ChecklistItem, TextFormat};
+use crate::hidden::HiddenCheck;
 use crate::language::{self, Language};
 use crate::quantity::Quantity;
 use crate::text::Text;
@@ -26,6 +27,8 @@ const PROSE_WORDS_MIN: u64 = 100;
 #[derive(Debug)]
 pub struct CompiledBrief {
     checklist: Vec<ChecklistItem>,
+    /// What the author of the task knows beside it.
+    hidden: Vec<HiddenCheck>,
     /// Stems of the brief, numbered.
     pub(crate) stems: HashMap<String, u32>,
     /// Runs of four stems of the brief.
@@ -52,9 +55,27 @@ impl CompiledBrief {
         &self.checklist
     }
 
+    /// The same with checks that only the judge sees.
+    #[must_use]
+    pub fn with_hidden(mut self, checks: Vec<HiddenCheck>) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(self.hash);
+        checks.iter().for_each(|check| hasher.update(format!("{check:?}\n").as_bytes()));
+        self.hash = hasher.finalize().into();
+        self.hidden = checks;
+        self
+    }
+
+    /// What only the judge sees.
+    pub fn hidden(&self) -> &[HiddenCheck] {
+        &self.hidden
+    }
+
     /// The weight of the items of one dimension, in thousandths.
     pub(crate) fn weight_of(&self, dimension: Dimension) -> u64 {
-        self.checklist.iter().filter(|i| i.dimension() == dimension).map(|i| u64::from(i.weight_milli)).sum()
+        let listed = self.checklist.iter().map(|item| (item.dimension(), item.weight_milli));
+        let hidden = self.hidden.iter().map(|check| (check.dimension, check.weight_milli));
+        listed.chain(hidden).filter(|(of, _)| *of == dimension).map(|(_, weight)| u64::from(weight)).sum()
     }
 }
 
@@ -80,6 +101,7 @@ pub fn compile(brief: &Brief) -> CompiledBrief {
         language: named.or_else(|| implied_language(&prose)),
         wants_prose: wants_prose(&read, words, &builder.items),
         checklist: builder.items,
+        hidden: Vec::new(),
         stems,
         matter,
         shingles,
@@ -132,7 +154,9 @@ impl Builder {
                 self.sections(&source, value)
             }
             "format" | "output_format" | "file_format" | "deliverable_format" => self.format(&source, value),
-            "language" | "lang" | "locale" | "output_language" => self.language(&source, value),
+            "language" | "lang" | "locale" | "output_language" | "target_language" => {
+                self.language(&source, value);
+            }
             "items" | "item_count" | "count" | "num_items" | "number_of_items" | "list_items"
             | "quantity" => {
                 self.counted(&source, value, |count| Check::Items { count });

@@ -190,7 +190,14 @@ impl fmt::Display for Check {
 impl ChecklistItem {
     /// The dimension the item counts in.
     pub fn dimension(&self) -> Dimension {
-        match self.check {
+        self.check.dimension()
+    }
+}
+
+impl Check {
+    /// The dimension it counts in.
+    pub fn dimension(&self) -> Dimension {
+        match self {
             Check::Format { .. } | Check::RequestedFormat => Dimension::FormatCompliance,
             _ => Dimension::TaskCompletion,
         }
@@ -223,9 +230,9 @@ impl<'a> Subject<'a> {
     }
 
     /// Runs one check.
-    pub(crate) fn check(&self, item: &ChecklistItem, checklist: &[ChecklistItem]) -> Met {
+    pub(crate) fn check(&self, check: &Check, checklist: &[ChecklistItem]) -> Met {
         let text = self.text;
-        match &item.check {
+        match check {
             Check::WordCount { count } => counted(*count, text.words.len()),
             Check::Keyword { term } => self.keyword(term),
             Check::Include { term } => self.include(term),
@@ -370,11 +377,11 @@ enum Found {
     Missing { present: usize, of: usize },
 }
 
-fn met(value: Ppm, measured: Measured) -> Met {
+pub(crate) fn met(value: Ppm, measured: Measured) -> Met {
     Met { value, measured, span: None }
 }
 
-fn counted(count: Quantity, found: usize) -> Met {
+pub(crate) fn counted(count: Quantity, found: usize) -> Met {
     met(Ppm::new(count.fit(found as u64)), Measured::Count(found))
 }
 
@@ -402,11 +409,14 @@ fn is_title(line: &Line) -> bool {
     (1..=most).contains(&line.words.len())
 }
 
-fn content_stems(name: &str) -> Vec<String> {
+/// The stems that carry matter; all of them where none does, as in "Why us".
+pub(crate) fn content_stems(name: &str) -> Vec<String> {
     let lower = name.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty());
-    let stems = words.map(|word| stem(word).into_owned());
-    stems.filter(|stem| commonness(stem) != Commonness::Function).collect()
+    let stems: Vec<String> = words.map(|word| stem(word).into_owned()).collect();
+    let matter = stems.iter().filter(|stem| commonness(stem) != Commonness::Function);
+    let matter: Vec<String> = matter.cloned().collect();
+    if matter.is_empty() { stems } else { matter }
 }
 
 #[cfg(test)]

@@ -52,7 +52,8 @@ pub(crate) fn coverage(brief: &CompiledBrief, dimension: Dimension) -> Ppm {
     let asked = brief.weight_of(dimension);
     Ppm::new(match dimension {
         Dimension::TaskCompletion => 600_000 + u32::try_from(asked.min(3_000)).unwrap_or(0) * 100,
-        Dimension::FactualAccuracy => 200_000,
+        // Without hidden checks there is no source to compare with.
+        Dimension::FactualAccuracy => 200_000 + u32::try_from(asked.min(3_000)).unwrap_or(0) * 200,
         Dimension::OutputQuality => 600_000,
         Dimension::FormatCompliance if asked > 0 => 800_000,
         Dimension::FormatCompliance => 200_000,
@@ -97,19 +98,21 @@ impl<'a> Measures<'a> {
         mean(parts)
     }
 
-    /// The checklist items that count in a dimension.
+    /// The checklist items and hidden checks that count in a dimension.
     fn checked(&self, dimension: Dimension) -> Vec<Part> {
-        let items = self.brief.checklist().iter().zip(self.items);
-        let part = |(item, result): (&crate::checklist::ChecklistItem, &ItemResult)| Part {
-            check_id: item.id.clone(),
-            weight: u64::from(item.weight_milli),
+        let listed = self.brief.checklist().iter().map(|i| (i.dimension(), i.weight_milli, &i.text));
+        let hidden = self.brief.hidden().iter().map(|c| (c.dimension, c.weight_milli, &c.text));
+        let of_it = listed.chain(hidden).zip(self.items).filter(|((of, ..), _)| *of == dimension);
+        let part = |((_, weight, text), result): ((_, u32, &String), &ItemResult)| Part {
+            check_id: result.id.clone(),
+            weight: u64::from(weight),
             value: result.value,
             kind: EvidenceKind::Rule,
             measured: result.measured.clone(),
             span: result.span.clone(),
-            text: item.text.clone(),
+            text: text.clone(),
         };
-        items.filter(|(item, _)| item.dimension() == dimension).map(part).collect()
+        of_it.map(part).collect()
     }
 
     fn completion(&self) -> Vec<Part> {

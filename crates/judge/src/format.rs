@@ -32,6 +32,13 @@ pub(crate) fn is_sound(artifact: &Artifact) -> bool {
     }
 }
 
+/// The JSON documents of a work: its text, code blocks in it, files.
+pub(crate) fn documents(work: &Work, text: &Text<'_>) -> Vec<serde_json::Value> {
+    let files = work.artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Json).map(content);
+    let all = bodies(text).chain(files).filter(|body| body.trim_start().starts_with(['{', '[']));
+    all.filter_map(|body| serde_json::from_str(body).ok()).collect()
+}
+
 fn content(artifact: &Artifact) -> &str {
     &artifact.content
 }

@@ -55,6 +55,8 @@ pub enum GateKind {
     Placeholder,
     /// Headings and catchwords where flowing text was asked for.
     Outline,
+    /// What the author of the task knows to be indispensable is missing or wrong.
+    Essential,
     /// A demand of the brief not met at all.
     Unmet,
     /// Breaks off.
@@ -63,7 +65,7 @@ pub enum GateKind {
 
 impl GateKind {
     /// All, in order.
-    pub const ALL: [GateKind; 11] = [
+    pub const ALL: [GateKind; 12] = [
         GateKind::Empty,
         GateKind::Refusal,
         GateKind::Language,
@@ -73,6 +75,7 @@ impl GateKind {
         GateKind::Repeated,
         GateKind::Placeholder,
         GateKind::Outline,
+        GateKind::Essential,
         GateKind::Unmet,
         GateKind::Truncated,
     ];
@@ -87,9 +90,15 @@ impl GateKind {
             GateKind::Repeated => 350_000,
             GateKind::Placeholder => 420_000,
             GateKind::Outline => 450_000,
+            GateKind::Essential => 480_000,
             GateKind::Unmet => 570_000,
             GateKind::Truncated => 580_000,
         })
+    }
+
+    /// So grave that no other merit makes a work with it usable.
+    pub const fn is_high(self) -> bool {
+        !matches!(self, GateKind::Essential | GateKind::Unmet | GateKind::Truncated)
     }
 
     const fn text(self) -> &'static str {
@@ -100,6 +109,7 @@ impl GateKind {
             GateKind::Echo => "this gives the brief back and adds nothing",
             GateKind::Salad => "the words are in no order",
             GateKind::Repeated => "half of this or more was said before",
+            GateKind::Essential => "what this task cannot do without is missing or wrong",
             GateKind::Unmet => "a demand of the brief is met by less than half, or not at all",
             GateKind::Stub => "this is a promise or a scrap, not the work",
             GateKind::Placeholder => "passages are left to be filled in",
@@ -123,11 +133,32 @@ pub(crate) fn gates(brief: &CompiledBrief, text: &Text<'_>, echo: Ppm) -> Vec<Ga
         GateKind::Outline => outline(brief, text),
         GateKind::Truncated => ending::truncated(text),
         // Known only when the checklist is.
-        GateKind::Unmet => None,
+        GateKind::Essential | GateKind::Unmet => None,
     };
     let fired = GateKind::ALL.into_iter().filter_map(|kind| Some((kind, fire(kind)?)));
     fired.map(|(kind, spans)| Gate::new(kind, spans)).collect()
 }
+
+/// How much lower the cap is where all that is indispensable is missing, than where hardly anything is.
+const ESSENTIAL_LESS: u32 = 140_000;
+
+/// The gate for hidden checks that must be met, if one is not: the more are not, the lower the cap.
+pub(crate) fn essential(brief: &CompiledBrief, results: &[ItemResult]) -> Option<Gate> {
+    let must = || brief.hidden().iter().zip(results).filter(|(check, _)| check.must);
+    let failed: Vec<_> = must().filter(|(_, result)| result.value < HALF).collect();
+    let (first, _) = failed.first()?;
+    let less = ESSENTIAL_LESS * u32::try_from(failed.len()).unwrap_or(1)
+        / u32::try_from(must().count()).unwrap_or(1);
+    let kind = GateKind::Essential;
+    let spans = failed.iter().filter_map(|(_, result)| result.span.clone()).take(SPANS_PER_GATE).collect();
+    let more = failed.len() - 1;
+    let others = if more == 0 { String::new() } else { format!(" ({more} more such checks fail)") };
+    let text = format!("{}: a good work {}, this one does not{others}", kind.text(), first.text);
+    Some(Gate { kind, cap: Ppm::new(kind.cap().get().saturating_sub(less)), spans, text })
+}
+
+/// Less of something is not to have it.
+const HALF: Ppm = Ppm::new(500_000);
 
 /// The gate for a demand that is not met at all, if there is one.
 pub(crate) fn unmet(brief: &CompiledBrief, text: &Text<'_>, results: &[ItemResult]) -> Option<Gate> {

@@ -1,34 +1,16 @@
-//! How much each dimension counts, by category.
+//! How much each dimension counts, by category. What counts in a category stands in the catalogue; a policy file says
+//! what counts elsewhere, and may say otherwise for any.
 
-use gavel_domain::score::{Dimension, Weights, WeightsError};
-use serde::{Deserialize, Serialize};
+use gavel_domain::score::{Dimension, Origin, Rubric, Weights, WeightsError};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// The weights of all categories: read from a policy file, and right once they are read.
+/// The weights of all categories: right once they are read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Table")]
 pub struct Rubrics {
-    default: Rubric,
+    default: Option<Rubric>,
     category: BTreeMap<String, Rubric>,
-}
-
-/// The weights of one task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rubric {
-    /// How much each dimension counts.
-    pub weights: Weights,
-    /// Where that comes from.
-    pub origin: Origin,
-}
-
-/// Where weights come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// Published for the category.
-    Published,
-    /// Chosen by this project.
-    Ours,
 }
 
 /// A row that does not make a whole.
@@ -44,33 +26,27 @@ pub struct RubricError {
 impl Rubrics {
     /// The weights of a category, or the default ones.
     pub fn for_category(&self, category: &str) -> Rubric {
-        self.category.get(category).copied().unwrap_or(self.default)
+        self.category.get(category).copied().or(self.default).unwrap_or_default()
+    }
+
+    /// Whether it says something of every category: it names a default.
+    pub fn says_all(&self) -> bool {
+        self.default.is_some()
+    }
+
+    /// With the weights of categories that it does not name.
+    pub fn completed_by(mut self, rows: impl IntoIterator<Item = (String, Rubric)>) -> Self {
+        for (category, rubric) in rows {
+            self.category.entry(category).or_insert(rubric);
+        }
+        self
     }
 }
 
-/// The shipped table, as `config/policy/judge.toml` has it: in the order of [`Dimension::ALL`].
+/// The shipped default, as `config/policy/judge.toml` has it.
 impl Default for Rubrics {
     fn default() -> Self {
-        let published = |weights| Rubric::new(weights, Origin::Published);
-        let category = [
-            ("content-writing", published([2500, 2000, 2500, 1500, 1500])),
-            ("data-spreadsheets", published([3000, 3000, 2000, 1500, 500])),
-            ("research-analysis", published([2500, 3000, 2000, 1000, 1500])),
-            ("business-documents", published([3000, 1500, 2500, 2000, 1000])),
-        ];
-        Rubrics {
-            default: Rubric::new([3000, 2000, 2500, 1500, 1000], Origin::Ours),
-            category: category.map(|(slug, rubric)| (slug.to_owned(), rubric)).into(),
-        }
-    }
-}
-
-impl Rubric {
-    /// A row of the shipped table.
-    fn new(row: [u16; 5], origin: Origin) -> Self {
-        let weights =
-            Weights::new(row).expect("every row of the shipped table sums to one; a test reads them all");
-        Rubric { weights, origin }
+        Rubrics { default: Some(Rubric::default()), category: BTreeMap::new() }
     }
 }
 
@@ -78,15 +54,15 @@ impl Rubric {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    default: Row,
+    default: Option<RubricRow>,
     #[serde(default)]
-    category: BTreeMap<String, Row>,
+    category: BTreeMap<String, RubricRow>,
 }
 
-/// One row, in basis points.
-#[derive(Deserialize)]
+/// One row as it is written, in basis points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
+pub struct RubricRow {
     origin: Origin,
     task_completion: u16,
     factual_accuracy: u16,
@@ -98,14 +74,25 @@ struct Row {
 impl TryFrom<Table> for Rubrics {
     type Error = RubricError;
     fn try_from(table: Table) -> Result<Self, RubricError> {
-        let rows = table.category.into_iter();
-        let read = rows.map(|(slug, row)| row.read(&slug).map(|rubric| (slug, rubric)));
-        Ok(Rubrics { default: table.default.read("default")?, category: read.collect::<Result<_, _>>()? })
+        let read = |category: String, row: RubricRow| match row.read() {
+            Ok(rubric) => Ok((category, rubric)),
+            Err(source) => Err(RubricError { category, source }),
+        };
+        let default = table.default.map(|row| read("default".to_owned(), row)).transpose()?;
+        let category = table.category.into_iter().map(|(category, row)| read(category, row));
+        Ok(Rubrics {
+            default: default.map(|(_, rubric)| rubric),
+            category: category.collect::<Result<_, _>>()?,
+        })
     }
 }
 
-impl Row {
-    fn read(&self, category: &str) -> Result<Rubric, RubricError> {
+impl RubricRow {
+    /// The weights, if they make a whole.
+    ///
+    /// # Errors
+    /// What they sum to instead.
+    pub fn read(self) -> Result<Rubric, WeightsError> {
         let row = Dimension::ALL.map(|dimension| match dimension {
             Dimension::TaskCompletion => self.task_completion,
             Dimension::FactualAccuracy => self.factual_accuracy,
@@ -113,9 +100,7 @@ impl Row {
             Dimension::FormatCompliance => self.format_compliance,
             Dimension::Originality => self.originality,
         });
-        let weights =
-            Weights::new(row).map_err(|source| RubricError { category: category.to_owned(), source })?;
-        Ok(Rubric { weights, origin: self.origin })
+        Ok(Rubric { weights: Weights::new(row)?, origin: self.origin })
     }
 }
 
@@ -125,20 +110,36 @@ mod tests {
 
     const SHIPPED: &str = include_str!("../../../config/policy/judge.toml");
 
+    fn row(originality: u16) -> String {
+        let rest = 10_000 - originality;
+        format!(
+            "origin = \"ours\"\ntask_completion = {rest}\nfactual_accuracy = 0\noutput_quality = 0\n\
+             format_compliance = 0\noriginality = {originality}\n"
+        )
+    }
+
     #[test]
     fn the_shipped_table() {
         let rubrics: Rubrics = toml::from_str(SHIPPED).unwrap();
         assert_eq!(rubrics, Rubrics::default());
-        let check = |category, expected: [u16; 5], origin| {
-            let rubric = rubrics.for_category(category);
-            assert_eq!(Dimension::ALL.map(|d| rubric.weights.of(d)), expected, "{category}");
-            assert_eq!(rubric.origin, origin, "{category}");
+        let rubric = rubrics.for_category("anything");
+        assert_eq!(Dimension::ALL.map(|d| rubric.weights.of(d)), [3000, 2000, 2500, 1500, 1000]);
+        assert_eq!(rubric.origin, Origin::Ours);
+    }
+
+    #[test]
+    fn what_a_table_names_wins_and_the_catalogue_gives_the_rest() {
+        let catalogue = || ["a", "b"].map(|slug| (slug.to_owned(), Rubric::default()));
+        let check = |text: &str, says_all, [a, b, c]: [u16; 3]| {
+            let rubrics: Rubrics = toml::from_str(text).unwrap();
+            assert_eq!(rubrics.says_all(), says_all, "{text}");
+            let rubrics = rubrics.completed_by(catalogue());
+            let of = |slug| rubrics.for_category(slug).weights.of(Dimension::Originality);
+            assert_eq!(["a", "b", "c"].map(of), [a, b, c], "{text}");
         };
-        check("content-writing", [2500, 2000, 2500, 1500, 1500], Origin::Published);
-        check("data-spreadsheets", [3000, 3000, 2000, 1500, 500], Origin::Published);
-        check("research-analysis", [2500, 3000, 2000, 1000, 1500], Origin::Published);
-        check("business-documents", [3000, 1500, 2500, 2000, 1000], Origin::Published);
-        check("anything-else", [3000, 2000, 2500, 1500, 1000], Origin::Ours);
+        check("", false, [1000, 1000, 1000]);
+        check(&format!("[category.a]\n{}", row(7)), false, [7, 1000, 1000]);
+        check(&format!("[default]\n{}[category.a]\n{}", row(8), row(7)), true, [7, 1000, 8]);
     }
 
     #[test]

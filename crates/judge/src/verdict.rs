@@ -5,14 +5,14 @@ use crate::canonical::Canonical;
 use crate::checklist::Subject;
 use crate::dimensions::{Measures, coverage};
 use crate::evidence::{Evidence, Measured, ppm};
-use crate::gates::{Gate, gates, unmet};
+use crate::gates::{Gate, essential, gates, unmet};
+use crate::hidden::{Reading, sources};
 use crate::limits::CANNOT_MEASURE;
-use crate::rubric::{Origin, Rubric};
 use crate::substance;
 use crate::text::Text;
 use crate::work::Work;
 use gavel_domain::Ppm;
-use gavel_domain::score::Dimension;
+use gavel_domain::score::{Dimension, Origin, Rubric};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub struct Verdict {
     pub gates: Vec<Gate>,
     /// What was noticed without being scored.
     pub flags: Vec<Flag>,
-    /// How the work meets each item of the checklist, in its order.
+    /// How the work meets each item of the checklist, in its order, then each hidden check.
     pub checklist: Vec<ItemResult>,
     /// What this judge cannot measure.
     pub cannot_measure: Vec<String>,
@@ -113,7 +113,11 @@ pub fn judge(brief: &CompiledBrief, work: &Work, rubric: &Rubric) -> Verdict {
     let faults = gates(brief, &text, echo);
     let subject = Subject::new(work, &text, &faults);
     let items = checklist(brief, &subject);
-    let gates: Vec<Gate> = faults.iter().cloned().chain(unmet(brief, &text, &items)).collect();
+    let hidden = hidden(brief, &subject);
+    let after = unmet(brief, &text, &items).into_iter().chain(essential(brief, &hidden));
+    let mut gates: Vec<Gate> = faults.iter().cloned().chain(after).collect();
+    gates.sort_by_key(|gate| gate.kind);
+    let items = [items, hidden].concat();
     let measures = Measures::new(brief, &subject, &items, echo);
     let dimensions: BTreeMap<String, DimensionScore> =
         Dimension::ALL.map(|d| (d.name().to_owned(), dimension(brief, rubric, &measures, d))).into();
@@ -130,7 +134,7 @@ pub fn judge(brief: &CompiledBrief, work: &Work, rubric: &Rubric) -> Verdict {
         flags: flags(&canonical),
         cannot_measure: CANNOT_MEASURE.map(str::to_owned).into(),
         input_hash: input_hash(brief, work, rubric),
-        checklist: items.clone(),
+        checklist: items,
         gates,
     };
     verdict.with_spans_of(&canonical, &work.full_text)
@@ -145,10 +149,25 @@ fn below(cap: Ppm, ungated: Ppm) -> Ppm {
 
 pub(crate) fn checklist(brief: &CompiledBrief, subject: &Subject<'_>) -> Vec<ItemResult> {
     let result = |item: &crate::checklist::ChecklistItem| {
-        let met = subject.check(item, brief.checklist());
+        let met = subject.check(&item.check, brief.checklist());
         ItemResult { id: item.id.clone(), value: met.value, measured: met.measured, span: met.span }
     };
     brief.checklist().iter().map(result).collect()
+}
+
+/// How the work meets what only the judge sees.
+fn hidden(brief: &CompiledBrief, subject: &Subject<'_>) -> Vec<ItemResult> {
+    if brief.hidden().is_empty() {
+        return Vec::new();
+    }
+    let files = sources(subject.work);
+    let files: Vec<Text<'_>> = files.iter().map(|file| Text::read(file)).collect();
+    let reading = Reading::new(subject, &files);
+    let result = |check: &crate::hidden::HiddenCheck| {
+        let met = reading.check(check, brief.checklist());
+        ItemResult { id: check.id.clone(), value: met.value, measured: met.measured, span: met.span }
+    };
+    brief.hidden().iter().map(result).collect()
 }
 
 fn dimension(

@@ -4,7 +4,7 @@
 
 use gavel_domain::invitation::{Artifact, ArtifactKind};
 use gavel_domain::task::Brief;
-use gavel_judge::{Rubrics, Verdict, Work, compile, judge};
+use gavel_judge::{HiddenCheck, HiddenKind, Quantity, Rubrics, Statement, Verdict, Work, compile, judge};
 use serde_json::json;
 
 const LARGEST: usize = 4 << 20;
@@ -34,8 +34,39 @@ fn brief() -> Brief {
     }
 }
 
+/// What the author of a task may know, asked of words and signs that the shapes are full of.
+fn hidden() -> Vec<HiddenCheck> {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let fact = |says: &str, near: &str, within: Option<&str>| {
+        let within = within.map(str::to_owned);
+        HiddenKind::Fact(Statement { says: texts(&[says, "a a a c"]), near: texts(&[near]), within })
+    };
+    let kinds = [
+        fact("1", "c", None),
+        fact("7", "a", Some("a")),
+        fact("a b", "1", None),
+        HiddenKind::Cell { row: texts(&["a", "1"]), column: "b".into(), value: texts(&["7"]) },
+        HiddenKind::Rows { columns: texts(&["a"]), count: Quantity { min: 9, max: None } },
+        HiddenKind::Cites { sources: texts(&["a1", "S1"]), least: 2 },
+        HiddenKind::Order { sections: texts(&["a", "costs", "b"]) },
+        HiddenKind::SectionWords { name: "costs".into(), count: Quantity { min: 9, max: None } },
+        HiddenKind::Lines { begins: "a".into(), count: Quantity { min: 9, max: None }, chars: Some(3) },
+        HiddenKind::Json { at: "/a/0".into(), value: texts(&["1"]), count: None },
+        HiddenKind::ShortSentences { words: 9 },
+    ];
+    let check = |(number, kind): (usize, HiddenKind)| HiddenCheck {
+        id: format!("k{number}"),
+        dimension: kind.dimension(),
+        weight_milli: 500,
+        must: number == 0,
+        text: kind.to_string(),
+        kind,
+    };
+    kinds.into_iter().enumerate().map(check).collect()
+}
+
 fn judged(work: &Work) -> Verdict {
-    judge(&compile(&brief()), work, &Rubrics::default().for_category(""))
+    judge(&compile(&brief()).with_hidden(hidden()), work, &Rubrics::default().for_category(""))
 }
 
 fn comes_to_an_end(name: &str, full_text: String) {
@@ -59,7 +90,11 @@ fn the_largest_markup_comes_to_an_end() {
 
 #[test]
 fn large_texts_of_every_shape_come_to_an_end() {
-    const UNITS: [&str; 32] = [
+    const UNITS: [&str; 36] = [
+        "1,",
+        "1 7. ",
+        "[a1] ",
+        "|a|1|7|\n",
         "a",
         "A\u{e9}",
         "<a ",

@@ -41,13 +41,13 @@ impl Store {
         }
         let mut kept = BTreeSet::new();
         for ended in by_agent(&arrivals.ended, |ended| ended.agent) {
-            match invitations::end(&mut tx, (task, state), ended, self.ladder()).await? {
+            match invitations::end(&mut tx, (task, state), ended, self.rules()).await? {
                 Guarded::Done(true) => drop(kept.insert(ended.invitation)),
                 Guarded::Done(false) => {}
                 Guarded::Lost => return Ok(Guarded::Lost),
             }
         }
-        if let Guarded::Lost = score_all(&mut tx, claimed, &arrivals.judged, self.ladder(), now).await? {
+        if let Guarded::Lost = score_all(&mut tx, claimed, &arrivals.judged, self.rules(), now).await? {
             return Ok(Guarded::Lost);
         }
         tx.commit().await?;

@@ -1,13 +1,14 @@
 //! What triage needs to know of agents, and who has changed since one has looked: whoever keeps agents in memory reads
 //! again only those.
 
-use crate::agents::{AgentRow, agent_columns, ring};
+use crate::agents::{AgentRow, agent_columns};
 use crate::db::{Conn, row, sql};
-use crate::rows::{number, word};
+use crate::rows::number;
+use crate::standings::{Standing, StandingRow, category_state};
 use crate::{Result, Store};
 use gavel_domain::agent::{Agent, Record};
-use gavel_domain::ladder::{Progress, Tier};
 use gavel_domain::{AccountId, AgentId, Chain, Timestamp};
+use gavel_triage::thompson::CategoryState;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -35,6 +36,8 @@ pub struct Look {
     pub mark: Mark,
     /// Agents of all categories.
     pub agents: u64,
+    /// What is known of the category as a whole, where it is decided by `thompson`.
+    pub category: Option<CategoryState>,
     /// Who was seen.
     pub seen: Seen,
 }
@@ -56,7 +59,7 @@ pub struct Facts {
     /// Its record over all categories.
     pub record: Record,
     /// What it has shown in the category; `None`: nothing yet.
-    pub progress: Option<Progress>,
+    pub standing: Option<Standing>,
     /// Calls of it that are open now, and final ones that wait for a place.
     pub in_flight: u32,
     /// The account behind its developer.
@@ -83,10 +86,8 @@ row! {
         #[flatten]
         agent: AgentRow,
         account_id: Uuid,
-        scores: Option<String>,
-        shown: Option<String>,
-        tier: Option<String>,
-        dwell: Option<i64>,
+        #[flatten]
+        standing: StandingRow,
         open_calls: i64,
         boosted_lately: i64,
     }
@@ -98,7 +99,7 @@ macro_rules! facts {
         concat!(
             "SELECT ",
             agent_columns!(),
-            ", d.account_id, s.scores, s.shown, s.tier, s.dwell,
+            ", d.account_id, s.scores, s.shown, s.tier, s.dwell, s.evidence,
              (SELECT COUNT(*) FROM exchanges x WHERE x.agent_id = a.id AND x.ended_at IS NULL) AS open_calls,
              CASE WHEN a.real_tasks < $3 THEN
                  (SELECT COUNT(*) FROM agents o JOIN invitations i ON i.agent_id = o.id
@@ -132,7 +133,11 @@ impl Store {
             None => Seen::Everybody(everybody(&mut c, view).await?),
             Some(since) => changed(&mut c, view, since).await?,
         };
-        Ok(Look { mark, agents: u64::try_from(agents).unwrap_or(0), seen })
+        let category = match self.rules().thompson(view.category) {
+            Some(_) => category_state(&mut c, view.category, view.test).await?,
+            None => None,
+        };
+        Ok(Look { mark, agents: u64::try_from(agents).unwrap_or(0), category, seen })
     }
 
     /// The same of one agent; `None` where it does not declare the category.
@@ -284,19 +289,9 @@ async fn around(c: &mut Conn, rows: Vec<FactsRow>, since: Option<Mark>) -> Resul
 }
 
 fn facts(row: FactsRow, waiting: i64, declines: Vec<Decline>) -> Result<Facts> {
-    const T: &str = "standings";
-    let progress = match (row.scores, row.shown, row.tier, row.dwell) {
-        (Some(scores), Some(shown), Some(tier), Some(dwell)) => Some(Progress {
-            scores: ring(&scores)?,
-            shown: wins(&shown),
-            tier: word::<Tier>(&tier, T, "tier")?,
-            dwell: number(dwell, T, "dwell")?,
-        }),
-        _ => None,
-    };
     let (agent, record) = row.agent.try_into()?;
     Ok(Facts {
-        progress,
+        standing: row.standing.read()?,
         in_flight: u32::try_from(row.open_calls + waiting).unwrap_or(u32::MAX),
         owner: AccountId::from_uuid(row.account_id),
         boosted_lately: u32::try_from(row.boosted_lately).unwrap_or(u32::MAX),
@@ -304,11 +299,6 @@ fn facts(row: FactsRow, waiting: i64, declines: Vec<Decline>) -> Result<Facts> {
         agent,
         record,
     })
-}
-
-/// Bids that a buyer chose among, as they stand in a row: 1 for one that won.
-pub(crate) fn wins(shown: &str) -> Vec<bool> {
-    shown.chars().map(|c| c == '1').collect()
 }
 
 /// Winners whose finished work is waited for before their call has begun: they count too, or new briefs would take every

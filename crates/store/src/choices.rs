@@ -15,6 +15,7 @@ use gavel_domain::invitation::Outcome;
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
 use gavel_domain::task::Task;
 use gavel_domain::{BidId, DeliveryId, TaskId, Timestamp};
+use gavel_triage::Rules;
 use serde_json::json;
 
 /// Why a buyer's decision was refused.
@@ -61,7 +62,7 @@ impl Deed {
         now: Timestamp,
     ) -> Result<Decided<(Task, GalleryBid)>> {
         let state = locks::task(&mut self.tx, task).await?;
-        if let Err(refusal) = pick(&mut self.tx, task, bid, state, now).await? {
+        if let Err(refusal) = pick(&mut self.tx, task, bid, state, self.store.rules(), now).await? {
             return Ok(Err(refusal));
         }
         let chosen = crate::gallery::one(&mut self.tx, task, bid).await?;
@@ -203,6 +204,7 @@ async fn pick(
     task: TaskId,
     bid: BidId,
     state: TaskState,
+    rules: &Rules,
     now: Timestamp,
 ) -> Result<Decided<()>> {
     let Some(chosen) = crate::gallery::one(tx, task, bid).await? else { return Ok(Err(Refusal::NoSuchBid)) };
@@ -233,7 +235,7 @@ async fn pick(
         bid.uuid()
     )?;
     sql!(tx, execute, "UPDATE bids SET status = 'selected' WHERE id = $1", bid.uuid())?;
-    standings::after_choice(tx, (task, chosen.bid.round), bid).await?;
+    standings::after_choice(tx, (task, chosen.bid.round), bid, rules).await?;
     Ok(Ok(()))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::sqlite::{self, Lite};
 use crate::{Error, Hints, Opening, Result, postgres, pulse::Pulse, schema};
-use gavel_domain::ladder::Ladder;
+use gavel_triage::Rules;
 use sqlx::{
     Postgres, Transaction,
     migrate::Migrator,
@@ -20,7 +20,7 @@ pub struct Store {
     database: Database,
     hints: Arc<Hints>,
     pulse: Arc<Pulse>,
-    ladder: Arc<Ladder>,
+    rules: Arc<Rules>,
 }
 
 #[derive(Clone)]
@@ -77,7 +77,12 @@ impl Store {
 
     fn beside(url: &str, opening: &Opening) -> Result<Store> {
         let database = Database::Sqlite(Lite::open_beside(url)?);
-        Ok(Store { database, hints: Arc::default(), pulse: Arc::default(), ladder: Arc::new(opening.ladder) })
+        Ok(Store {
+            database,
+            hints: Arc::default(),
+            pulse: Arc::default(),
+            rules: Arc::clone(&opening.rules),
+        })
     }
 
     async fn connect(url: &str, opening: &Opening) -> Result<Store> {
@@ -89,7 +94,7 @@ impl Store {
         } else {
             return Err(Error::Url { url: url.split('@').next_back().unwrap_or(url).to_owned() });
         };
-        Ok(Store { database, hints: Arc::default(), pulse, ladder: Arc::new(opening.ladder) })
+        Ok(Store { database, hints: Arc::default(), pulse, rules: Arc::clone(&opening.rules) })
     }
 
     /// The file of a SQLite URL when it is not there.
@@ -145,9 +150,9 @@ impl Store {
         }
     }
 
-    /// What agents' tiers ask for.
-    pub(crate) fn ladder(&self) -> &Ladder {
-        &self.ladder
+    /// By which rules agents' standings are kept.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Wake-ups after commits.
@@ -235,7 +240,7 @@ impl Store {
     }
 
     fn of(database: Database) -> Store {
-        Store { database, hints: Arc::default(), pulse: Arc::default(), ladder: Arc::default() }
+        Store { database, hints: Arc::default(), pulse: Arc::default(), rules: Arc::default() }
     }
 }
 

@@ -24,7 +24,7 @@ use gavel_domain::{
 /// What a buyer or a developer does, in one transaction; nothing has happened until [`Deed::commit`].
 pub struct Deed {
     pub(crate) tx: Tx,
-    store: Store,
+    pub(crate) store: Store,
     key: Option<IdempotencyKey>,
     hints: Vec<Hint>,
 }

@@ -86,7 +86,7 @@ impl ExchangeRow {
     }
 }
 
-/// The prototype exchanges of a fresh round. Who fetches, and has no place free now, has to wait.
+/// The prototype exchanges of invitations that are new. Who fetches, and has no place free now, has to wait.
 pub(crate) async fn insert_round(c: &mut Conn, (task, round): (TaskId, u32), now: Timestamp) -> Result<()> {
     sql!(
         c,
@@ -98,7 +98,8 @@ pub(crate) async fn insert_round(c: &mut Conn, (task, round): (TaskId, u32), now
                  CASE WHEN a.execution_mode = 'pull' AND ",
             begun!("a.id", "$3"),
             " >= a.max_concurrency THEN FALSE ELSE i.own_limit END
-             FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.task_id = $1 AND i.round = $2"
+             FROM invitations i JOIN agents a ON a.id = i.agent_id WHERE i.task_id = $1 AND i.round = $2
+                 AND NOT EXISTS (SELECT 1 FROM exchanges e WHERE e.invitation_id = i.id)"
         ),
         task.uuid(),
         i64::from(round),

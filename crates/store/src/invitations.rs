@@ -11,9 +11,9 @@ use gavel_domain::agent::Record;
 use gavel_domain::bid::Bid;
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::{AttemptResult, Ending, Outcome, Probe};
-use gavel_domain::ladder::Ladder;
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{AgentId, AttemptId, BidId, InvitationId, TaskId, Timestamp};
+use gavel_triage::Rules;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ pub(crate) async fn end(
     c: &mut Conn,
     (task, state): (TaskId, TaskState),
     ended: &Ended,
-    ladder: &Ladder,
+    rules: &Rules,
 ) -> Result<Guarded<bool>> {
     let Ending { outcome, at, .. } = ended.ending;
     let (before, probe) = record_of(c, ended.agent).await?; // before the exchange: it locks the agent
@@ -49,8 +49,7 @@ pub(crate) async fn end(
     }
     let record = before.after(outcome, probe, at);
     write_record(c, ended.agent, &record).await?;
-    standings::after_outcome(c, (task, ended.agent), (&ended.ending, probe), record.real_tasks, ladder)
-        .await?;
+    standings::after_outcome(c, (task, ended), probe, &record, rules).await?;
     if let Some((attempt, result)) = &ended.attempt {
         attempts::end(c, *attempt, result).await?;
     }

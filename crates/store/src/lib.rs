@@ -66,7 +66,7 @@ pub mod retention;
 pub mod rounds;
 pub mod scores;
 pub mod secrets;
-mod standings; // what agents have shown per category
+pub mod standings;
 pub mod stats;
 pub mod tasks;
 pub mod webhooks;

@@ -1,10 +1,11 @@
 //! How a database is opened, and why it may be refused.
 
-use gavel_domain::ladder::Ladder;
+use gavel_triage::Rules;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How a database is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Opening {
     /// Connections to PostgreSQL that this process may have in work; three more look and listen.
     pub connections: u32,
@@ -14,8 +15,8 @@ pub struct Opening {
     pub statement: Option<Duration>,
     /// What is done about an older database.
     pub migrate: Migrate,
-    /// What agents' tiers ask for: they are worked out with every score and failure that is stored.
-    pub ladder: Ladder,
+    /// By which rules agents' standings are kept: with every score, failure and choice that is stored.
+    pub rules: Arc<Rules>,
 }
 
 /// What is done about a database of an older version.
@@ -35,7 +36,7 @@ impl Default for Opening {
             acquire: five,
             statement: Some(five),
             migrate: Migrate::Auto,
-            ladder: Ladder::default(),
+            rules: Arc::default(),
         }
     }
 }

@@ -10,9 +10,9 @@ use gavel_domain::bid::{Bid, BidStatus};
 use gavel_domain::delivery::DeliveryStatus;
 use gavel_domain::exchange::{Arrived, ExchangeKey, Taken};
 use gavel_domain::invitation::{Ending, Mode, Outcome};
-use gavel_domain::ladder::Ladder;
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{BidId, Timestamp};
+use gavel_triage::Rules;
 
 impl Store {
     /// Takes a result: the exchange ends, and the bid or the delivery is there before the agent is told. What does not
@@ -45,7 +45,7 @@ impl Store {
             Taken::Accepted => {
                 note(&mut tx, key, arrived, Some(&arrived.message_id)).await?;
                 let ended = match key.mode {
-                    Mode::Prototype => end_prototype(&mut tx, dispatch, arrived, bid, self.ladder()).await?,
+                    Mode::Prototype => end_prototype(&mut tx, dispatch, arrived, bid, self.rules()).await?,
                     Mode::Final => end_final(&mut tx, dispatch, key, arrived, answer_until).await?,
                 };
                 if ended == Guarded::Lost {
@@ -101,7 +101,7 @@ async fn end_prototype(
     dispatch: &Dispatch,
     arrived: &Arrived,
     bid: BidId,
-    ladder: &Ladder,
+    rules: &Rules,
 ) -> Result<Guarded<()>> {
     let invitation = &dispatch.invitation;
     let detail = (arrived.outcome != Outcome::Valid).then(|| arrived.code.clone());
@@ -126,7 +126,7 @@ async fn end_prototype(
         attempt: None,
     };
     // No fence: a step that works on this task goes on, and sees the bid when it looks.
-    let ended = invitations::end(c, (invitation.task, TaskState::Prototyping), &ended, ladder).await?;
+    let ended = invitations::end(c, (invitation.task, TaskState::Prototyping), &ended, rules).await?;
     // A task that was set aside waits for an operator, not for results.
     sql!(
         c,

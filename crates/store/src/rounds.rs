@@ -4,6 +4,7 @@ use crate::db::{Tx, sql};
 use crate::decisions::Decision;
 use crate::dispatches::{self, Dispatch};
 use crate::events::{Change, change_state, tell};
+use crate::invitations::holds;
 use crate::{Claimed, Guarded, Result, Store, attempts, decisions, exchanges, letters, locks};
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::exchange::ExchangeKey;
@@ -105,6 +106,41 @@ impl Store {
         self.hints().told(task.id);
         round.invitations.iter().for_each(|invitation| self.hints().invited(invitation.agent));
         Ok(Guarded::Done(Recorded { claimed, dispatches, begun }))
+    }
+
+    /// Asks more agents in a round that is under way: their invitations, and the `first_sends` of those.
+    pub async fn invite_more(
+        &self,
+        claimed: &Claimed,
+        invitations: &[Invitation],
+        first_sends: impl FnOnce(&[Dispatch]) -> FirstSends + Send,
+        now: Timestamp,
+    ) -> Result<Guarded<(Vec<Dispatch>, Vec<AttemptId>)>> {
+        let mut tx = self.begin().await?;
+        if !holds(&mut tx, claimed.lease()).await? {
+            return Ok(Guarded::Lost);
+        }
+        let task = claimed.task();
+        for invitation in invitations {
+            insert_invitation(&mut tx, invitation).await?;
+        }
+        locks::agents(&mut tx, task.id).await?;
+        exchanges::insert_round(&mut tx, (task.id, task.round), now).await?;
+        let mut dispatches = dispatches::of_round(&mut tx, task.id, task.round).await?;
+        dispatches.retain(|dispatch| invitations.iter().any(|new| new.id == dispatch.invitation.id));
+        let FirstSends { attempts, waiting } = first_sends(&dispatches);
+        let begun = attempts::begin_all(&mut tx, &attempts, &waiting).await?;
+        let data = json!({ "round": task.round, "invited": invitations.len(), "reserve": true,
+                           "deadline_at": task.expires_at });
+        if let Guarded::Lost =
+            tell(&mut tx, claimed.guard(), EventKind::Invited, Actor::Gavel, data, now).await?
+        {
+            return Ok(Guarded::Lost);
+        }
+        tx.commit().await?;
+        self.hints().told(task.id);
+        invitations.iter().for_each(|invitation| self.hints().invited(invitation.agent));
+        Ok(Guarded::Done((dispatches, begun)))
     }
 
     /// open -> matching, for whoever goes on from there at once.

@@ -13,9 +13,9 @@ use crate::{
 use gavel_domain::bid::{Standing, shortlist};
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::Outcome;
-use gavel_domain::ladder::Ladder;
 use gavel_domain::lifecycle::TaskEvent;
 use gavel_domain::{AgentId, BidId, Ppm, TaskId, Timestamp};
+use gavel_triage::Rules;
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -101,7 +101,7 @@ impl Store {
         if !judged.is_empty() {
             locks::agents(&mut tx, claimed.task().id).await?;
         }
-        if let Guarded::Lost = score_all(&mut tx, claimed, judged, self.ladder(), now).await? {
+        if let Guarded::Lost = score_all(&mut tx, claimed, judged, self.rules(), now).await? {
             return Ok(Guarded::Lost);
         }
         let task = claimed.task();
@@ -130,11 +130,11 @@ pub(crate) async fn score_all(
     c: &mut Conn,
     claimed: &Claimed,
     judged: &[Judged],
-    ladder: &Ladder,
+    rules: &Rules,
     now: Timestamp,
 ) -> Result<Guarded<()>> {
     for judged in by_agent(judged, |judged| judged.agent) {
-        if let Guarded::Lost = score(c, claimed, judged, ladder, now).await? {
+        if let Guarded::Lost = score(c, claimed, judged, rules, now).await? {
             return Ok(Guarded::Lost);
         }
     }
@@ -154,7 +154,7 @@ async fn score(
     c: &mut Conn,
     claimed: &Claimed,
     judged: &Judged,
-    ladder: &Ladder,
+    rules: &Rules,
     now: Timestamp,
 ) -> Result<Guarded<()>> {
     let Judged { bid, agent, agent_slug, verdict } = judged;
@@ -179,8 +179,7 @@ async fn score(
         &verdict.document,
         now
     )?;
-    let category = &claimed.task().brief.category;
-    standings::after_score(c, (*agent, category), verdict.composite, ladder).await?;
+    standings::after_score(c, *agent, claimed.task(), verdict.composite, rules).await?;
     let data = json!({ "bid_id": bid.to_string(), "agent": agent_slug, "eval_score": verdict.composite.as_f64(),
                        "judge": verdict.judge });
     tell(c, claimed.guard(), EventKind::Scored, Actor::Gavel, data, now).await

@@ -1,5 +1,6 @@
 //! What a decision looks at: the task, and the agents that declare its category.
 
+use crate::thompson::Evidence;
 use crate::{Standing, Tier, words};
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +72,9 @@ pub struct Candidate {
     pub tier: Tier,
     /// What it has shown.
     pub standing: Standing,
+    /// What its results say of its quality, where the category is decided by `thompson`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 /// A type that an agent is not asked for.

@@ -2,7 +2,9 @@
 
 use crate::draw::{draw, draw_control, draw_reserve};
 use crate::record::{Chosen, Reason, Record};
-use crate::{Drawn, Entrant, Lane, Method, Pool, Question, agents_wanted, slots, uniform, weigh};
+use crate::{
+    Drawn, Entrant, Lane, Method, Pool, Question, Rulebook, agents_wanted, slots, uniform, values, weigh,
+};
 use gavel_domain::limits::AGENTS_MAX;
 use std::collections::BTreeMap;
 
@@ -11,12 +13,13 @@ pub fn decide(pool: &mut Pool, question: &Question) -> Record {
     let policy = pool.rules().policy();
     let wanted = agents_wanted(question.task.budget_minor, question.agents, policy);
     let slots = slots(wanted, question.experimentation_milli, policy);
-    let method = method(question, policy.control_milli);
+    let method = method(question, pool.rules());
 
     let Survey { entrants, gated } = survey(pool, question);
     let seats = match method {
         Method::Lanes => draw(&entrants, slots, question.seed),
         Method::Control => draw_control(&entrants, wanted, question.seed),
+        Method::Values => values::seats(pool, &entrants, wanted, question),
     };
     let spare = question.reserve_wanted.min(AGENTS_MAX.saturating_sub(wanted));
     let reserve = draw_reserve(&entrants, &seats, spare, question.seed);
@@ -42,9 +45,13 @@ pub fn decide(pool: &mut Pool, question: &Question) -> Record {
 }
 
 /// How the seats of a task are given away: a small share of tasks, told by their seeds, is the control group.
-fn method(question: &Question, control_milli: u32) -> Method {
-    let share = f64::from(control_milli) / 1000.0;
-    if uniform(question.seed, Lane::Control, u64::MAX) < share { Method::Control } else { Method::Lanes }
+fn method(question: &Question, rules: &Rulebook) -> Method {
+    let share = f64::from(rules.policy().control_milli) / 1000.0;
+    match rules.thompson() {
+        _ if uniform(question.seed, Lane::Control, u64::MAX) < share => Method::Control,
+        Some(_) => Method::Values,
+        None => Method::Lanes,
+    }
 }
 
 /// Everybody who is in the draw, and how many each gate kept out.
@@ -88,6 +95,7 @@ fn chosen(pool: &Pool, question: &Question, seat: &Drawn) -> Chosen {
         lane: seat.lane,
         key: seat.key,
         weighed,
+        valued: values::of(candidate, weighed.weight, question, pool.rules()),
         boosted: weighed.boost > 1 && seat.lane != Lane::Control,
     }
 }

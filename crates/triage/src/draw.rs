@@ -19,6 +19,10 @@ pub enum Lane {
     Control,
     /// Who is asked when too few answer: in the order of the fast lane.
     Reserve,
+    /// The highest values, where the category is decided by `thompson`.
+    Value,
+    /// The last seat there, drawn by weight.
+    Floor,
 }
 
 /// An agent in the draw.
@@ -65,6 +69,8 @@ impl Lane {
             Lane::Mixed => 2,
             Lane::Challenger => 3,
             Lane::Control => 6,
+            Lane::Floor => 4,
+            Lane::Value => 5,
             Lane::Reserve => 7,
         }
     }
@@ -74,7 +80,7 @@ impl Lane {
             Lane::Fast => slots.fast,
             Lane::Mixed => slots.mixed,
             Lane::Challenger => slots.challenger,
-            Lane::Control | Lane::Reserve => 0,
+            Lane::Control | Lane::Reserve | Lane::Value | Lane::Floor => 0,
         }
     }
 
@@ -84,7 +90,7 @@ impl Lane {
             Lane::Fast | Lane::Reserve => FAST,
             Lane::Mixed => MIXED,
             Lane::Challenger => CHALLENGER,
-            Lane::Control => NOBODY,
+            Lane::Control | Lane::Value | Lane::Floor => NOBODY,
         }
     }
 
@@ -241,10 +247,15 @@ pub fn uniform(seed: u64, lane: Lane, number: u64) -> f64 {
 }
 
 fn stream(seed: u64, lane: Lane) -> u64 {
-    splitmix64(seed ^ lane.number().wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    numbered_stream(seed, lane.number())
 }
 
-fn chance(stream: u64, number: u64) -> f64 {
+/// Chances of a purpose of their own; the lanes' numbers are taken, and those of [`crate::thompson`].
+pub(crate) fn numbered_stream(seed: u64, number: u64) -> u64 {
+    splitmix64(seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+pub(crate) fn chance(stream: u64, number: u64) -> f64 {
     let bits = splitmix64(stream ^ number) >> 11;
     (bits as f64 + 0.5) / (1_u64 << 53) as f64
 }

@@ -21,9 +21,12 @@ mod reasons;
 mod record;
 mod replay;
 mod ranking;
+mod ranking_by_value;
 mod rulebook;
 mod seed;
 mod slots;
+mod values;
+pub mod thompson;
 mod words; // of the domain, in documents
 
 pub use alarm::{Alarm, AlarmRules, Census, alarm};
@@ -41,6 +44,6 @@ pub use ranking::{Ranking, Surroundings, ranking};
 pub use reasons::reason_in_words;
 pub use record::{Chosen, Method, Question, Reason, Record};
 pub use replay::{CandidateRecord, ReplayError, Stored, document, named, record, table};
-pub use rulebook::{Rulebook, RulebookError};
+pub use rulebook::{Rulebook, RulebookError, Rules};
 pub use seed::seed;
 pub use slots::{Slots, agents_wanted, slots};

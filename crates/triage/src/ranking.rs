@@ -4,7 +4,8 @@ mod page;
 mod parameters;
 mod rules;
 
-use crate::{ContentHash, Gate, Lane, Method, Rulebook, Tier, words};
+use crate::ranking_by_value::ByValue;
+use crate::{ContentHash, Gate, Lane, Method, Rules, Tier, words};
 use parameters::parameters;
 use rules::{composite, exploration, factors, gate_rule, seats, steps, takes, tier_rule};
 use serde::Serialize;
@@ -45,6 +46,9 @@ pub struct Ranking {
     pub does_not_count: Vec<&'static str>,
     /// Every parameter with its value.
     pub parameters: Vec<Parameter>,
+    /// How it is otherwise in some categories.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_value: Option<ByValue>,
 }
 
 /// A gate.
@@ -119,11 +123,11 @@ pub struct Parameter {
 }
 
 /// How agents are ranked by these rules.
-pub fn ranking(rules: &Rulebook, surroundings: Surroundings) -> Ranking {
+pub fn ranking(rules: &Rules, surroundings: Surroundings) -> Ranking {
     let policy = rules.policy();
     Ranking {
         policy: Method::Lanes.name(),
-        parameters_hash: rules.hash(),
+        parameters_hash: rules.common().hash(),
         steps: steps(policy),
         gates: Gate::ALL.map(|gate| gate_rule(gate, surroundings.money_on)).into(),
         composite: composite(policy),
@@ -144,18 +148,19 @@ pub fn ranking(rules: &Rulebook, surroundings: Surroundings) -> Ranking {
             "Prototypes that the platform or the buyer ended (superseded, cancelled, late, platform_fault).",
         ],
         parameters: parameters(policy),
+        by_value: ByValue::of(rules),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Policy;
+    use crate::{Policy, Rulebook};
     use std::collections::BTreeSet;
 
     fn told(policy: Policy) -> Ranking {
         let surroundings = Surroundings { money_on: false, experimentation_milli: 300 };
-        ranking(&Rulebook::new(policy).unwrap(), surroundings)
+        ranking(&Rules::lanes(Rulebook::new(policy).unwrap()), surroundings)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A candidate's reason in words that its developer can act on.
 
+use crate::thompson::Valued;
 use crate::{CandidateRecord, Chosen, Gate, Lane, Reason, Record, Tier, Weighed};
 
 /// Why a candidate was asked or not, sentence by sentence.
@@ -14,6 +15,7 @@ pub fn reason_in_words(candidate: &CandidateRecord, record: &Record) -> Vec<Stri
     }];
     if let Some(weighed) = &candidate.weighed {
         sentences.push(weight_in_words(weighed, candidate.tier));
+        sentences.extend(candidate.valued.as_ref().map(value_in_words));
         sentences.extend(draw_in_words(candidate, record));
     }
     sentences
@@ -77,8 +79,26 @@ fn weight_in_words(weighed: &Weighed, tier: Tier) -> String {
     text
 }
 
+fn value_in_words(valued: &Valued) -> String {
+    format!(
+        "Asking it was worth {:.3}: a quality of {:.3} was drawn from {:.3} give or take {:.3}, with a price of {:.2} of the \
+         budget, {:.0} s of waiting, {:+.3} for what buyers chose, and reliability {:.3}.",
+        valued.value,
+        valued.drawn,
+        valued.mean,
+        valued.variance.sqrt(),
+        valued.price,
+        valued.seconds,
+        valued.choice,
+        valued.reliability,
+    )
+}
+
 fn draw_in_words(candidate: &CandidateRecord, record: &Record) -> Option<String> {
     let (lane, key) = (candidate.lane?, candidate.key?);
+    if lane == Lane::Value {
+        return Some("The highest values are asked.".to_owned());
+    }
     if candidate.reason != Reason::NotDrawn {
         return Some(format!("Its key was {key:.3e}; the lowest are drawn."));
     }
@@ -105,6 +125,8 @@ const fn lane_name(lane: Option<Lane>) -> &'static str {
         Some(Lane::Challenger) => "challengers' lane",
         Some(Lane::Control) => "control group, where all weigh the same",
         Some(Lane::Reserve) => "reserve",
+        Some(Lane::Value) => "order of values",
+        Some(Lane::Floor) => "draw by weight for the last seat",
         None => "draw",
     }
 }

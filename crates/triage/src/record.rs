@@ -1,6 +1,7 @@
 //! What is stored of a decision: enough to repeat it to the byte.
 
 use crate::content::ContentHash;
+use crate::thompson::{CategoryState, Valued};
 use crate::{Gate, Lane, Slots, TaskFacts, Tier, Weighed, candidate, words};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +25,9 @@ pub struct Question {
     pub reserve_wanted: u8,
     /// How many agents there are that do not declare the category.
     pub no_capability: u64,
+    /// What is known of the category as a whole, where it is decided by `thompson`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category_state: Option<CategoryState>,
 }
 
 /// How the seats were given away; in documents the policy's name.
@@ -35,6 +39,9 @@ pub enum Method {
     /// All alike: the task is one of the control group.
     #[serde(rename = "uniform")]
     Control,
+    /// By what each may be worth.
+    #[serde(rename = "thompson")]
+    Values,
 }
 
 impl Method {
@@ -43,6 +50,7 @@ impl Method {
         match self {
             Method::Lanes => "aitasker-v1",
             Method::Control => "uniform",
+            Method::Values => "thompson",
         }
     }
 }
@@ -98,10 +106,13 @@ pub struct Chosen {
     pub tier: Tier,
     /// The lane of its seat.
     pub lane: Lane,
-    /// Its key there.
+    /// Its key there: the lowest are drawn; by value, the value: the highest are asked.
     pub key: f64,
     /// What it weighed.
     pub weighed: Weighed,
+    /// What asking it may be worth, where that decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valued: Option<Valued>,
     /// Whether the newcomer's boost was in its weight.
     pub boosted: bool,
 }

@@ -2,9 +2,10 @@
 
 use crate::content::{Content, ContentHash};
 use crate::rulebook::RulebookError;
+use crate::thompson::Valued;
 use crate::{
-    Candidate, Lane, Method, Pool, Reason, Record, Rulebook, Tier, Weighed, decide, gate, key_of, weigh,
-    words,
+    Candidate, Lane, Method, Pool, Reason, Record, Rulebook, Tier, Weighed, decide, gate, key_of, values,
+    weigh, words,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -165,8 +166,11 @@ pub struct CandidateRecord {
     pub weighed: Option<Weighed>,
     /// The lane of its seat, or the one that takes its tier first; absent when a gate kept it out.
     pub lane: Option<Lane>,
-    /// Its key there: the lowest are drawn.
+    /// Its key there: the lowest are drawn; by value, the value: the highest are asked.
     pub key: Option<f64>,
+    /// What asking it may be worth, where that decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valued: Option<Valued>,
 }
 
 /// Every candidate of a decision with its reason, in the order of their ids.
@@ -196,6 +200,7 @@ fn row(
     let others = match record.policy {
         Method::Lanes => Lane::of(candidate.tier),
         Method::Control => Lane::Control,
+        Method::Values => Lane::Value,
     };
     let (reason, lane) = match (shut, seat) {
         (Some(gate), _) => (Reason::Gated(gate), None),
@@ -203,6 +208,11 @@ fn row(
         (None, None) => (Reason::NotDrawn, Some(others)),
     };
     let weight = |lane| if lane == Lane::Control { 1 } else { weighed.map_or(1, |weighed| weighed.weight) };
+    let valued = weighed.and_then(|weighed| values::of(candidate, weighed.weight, question, rules));
+    let key = |lane| match (lane, valued) {
+        (Lane::Value, Some(valued)) => valued.value,
+        _ => key_of(question.seed, lane, candidate.draw_number, weight(lane)),
+    };
     CandidateRecord {
         agent: candidate.agent.clone(),
         slug: candidate.slug.clone(),
@@ -211,6 +221,7 @@ fn row(
         reason,
         weighed,
         lane,
-        key: lane.map(|lane| key_of(question.seed, lane, candidate.draw_number, weight(lane))),
+        key: lane.map(key),
+        valued,
     }
 }

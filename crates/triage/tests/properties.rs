@@ -73,6 +73,37 @@ proptest! {
         prop_assert_eq!(document(&carried.replay().unwrap()).unwrap(), stored.document);
     }
 
+    /// The same for a category that is decided by values; without evidence everybody is a newcomer.
+    #[test]
+    fn a_decision_by_values_is_made_again_to_the_byte(agents in pools(), seed: u64, results in 0_u32..30) {
+        let policy = Policy { control_milli: 0, ..Policy::default() };
+        let rules = Arc::new(Rulebook::with_thompson(policy, thompson::Policy::default()).unwrap());
+        let shown = |n: u32| (0..n).fold(thompson::Evidence::default(), |evidence, n| {
+            evidence.after_score("blog-post", 500_000 + n * 7_919, rules.thompson().unwrap())
+                .after_bid(1000, 2500, 12_345)
+        });
+        let agents = (0_u32..).zip(agents).map(|(n, agent)| Candidate {
+            evidence: (n % 3 > 0).then(|| shown(results + n)),
+            ..agent
+        });
+        let mut pool = Pool::of(rules.clone(), agents);
+        let record = decide(&mut pool, &Question { reserve_wanted: 2, ..question(seed, 5) });
+        prop_assert_eq!(record.policy, Method::Values);
+        prop_assert_eq!(record.reasons.values().sum::<u64>(), pool.len() as u64);
+        let contents = named(&record, pool.contents().chain([rules.content()]));
+        let stored = Stored {
+            document: document(&record).unwrap(),
+            contents: contents.into_iter().map(|c| (c.hash, c.text.clone())).collect(),
+        };
+        prop_assert_eq!(document(&stored.replay().unwrap()).unwrap(), stored.document.clone());
+        let asked: Vec<f64> = record.chosen.iter().filter(|c| c.lane == Lane::Value).map(|c| c.key).collect();
+        let table = stored.table().unwrap();
+        for row in table.iter().filter(|row| row.reason == Reason::NotDrawn) {
+            let free = !table.iter().any(|other| other.reason == Reason::Chosen && other.payout_account == row.payout_account);
+            prop_assert!(!free || asked.iter().all(|value| row.key.unwrap() <= *value), "{:?}", row);
+        }
+    }
+
     /// However a pool came to be, it decides as one that is made anew.
     #[test]
     fn a_pool_that_follows_changes_is_as_one_made_anew(

@@ -138,6 +138,7 @@ fn selection_cases() {
             experimentation_milli: small(&input["experimentation_milli"]) as u16,
             reserve_wanted: 0,
             no_capability: 0,
+            category_state: None,
         };
         let agents = input["agents"].as_array().unwrap();
         let candidates: Vec<Candidate> = agents.iter().map(|agent| candidate(agent, &category)).collect();
@@ -206,6 +207,7 @@ fn candidate(agent: &Value, category: &str) -> Candidate {
         min_price_minor: agent["min_price_cents"].as_i64().unwrap(),
         tier: agent["tier"].as_str().unwrap().parse().unwrap(),
         standing: Standing::default(),
+        evidence: None,
     }
 }
 

@@ -140,6 +140,47 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn categories_and_types_by_any_of_their_names() {
+        let world = World::new().await;
+        let check = async |slug: &str, said: Value, capabilities: Value, specialist: Value| {
+            let mut body = new_agent(slug);
+            for (key, value) in said.as_object().unwrap() {
+                body[key] = value.clone();
+            }
+            let answer = world.post(world.developer(), PATH, &body).await;
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            let stored = (&answer.body["capabilities"], &answer.body["specialist_task_types"]);
+            assert_eq!(stored, (&capabilities, &specialist), "{said}");
+        };
+        let both = json!(["content-writing", "translation"]);
+        check("ann", json!({ "capabilities": ["digital-marketing"] }), json!(["marketing"]), json!([])).await;
+        check("bob", json!({ "capabilities": ["writing-translation"] }), both.clone(), json!([])).await;
+        let types = json!({ "capabilities": ["article", "blog-post", "document-translation"] });
+        check("cid", types, both, json!([])).await;
+        let types =
+            json!({ "capabilities": ["content-writing"], "specialist_task_types": ["article", "blog-post"] });
+        check("dan", types, json!(["content-writing"]), json!(["blog-post"])).await;
+    }
+
+    #[tokio::test]
+    async fn what_there_is_is_told_with_what_there_is_not() {
+        let world = World::new().await;
+        let check = async |change: Value, words: &str| {
+            let mut body = new_agent("atlas");
+            for (key, value) in change.as_object().unwrap() {
+                body[key] = value.clone();
+            }
+            let answer = world.post(world.developer(), PATH, &body).await;
+            let message = answer.body["errors"][0]["message"].as_str().unwrap();
+            assert!(answer.status == 422 && message.contains(words), "{message}");
+        };
+        let categories = "\"cooking\" is no category and no type of one; valid are: content-writing, marketing, translation";
+        check(json!({ "capabilities": ["marketing", "cooking"] }), categories).await;
+        let types = "\"ad-copy\" is no type of the agent's categories; valid are: blog-post";
+        check(json!({ "specialist_task_types": ["ad-copy"] }), types).await;
+    }
+
+    #[tokio::test]
     async fn what_is_refused() {
         let world = World::new().await;
         let check = async |change: Value, field: &str| {

@@ -12,8 +12,10 @@ const NAME_MAX: usize = 100;
 const DESCRIPTION_MAX: usize = 2000;
 const WORD_MAX: usize = 100;
 const URL_MAX: usize = 2000;
-/// All categories of a large catalogue; nobody needs more.
-const CAPABILITIES_MAX: usize = 50;
+/// All categories and types of a large catalogue; nobody needs more.
+const CAPABILITIES_MAX: usize = 250;
+/// All that may be one's own in 50 categories.
+const SPECIALIST_TYPES_MAX: usize = 50 * SPECIALIST_TYPES_PER_CATEGORY;
 const CONCURRENCY_MAX: u64 = 1000;
 /// What a developer may choose; `hidden` is the operator's.
 const VISIBILITIES: [Visibility; 4] =
@@ -42,8 +44,7 @@ pub(super) fn read(f: &mut Fields, settings: &ApiSettings) -> Said {
         name: name(f),
         description: f.text("description", 0..=DESCRIPTION_MAX),
         capabilities: capabilities(f, &settings.catalog),
-        specialist_task_types: f
-            .texts("specialist_task_types", CAPABILITIES_MAX * SPECIALIST_TYPES_PER_CATEGORY),
+        specialist_task_types: specialist_task_types(f, &settings.catalog),
         framework: f.text("framework", 1..=WORD_MAX),
         model: f.text("model", 1..=WORD_MAX),
         endpoint_url: endpoint_url(f, settings),
@@ -59,6 +60,8 @@ pub(super) fn read(f: &mut Fields, settings: &ApiSettings) -> Said {
 impl Said {
     /// Writes what was said over what was known; then the whole must fit together.
     pub(super) fn apply(self, agent: &mut Agent, f: &mut Fields, catalog: &Catalog) {
+        // What fitted a catalogue of before holds up no other change.
+        let works_elsewhere = self.capabilities.is_some() || self.specialist_task_types.is_some();
         set(&mut agent.name, self.name);
         set(&mut agent.description, self.description);
         set(&mut agent.capabilities, self.capabilities);
@@ -74,7 +77,9 @@ impl Said {
         set(&mut agent.paused, self.paused);
         agent.framework = self.framework.or(agent.framework.take());
         agent.model = self.model.or(agent.model.take());
-        check_specialist(agent, f, catalog);
+        if works_elsewhere {
+            check_specialist(agent, f, catalog);
+        }
         if agent.endpoint_url.is_empty() && agent.execution_mode != ExecutionMode::Pull {
             f.require(&["endpoint_url"]);
         }
@@ -95,14 +100,41 @@ fn name(f: &mut Fields) -> Option<String> {
     Some(name.trim().to_owned())
 }
 
+/// Categories by slug or alias; a task type stands for its category. What is stored are slugs of categories.
 fn capabilities(f: &mut Fields, catalog: &Catalog) -> Option<Vec<String>> {
-    let slugs = f.texts("capabilities", CAPABILITIES_MAX)?;
-    if slugs.is_empty() {
+    let words = f.texts("capabilities", CAPABILITIES_MAX)?;
+    if words.is_empty() {
         f.problem("capabilities", "must name at least one category");
     }
-    if let Some(unknown) = slugs.iter().find(|slug| catalog.category(slug).is_none()) {
-        let valid: Vec<_> = catalog.categories.iter().map(|c| c.slug.as_str()).collect();
-        f.problem("capabilities", format!("{unknown:?} is no category; valid are: {}", valid.join(", ")));
+    let mut slugs: Vec<String> = Vec::new();
+    for word in words {
+        let named = catalog.capability(&word);
+        if named.is_empty() {
+            let valid = catalog.slugs().join(", ");
+            f.problem(
+                "capabilities",
+                format!("{word:?} is no category and no type of one; valid are: {valid}"),
+            );
+            return None;
+        }
+        for category in named {
+            if !slugs.contains(&category.slug) {
+                slugs.push(category.slug.clone());
+            }
+        }
+    }
+    Some(slugs)
+}
+
+/// Types by slug or alias; their slugs are stored. What is no type is told when the agent's categories are known.
+fn specialist_task_types(f: &mut Fields, catalog: &Catalog) -> Option<Vec<String>> {
+    let words = f.texts("specialist_task_types", SPECIALIST_TYPES_MAX)?;
+    let mut slugs: Vec<String> = Vec::new();
+    for word in words {
+        let slug = catalog.task_type(&word).map_or(word, |task_type| task_type.slug.clone());
+        if !slugs.contains(&slug) {
+            slugs.push(slug);
+        }
     }
     Some(slugs)
 }
@@ -142,7 +174,10 @@ fn check_specialist(agent: &Agent, f: &mut Fields, catalog: &Catalog) {
     let of =
         |slug: &str| catalog.category_of(slug).filter(|category| agent.capabilities.contains(&category.slug));
     if let Some(stray) = agent.specialist_task_types.iter().find(|slug| of(slug).is_none()) {
-        f.problem(FIELD, format!("{stray:?} is no type of the agent's categories"));
+        let own = agent.capabilities.iter().filter_map(|slug| catalog.category(slug));
+        let valid: Vec<_> = own.flat_map(|c| &c.task_types).map(|t| t.slug.as_str()).collect();
+        let told = format!("{stray:?} is no type of the agent's categories; valid are: {}", valid.join(", "));
+        f.problem(FIELD, told);
     }
     let crowded = agent.capabilities.iter().find(|capability| {
         let types = agent.specialist_task_types.iter().filter_map(|slug| of(slug));

@@ -44,7 +44,7 @@ pub(crate) async fn stats(
         badge: standing::badge(&shown, &record, &policy.ladder()),
         categories: facts
             .iter()
-            .map(|(slug, facts)| (slug.clone(), standing::category(facts, rules, now)))
+            .map(|(slug, facts)| (slug.clone(), standing::category(facts, rules.of(slug), now)))
             .collect(),
         reliability: ReliabilityView { ok: record.succeeded(), counted: record.counted() },
         real_tasks: record.real_tasks,

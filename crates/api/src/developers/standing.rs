@@ -17,11 +17,12 @@ use std::collections::BTreeMap;
 /// An agent's standing in the category that these facts are of.
 pub(super) fn category(facts: &Facts, rules: &Rulebook, now: Timestamp) -> CategoryStanding {
     let (policy, ladder) = (rules.policy(), rules.policy().ladder());
-    let candidate = candidate_of(facts.clone(), policy);
+    let candidate = candidate_of(facts.clone(), rules);
     let occasion = Occasion { now: now.timestamp(), specialist: false, health_fails: candidate.health_fails };
     let weighed = weigh(&candidate.standing, occasion, rules);
     let real_tasks = candidate.standing.real_tasks;
-    let progress = facts.progress.clone().unwrap_or_else(|| Progress::new(real_tasks, &ladder));
+    let shown = facts.standing.as_ref().map(|standing| standing.progress.clone());
+    let progress = shown.unwrap_or_else(|| Progress::new(real_tasks, &ladder));
     let view = progress.view(&ladder);
     CategoryStanding {
         tier: candidate.tier.name().to_owned(),

@@ -5,14 +5,14 @@ use crate::auth::{ActOnTasks, May};
 use crate::idempotency::{KeyHeader, Order};
 use crate::{AppState, problem::Problem, render, reply::Answer};
 use axum::{extract::State, response::Response};
-use gavel_contract::rest::{NewTask, ProblemBody, TaskResponse};
+use gavel_contract::rest::{NewTask, ProblemBody, TaskCreated};
 use gavel_domain::{TaskId, task::Task};
 use gavel_store::Deed;
 
 /// Post a task; agents are asked at once
 #[utoipa::path(post, path = "/tasks", tag = "tasks", request_body = NewTask,
     params(KeyHeader),
-    responses((status = 201, body = TaskResponse), (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = TaskCreated), (status = 422, body = ProblemBody)))]
 pub(crate) async fn create(
     State(state): State<AppState>,
     caller: May<ActOnTasks>,
@@ -31,7 +31,8 @@ pub(crate) async fn create(
     };
     let create = async |deed: &mut Deed| {
         deed.create_task(&task).await?;
-        Answer::created(&render::task(&task, &state.settings.currency))
+        let task = render::task(&task, &state.settings.currency);
+        Answer::created(&TaskCreated { task, warnings: new.warnings })
     };
     ask.once(&state, &caller, create).await
 }
@@ -73,6 +74,82 @@ mod tests {
         assert_eq!(answer.body["compute_budget"], Value::Null);
         let seen = world.get(world.buyer(), &format!("/api/v1/tasks/{}", answer.id())).await;
         assert_eq!((seen.status, &seen.body), (200, &answer.body));
+    }
+
+    #[tokio::test]
+    async fn other_names_are_stored_and_shown_as_slugs() {
+        let world = World::new().await;
+        let post = async |category: &str, task_type: &str| {
+            let mut body = new_task();
+            (body["category"], body["task_type"]) = (json!(category), json!(task_type));
+            world.post(world.buyer(), "/api/v1/tasks", &body).await
+        };
+        let check = async |category: &str, task_type: &str, expected: (&str, &str)| {
+            let answer = post(category, task_type).await;
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            let seen = world.get(world.buyer(), &format!("/api/v1/tasks/{}", answer.id())).await.body;
+            for task in [&answer.body, &seen] {
+                assert_eq!((&task["category"], &task["task_type"]), (&json!(expected.0), &json!(expected.1)));
+            }
+        };
+        check("content-writing", "article", ("content-writing", "blog-post")).await;
+        check("writing-translation", "blog-post", ("content-writing", "blog-post")).await;
+        check("writing-translation", "document-translation", ("translation", "document-translation")).await;
+        let refused = post("writing-translation", "ad-copy").await;
+        let error = &refused.body["errors"][0];
+        assert_eq!((refused.status, &error["field"]), (422, &json!("task_type")));
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.contains("of marketing") && message.contains("blog-post, document-translation"),
+            "{message}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_agents_will_miss_is_told_once_and_stored_as_it_was_said() {
+        let world = World::new().await;
+        let body = json!({
+            "category": "translation", "task_type": "document-translation", "budget_usd": 22,
+            "description": "Please translate the attached manual.", "requirements": { "colour": "red" },
+        });
+        let request = || world.request("POST", "/api/v1/tasks", world.buyer()).header("idempotency-key", "w");
+        let answer = world.send(request(), body.to_string()).await;
+        let fields: Vec<_> = answer.body["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|warning| warning["field"].as_str())
+            .collect();
+        assert_eq!(
+            (answer.status, fields),
+            (201, vec!["requirements.colour", "requirements.target_language"])
+        );
+        let again = world.send(request(), body.to_string()).await;
+        assert_eq!((again.status, &again.body), (201, &answer.body));
+        let seen = world.get(world.buyer(), &format!("/api/v1/tasks/{}", answer.id())).await.body;
+        assert_eq!((&seen["requirements"], seen.get("warnings")), (&json!({ "colour": "red" }), None));
+        let list = world.get(world.buyer(), "/api/v1/tasks").await.body;
+        assert_eq!(list["tasks"][0].get("warnings"), None);
+    }
+
+    #[tokio::test]
+    async fn category_type_and_budget_are_enough_for_every_type() {
+        let world = World::new().await;
+        for category in &world.state.settings.catalog.categories {
+            for task_type in &category.task_types {
+                let body = json!({
+                    "category": category.slug, "task_type": task_type.slug, "budget_usd": 22,
+                    "description": "What is wanted is said in here.",
+                });
+                let answer = world.post(world.buyer(), "/api/v1/tasks", &body).await;
+                assert_eq!(
+                    (answer.status, &answer.body["requirements"]),
+                    (201, &json!({})),
+                    "{}",
+                    answer.body
+                );
+            }
+        }
     }
 
     #[tokio::test]

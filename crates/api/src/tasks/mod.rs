@@ -3,6 +3,7 @@
 pub(crate) mod create;
 pub(crate) mod list;
 mod new_task;
+mod asked;
 pub(crate) mod preview;
 
 pub(crate) mod bid;

@@ -1,8 +1,10 @@
 //! The body of `POST /tasks`, read and checked; every problem is collected.
 
+use super::asked;
 use crate::fields::Fields;
 use crate::problem::Problem;
 use crate::state::ApiSettings;
+use gavel_contract::rest::FieldWarning;
 use gavel_contract::rest::amount::{Amount, of};
 use gavel_domain::limits::{AGENTS_MAX, AGENTS_MIN, ATTACHMENTS_MAX};
 use gavel_domain::task::{Attachment, Brief, ClosePolicy, Routing, Wishes};
@@ -46,6 +48,8 @@ pub(super) struct NewTask {
     pub(super) budget: Money,
     pub(super) wishes: Wishes,
     pub(super) metadata: Option<Value>,
+    /// What the buyer should know of the requirements.
+    pub(super) warnings: Vec<FieldWarning>,
 }
 
 /// Reads a body, or tells everything that is wrong with it.
@@ -53,15 +57,17 @@ pub(super) fn read(mut fields: Fields, settings: &ApiSettings) -> Result<NewTask
     let f = &mut fields;
     let currency = &settings.currency;
     f.require(&["category", "task_type", &Amount::<of::Budget>::key(currency)]);
-    let (category, task_type) = kind(f, settings);
+    let asked = asked::kind(f, &settings.catalog);
     let range = settings.money.budget_min..=settings.money.budget_max;
     let budget = f.money::<of::Budget>(currency, range);
     let description = description(f);
     let title = title(f);
-    let requirements = f.object("requirements").unwrap_or_default();
+    let (requirements, warnings) = asked::requirements(f, asked);
     enough(f, title.as_deref(), &description, &requirements);
+    let kind_name = asked.map_or("", |(_, task_type)| task_type.name.as_str());
+    let (category, task_type) = asked.map(|(c, t)| (c.slug.clone(), t.slug.clone())).unwrap_or_default();
     let brief = Brief {
-        title: title.unwrap_or_else(|| made_title(&description, &task_type, settings)),
+        title: title.unwrap_or_else(|| made_title(&description, kind_name)),
         description,
         category,
         task_type,
@@ -76,30 +82,7 @@ pub(super) fn read(mut fields: Fields, settings: &ApiSettings) -> Result<NewTask
     let metadata = f.any("metadata");
     fields.finish(READ_ONLY)?;
     let budget = budget.ok_or_else(|| Problem::field("budget", "is required"))?;
-    Ok(NewTask { brief, budget, wishes, metadata })
-}
-
-fn kind(f: &mut Fields, settings: &ApiSettings) -> (String, String) {
-    let category = f.text("category", 1..=100).unwrap_or_default();
-    let task_type = f.text("task_type", 1..=100).unwrap_or_default();
-    let catalog = &settings.catalog;
-    match catalog.category(&category) {
-        Some(found) if task_type.is_empty() || found.has_type(&task_type) => {}
-        Some(found) => {
-            let valid = slugs(found.task_types.iter().map(|t| t.slug.as_str()));
-            f.problem("task_type", format!("is no type of {category}; valid are: {valid}"));
-        }
-        None if category.is_empty() => {}
-        None => {
-            let valid = slugs(catalog.categories.iter().map(|c| c.slug.as_str()));
-            f.problem("category", format!("is not known; valid are: {valid}"));
-        }
-    }
-    (category, task_type)
-}
-
-fn slugs<'a>(all: impl Iterator<Item = &'a str>) -> String {
-    all.collect::<Vec<_>>().join(", ")
+    Ok(NewTask { brief, budget, wishes, metadata, warnings })
 }
 
 fn description(f: &mut Fields) -> String {
@@ -144,16 +127,14 @@ fn said(value: &Value) -> usize {
 }
 
 /// A title from the first line of the description; from the type where that says too little.
-fn made_title(description: &str, task_type: &str, settings: &ApiSettings) -> String {
+fn made_title(description: &str, kind: &str) -> String {
     let line = description.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
     let sentence = line.split_inclusive(['.', '!', '?']).next().unwrap_or("").trim_end_matches('.');
     let made = cut(sentence);
     if made.chars().count() >= *TITLE.start() {
         return made;
     }
-    let types = settings.catalog.categories.iter().flat_map(|c| &c.task_types);
-    let name = types.into_iter().find(|t| t.slug == task_type).map_or(task_type, |t| t.name.as_str());
-    cut(&format!("New task: {name}"))
+    cut(&format!("New task: {kind}"))
 }
 
 /// At most [`MADE_TITLE_MAX`] characters, ending with a whole word where one fits.
@@ -221,7 +202,7 @@ fn wishes(f: &mut Fields, settings: &ApiSettings) -> Wishes {
         close: close(f),
         routing: routing(f, settings),
         experimentation_milli: share.map_or(EXPERIMENTATION_MILLI, |share| (share * 1000.0).round() as u16),
-        min_bids: f.whole("min_bids", 1..=u64::from(AGENTS_MAX)),
+        min_bids: f.whole("min_bids", 1..=u64::from(AGENTS_MAX)).or(settings.min_bids),
     }
 }
 
@@ -338,6 +319,23 @@ mod tests {
         check(json!({ "description": "", "requirements": { "topic": "spring in gardens" } }), &[]);
         check(json!({ "category": "nonsense" }), &["category"]);
         check(json!({ "task_type": "nonsense" }), &["task_type"]);
+    }
+
+    #[test]
+    fn requirements_that_a_type_knows_must_fit_it() {
+        let check = |requirements: Value, wrong: &[&str]| {
+            let fields = read_with(json!({ "requirements": requirements.clone() })).err().unwrap_or_default();
+            assert_eq!(fields, wrong, "{requirements}");
+        };
+        check(json!({ "word_count": 800, "style": "ornate", "keywords": ["a"], "colour": [1] }), &[]);
+        check(json!({ "word_count": null, "style": null }), &[]);
+        check(
+            json!({ "word_count": true, "style": "florid" }),
+            &["requirements.style", "requirements.word_count"],
+        );
+        check(json!({ "keywords": ["a", 1] }), &["requirements.keywords[1]"]);
+        let unknown = read_with(json!({ "task_type": "nonsense", "requirements": { "style": 1 } })).err();
+        assert_eq!(unknown.unwrap_or_default(), ["task_type"], "nothing is known of an unknown type");
     }
 
     #[test]

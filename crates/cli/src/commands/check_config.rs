@@ -1,4 +1,4 @@
-//! `gavel check-config`: whether the settings can be used, and what is in force.
+//! `gavel check-config`: whether the settings and the catalogue can be used, and what is in force.
 
 use crate::args::CheckArgs;
 use crate::settings::{DEFAULTS, default_values, doubts, in_force, load};
@@ -14,6 +14,10 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
             for (name, value) in in_force(args.config.as_deref())? {
                 output::line(&format!("{name:<56} {}", written(&value)));
             }
+            let catalog = load(args.config.as_deref())?.catalog;
+            let types: usize = catalog.categories.iter().map(|category| category.task_types.len()).sum();
+            let categories = catalog.categories.len();
+            output::line(&format!("The catalogue has {categories} categories and {types} task types."));
             output::line("The settings can be used.");
         }
     }

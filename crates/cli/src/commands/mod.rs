@@ -15,9 +15,12 @@ mod ledger;
 mod migrate;
 mod run;
 mod serve;
+mod simulate;
 mod tasks;
 
-use crate::args::{AgentsCommand, Command, KeysCommand, LedgerCommand, PlaceArgs, TasksCommand};
+use crate::args::{
+    AgentsCommand, Command, KeysCommand, LedgerCommand, PlaceArgs, TasksCommand, TriageCommand,
+};
 use crate::settings::{self, AppConfig};
 use crate::{Failure, app};
 use anyhow::anyhow;
@@ -44,6 +47,7 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Tasks(TasksCommand::List(args)) => tasks::list(args).await,
         Command::Tasks(TasksCommand::Dead(args)) => tasks::dead(&args).await,
         Command::Tasks(TasksCommand::Retry(args)) => tasks::retry(&args).await,
+        Command::Triage(TriageCommand::Simulate(args)) => simulate::simulate(args).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
         Command::Doctor(args) => doctor::doctor(&args).await,
         Command::Backup(args) => backup::backup(&args).await,
@@ -69,7 +73,7 @@ fn settings_of(place: &PlaceArgs) -> Result<AppConfig, Failure> {
 /// The database of commands that work on what is there, brought to this version when nobody else has it open.
 async fn existing(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
     let config = there(place)?;
-    let store = Store::open_beside(&config.database_url, &config.opening.unhurried()).await;
+    let store = Store::open_beside(&config.database_url, &config.opening.clone().unhurried()).await;
     let store = app::reached(&config.database_url, store)?;
     Ok((config, store))
 }
@@ -77,7 +81,7 @@ async fn existing(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
 /// The database of commands that only look: it stays as it is, whatever its version.
 async fn looked_at(place: &PlaceArgs) -> Result<(AppConfig, Store), Failure> {
     let config = there(place)?;
-    let store = Store::open_to_look(&config.database_url, &config.opening.unhurried()).await;
+    let store = Store::open_to_look(&config.database_url, &config.opening.clone().unhurried()).await;
     let store = app::reached(&config.database_url, store)?;
     Ok((config, store))
 }

@@ -1,27 +1,28 @@
 //! From what is written to what is used.
 
+use super::categories::{by_category, catalog};
 use super::file::{Health, LogFormat, MoneyMode, Network, Retention, Silence, Timers, Webhooks, Written};
 use super::known::Places;
 use super::values::wrong_level;
 use super::{SettingsError, file};
-use crate::catalog;
 use crate::roles::Roles;
 use ::config::{Config, File, FileFormat};
 use chrono::TimeDelta;
 use gavel_api::{RequestLimits, ServeLimits};
 use gavel_dispatcher::Caps;
-use gavel_domain::catalog::Catalog;
+use gavel_domain::catalog::{Catalog, Timeouts};
 use gavel_domain::health::Rules;
-use gavel_domain::limits::BUDGET_MINOR_MAX;
+use gavel_domain::limits::{AGENTS_MAX, BUDGET_MINOR_MAX};
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::webhook;
 use gavel_domain::{BasisPoints, Currency, Money};
+use gavel_judge::Rubrics;
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
 use gavel_store::{Migrate, Opening, path_of};
-use gavel_triage::{AlarmRules, Policy, Rulebook};
-use std::collections::BTreeMap;
+use gavel_triage::{AlarmRules, Policy, Rulebook, thompson};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
@@ -65,16 +66,18 @@ pub struct AppConfig {
     pub guard: Guard,
     /// Who may vouch for agents beside the machine's own authorities.
     pub roots: ExtraRoots,
-    /// What may be asked for.
+    /// What may be asked for, with the weights and the times that are in force.
     pub catalog: Catalog,
     /// How agents are probed.
     pub health: probes::Settings,
     /// How buyers are told by webhook.
     pub webhooks: webhooks::Settings,
     /// Whom to ask.
-    pub triage: Arc<Rulebook>,
+    pub triage: Arc<gavel_triage::Rules>,
     /// What counts how much when a bid is judged.
-    pub rubrics: gavel_judge::Rubrics,
+    pub rubrics: Rubrics,
+    /// Bids that every task wants at least, unless it says so itself.
+    pub min_bids: Option<u8>,
     /// Fewest agents a task is started with.
     pub agents_min: usize,
     /// Which share of Top Performers is as it should be.
@@ -120,15 +123,15 @@ const CALL_SECONDS_MAX: u32 = 24 * 60 * 60;
 pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, SettingsError> {
     let currency =
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
-    let catalog = catalog::shipped()?;
+    let (catalog, rubrics) = catalog(&written.catalog.folder, &written.judge.policy_file)?;
     activation(&written.agents.activation, places)?;
-    let triage = triage_rules(&written.triage.policy_file)?;
+    let triage = triage_rules(&written.triage, &catalog, places)?;
     let requests = request_limits(&written.server);
     Ok(AppConfig {
         listen: listen(&written.server.listen, places)?,
         roles: roles(&written.server.roles, &written.database.url, places)?,
         leave: Duration::from_secs(written.server.leave_seconds.into()),
-        opening: opening(&written.database, triage.policy()),
+        opening: opening(&written.database, &triage),
         serve: serve_limits(&written.server, &requests),
         requests,
         public_url: public_url(written.server.public_url, places)?,
@@ -148,7 +151,8 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         health: health(&written.health, triage.policy().health_fails_max, places)?,
         webhooks: told(&written.webhooks),
         triage,
-        rubrics: policy_file("judge.policy_file", &written.judge.policy_file, RUBRICS)?,
+        rubrics,
+        min_bids: min_bids(written.triage.min_bids, places)?,
         agents_min: usize::from(written.triage.agents_min),
         alarms: alarms(&written.triage, places)?,
         busy_wait: TimeDelta::seconds(written.triage.busy_wait_seconds.into()),
@@ -203,7 +207,7 @@ fn roles(text: &str, database_url: &str, places: &Places) -> Result<Roles, Setti
     Ok(roles)
 }
 
-fn opening(database: &file::Database, policy: &Policy) -> Opening {
+fn opening(database: &file::Database, rules: &Arc<gavel_triage::Rules>) -> Opening {
     Opening {
         connections: database.connections_max.get().into(),
         acquire: span(database.acquire_seconds),
@@ -211,7 +215,7 @@ fn opening(database: &file::Database, policy: &Policy) -> Opening {
             file::Migrate::Auto => Migrate::Auto,
             file::Migrate::Never => Migrate::Never,
         },
-        ladder: policy.ladder(),
+        rules: Arc::clone(rules),
         ..Opening::default()
     }
 }
@@ -348,7 +352,9 @@ fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::
         minutes if minutes <= WINDOW_MINUTES_MAX => Ok(TimeDelta::minutes(minutes.into())),
         _ => Err(places.value(key, "it must be at most ten years")),
     };
-    let per_category = |table: &str, entries| by_category(table, entries, catalog, places);
+    let per_category = |table: &str, entries, of: fn(&Timeouts) -> Option<TimeDelta>| {
+        by_category(table, entries, of, catalog, places)
+    };
     Ok(policy::Timers {
         phase: call("timers.phase_seconds", timers.phase_seconds)?,
         prototype_call: call("timers.prototype_call_seconds", timers.prototype_call_seconds)?,
@@ -356,10 +362,12 @@ fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::
         prototype_call_by_category: per_category(
             "timers.prototype_call_seconds_by_category",
             timers.prototype_call_seconds_by_category,
+            |timeouts| timeouts.prototype_call,
         )?,
         final_call_by_category: per_category(
             "timers.final_call_seconds_by_category",
             timers.final_call_seconds_by_category,
+            |timeouts| timeouts.final_call,
         )?,
         async_call: call("timers.async_call_seconds", timers.async_call_seconds)?,
         acknowledge: call("timers.acknowledge_seconds", timers.acknowledge_seconds)?,
@@ -374,27 +382,11 @@ fn timers(timers: Timers, catalog: &Catalog, places: &Places) -> Result<policy::
     })
 }
 
-fn seconds(key: &str, value: NonZeroU32, places: &Places) -> Result<TimeDelta, SettingsError> {
+pub(super) fn seconds(key: &str, value: NonZeroU32, places: &Places) -> Result<TimeDelta, SettingsError> {
     if value.get() > CALL_SECONDS_MAX {
         return Err(places.value(key, "it must be at most a day (86400)"));
     }
     Ok(TimeDelta::seconds(value.get().into()))
-}
-
-fn by_category(
-    table: &str,
-    entries: BTreeMap<String, NonZeroU32>,
-    catalog: &Catalog,
-    places: &Places,
-) -> Result<BTreeMap<String, TimeDelta>, SettingsError> {
-    let one = |(category, value): (String, NonZeroU32)| {
-        let key = format!("{table}.{category}");
-        if catalog.category(&category).is_none() {
-            return Err(places.value(&key, format!("there is no category {category:?}")));
-        }
-        Ok((category, seconds(&key, value, places)?))
-    };
-    entries.into_iter().map(one).collect()
 }
 
 fn guard(network: &Network, places: &Places) -> Result<Guard, SettingsError> {
@@ -471,16 +463,48 @@ fn log_level(text: String, places: &Places) -> Result<String, SettingsError> {
     }
 }
 
-/// The shipped parameters are the files in `config/policy`; tests hold them equal to the crates' own defaults.
+/// The shipped parameters are a file in `config/policy`; a test holds them equal to the crate's own defaults.
 const TRIAGE: &str = include_str!("../../../../config/policy/triage.toml");
-const RUBRICS: &str = include_str!("../../../../config/policy/judge.toml");
+const THOMPSON: &str = include_str!("../../../../config/policy/thompson.toml");
 
-fn triage_rules(path: &str) -> Result<Arc<Rulebook>, SettingsError> {
+/// By which rules agents are chosen, category by category.
+fn triage_rules(
+    triage: &file::Triage,
+    catalog: &Catalog,
+    places: &Places,
+) -> Result<Arc<gavel_triage::Rules>, SettingsError> {
+    let path = &triage.policy_file;
     let policy: Policy = policy_file("triage.policy_file", path, TRIAGE)?;
-    Rulebook::new(policy).map(Arc::new).map_err(|e| named("triage.policy_file", path, e))
+    let lanes = Rulebook::new(policy).map_err(|e| named("triage.policy_file", path, e))?;
+    let opened = thompson_categories(&triage.thompson_categories, catalog, places)?;
+    let path = &triage.thompson_file;
+    let thompson: thompson::Policy = policy_file("triage.thompson_file", path, THOMPSON)?;
+    let rules = gavel_triage::Rules::lanes(lanes).opened(thompson, opened);
+    rules.map(Arc::new).map_err(|e| named("triage.thompson_file", path, e))
 }
 
-fn policy_file<T: serde::de::DeserializeOwned>(
+fn min_bids(bids: u8, places: &Places) -> Result<Option<u8>, SettingsError> {
+    match bids {
+        0 => Ok(None),
+        1..=AGENTS_MAX => Ok(Some(bids)),
+        _ => Err(places.value("triage.min_bids", format!("it must be at most {AGENTS_MAX}"))),
+    }
+}
+
+fn thompson_categories(
+    text: &str,
+    catalog: &Catalog,
+    places: &Places,
+) -> Result<BTreeSet<String>, SettingsError> {
+    let slugs = text.split(',').map(str::trim).filter(|slug| !slug.is_empty());
+    let known = |slug: &str| match catalog.category(slug) {
+        Some(category) => Ok(category.slug.clone()),
+        None => Err(places.value("triage.thompson_categories", format!("{slug:?} is no category"))),
+    };
+    slugs.map(known).collect()
+}
+
+pub(super) fn policy_file<T: serde::de::DeserializeOwned>(
     key: &'static str,
     path: &str,
     shipped: &str,

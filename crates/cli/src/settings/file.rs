@@ -10,6 +10,7 @@ pub(super) struct Written {
     pub(super) server: Server,
     pub(super) database: Database,
     pub(super) platform: Platform,
+    pub(super) catalog: Catalog,
     pub(super) budget: Budget,
     pub(super) money: Money,
     pub(super) timers: Timers,
@@ -68,6 +69,12 @@ pub(super) enum Migrate {
 pub(super) struct Platform {
     pub(super) currency: String,
     pub(super) user_agent: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Catalog {
+    pub(super) folder: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -176,6 +183,9 @@ pub(super) struct Triage {
     pub(super) alarm_top_share_low_milli: u16,
     pub(super) alarm_top_share_high_milli: u16,
     pub(super) alarm_agents_min: u32,
+    pub(super) thompson_categories: String,
+    pub(super) thompson_file: String,
+    pub(super) min_bids: u8,
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,6 +5,7 @@
 
 mod convert; // from what is written to what is used
 mod doubts; // what can be used and is probably not meant
+mod categories; // what the catalogue says of each category, and what is said over it
 mod file; // the shape of the file
 mod known; // names that are no setting, and values of the wrong kind
 mod values; // what a value may be
@@ -73,7 +74,7 @@ pub enum SettingsError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A file of the catalogue is damaged.
+    /// The catalogue cannot be used.
     #[error(transparent)]
     Catalog(#[from] crate::catalog::CatalogError),
 }

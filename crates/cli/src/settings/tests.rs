@@ -49,9 +49,9 @@ fn every_key_of_the_defaults_has_a_comment() {
 #[test]
 fn the_shipped_parameters_are_the_crates_own() {
     assert_eq!(defaults().unwrap().triage.policy(), &gavel_triage::Policy::default());
-    assert_eq!(defaults().unwrap().rubrics, gavel_judge::Rubrics::default());
     assert_eq!(defaults().unwrap().serve, gavel_api::ServeLimits::default());
-    assert_eq!(defaults().unwrap().opening, gavel_store::Opening::default());
+    let opening = defaults().unwrap().opening;
+    assert_eq!(format!("{opening:?}"), format!("{:?}", gavel_store::Opening::default()));
     assert_eq!(defaults().unwrap().requests, gavel_api::RequestLimits::default());
 }
 
@@ -89,9 +89,14 @@ fn each_setting_can_be_set_in_the_environment() {
     let policy = dir.path().join("triage.toml");
     std::fs::write(&policy, "newcomer_boost = 5").unwrap();
     let policy = policy.to_str().unwrap();
+    let thompson = dir.path().join("thompson.toml");
+    std::fs::write(&thompson, "floor_share = 0.25").unwrap();
+    let thompson = thompson.to_str().unwrap();
     let rubrics = dir.path().join("judge.toml");
     std::fs::write(&rubrics, ONE_RUBRIC).unwrap();
     let rubrics = rubrics.to_str().unwrap();
+    let folder = one_category(dir.path());
+    let folder = folder.to_str().unwrap();
     let authority = dir.path().join("ca.pem");
     std::fs::write(&authority, ONE_AUTHORITY).unwrap();
     let authority = authority.to_str().unwrap();
@@ -128,6 +133,7 @@ fn each_setting_can_be_set_in_the_environment() {
     check("database.acquire_seconds", "9", |c| c.opening.acquire.as_secs() == 9);
     check("platform.currency", "AUD", |c| c.currency.suffix() == "aud");
     check("platform.user_agent", "Gavel/2", |c| c.user_agent == "Gavel/2");
+    check("catalog.folder", folder, |c| c.catalog.slugs() == ["poems"]);
     check("budget.min", "4.50", |c| c.money.budget_min == Money::from_minor(450));
     check("budget.max", "4", |c| c.money.budget_max == Money::from_minor(400));
     check("money.mode", "ledger", |c| c.money.mode == MoneyMode::Ledger);
@@ -182,6 +188,11 @@ fn each_setting_can_be_set_in_the_environment() {
     check("triage.alarm_top_share_low_milli", "5", |c| c.alarms.top_share_low_milli == 5);
     check("triage.alarm_top_share_high_milli", "90", |c| c.alarms.top_share_high_milli == 90);
     check("triage.alarm_agents_min", "7", |c| c.alarms.agents_min == 7);
+    check("triage.thompson_categories", "translation", |c| c.triage.thompson("translation").is_some());
+    check("triage.thompson_file", thompson, |c| {
+        c.triage.values_policy().is_some_and(|policy| policy.floor_share == 0.25)
+    });
+    check("triage.min_bids", "3", |c| c.min_bids == Some(3));
     check("triage.policy_file", policy, |c| c.triage.policy().newcomer_boost == 5);
     check("retention.bodies_days", "0", |c| c.retention.bodies.is_none());
     check("retention.idempotency_hours", "24", |c| c.retention.idempotency == TimeDelta::hours(24));
@@ -212,6 +223,73 @@ const ONE_AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\n\
 /// A table in which originality is everything.
 const ONE_RUBRIC: &str = "[default]\norigin = \"ours\"\ntask_completion = 0\nfactual_accuracy = 0\n\
     output_quality = 0\nformat_compliance = 0\noriginality = 10000";
+
+/// A catalogue in which there is little to ask for.
+fn one_category(dir: &Path) -> std::path::PathBuf {
+    let folder = dir.join("catalog");
+    std::fs::create_dir_all(folder.join("poems")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write("catalog.json", r#"{ "categories": ["poems"] }"#);
+    write(
+        "poems/category.json",
+        r#"{ "slug": "poems", "name": "Poems", "description": "Verse.", "task_types": ["haiku"],
+             "timeouts": { "prototype_call_seconds": 45 } }"#,
+    );
+    write("poems/haiku.json", r#"{ "slug": "haiku", "name": "Haiku", "description": "Three lines." }"#);
+    folder
+}
+
+#[test]
+fn the_catalogue_gives_weights_and_times_unless_the_settings_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = one_category(dir.path());
+    let row = |originality: u16| {
+        format!("{}\noriginality = {originality}", ONE_RUBRIC.rsplit_once('\n').unwrap().0)
+            .replace("task_completion = 0", &format!("task_completion = {}", 10_000 - originality))
+    };
+    let path = dir.path().join("judge.toml");
+    let path_text = path.to_str().unwrap().to_owned();
+    let check = |policy: &str, expected: [u16; 3]| {
+        std::fs::write(&path, policy).unwrap();
+        let named = if policy.is_empty() { "" } else { &path_text };
+        let config = with_env(&[("GAVEL__JUDGE__POLICY_FILE", named)]).unwrap();
+        let of = |slug: &str| config.rubrics.for_category(slug).weights.of(Dimension::Originality);
+        assert_eq!(["content-writing", "translation", "data-spreadsheets"].map(of), expected, "{policy}");
+        let shown = |slug: &str| config.catalog.category(slug).unwrap().rubric.unwrap();
+        assert_eq!(
+            shown("translation"),
+            config.rubrics.for_category("translation"),
+            "the catalogue shows it too"
+        );
+    };
+    check("", [1500, 1000, 500]);
+    let default = row(7);
+    let of_one = row(8).replace("[default]", "[category.translation]");
+    check(&of_one, [1500, 8, 500]);
+    check(&default, [7, 7, 7]);
+    check(&format!("{default}\n{of_one}"), [7, 8, 7]);
+    let limit = |more: &[(&str, &str)]| {
+        let all: Vec<_> = [("GAVEL__CATALOG__FOLDER", folder.to_str().unwrap())]
+            .into_iter()
+            .chain(more.iter().copied())
+            .collect();
+        with_env(&all).unwrap().timers.call_limit(ExecutionMode::Sync, Mode::Prototype, "poems").num_seconds()
+    };
+    assert_eq!(limit(&[]), 45);
+    assert_eq!(limit(&[("GAVEL__TIMERS__PROTOTYPE_CALL_SECONDS", "9")]), 45);
+    assert_eq!(limit(&[("GAVEL__TIMERS__PROTOTYPE_CALL_SECONDS_BY_CATEGORY__POEMS", "8")]), 8);
+}
+
+#[test]
+fn a_catalogue_that_cannot_be_used_is_told_with_file_and_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = one_category(dir.path());
+    std::fs::write(folder.join("poems/haiku.json"), "{\n\"slug\": \"haiku\",\n\"nmae\": 1 }").unwrap();
+    let error = with_env(&[("GAVEL__CATALOG__FOLDER", folder.to_str().unwrap())]).err().unwrap().to_string();
+    assert!(error.contains("poems/haiku.json:3: unknown field `nmae`"), "{error}");
+    let error = with_env(&[("GAVEL__CATALOG__FOLDER", "/no/such/folder")]).err().unwrap().to_string();
+    assert!(error.contains("/no/such/folder (catalog.folder) cannot be read"), "{error}");
+}
 
 fn keys_of_the_defaults() -> std::collections::BTreeSet<String> {
     let mut section = String::new();
@@ -350,17 +428,18 @@ fn policies_that_cannot_be_followed_are_refused() {
     let check = |key: &str, text: &str, words: &[&str]| {
         let path = dir.path().join("policy.toml");
         std::fs::write(&path, text).unwrap();
-        let name = format!("GAVEL__{key}__POLICY_FILE");
+        let name = format!("GAVEL__{key}_FILE");
         let error = with_env(&[(&name, path.to_str().unwrap())]).err().expect(text);
         let told = crate::Failure::Settings(error).told();
         for word in words.iter().chain(&["policy.toml"]) {
             assert!(told.contains(word), "{text:?} gives {told:?}, without {word:?}");
         }
     };
-    check("TRIAGE", "rolling_percent = 41", &["triage.policy_file", "100"]);
-    check("TRIAGE", "luck_percent = 1", &["triage.policy_file", "luck_percent"]);
-    check("JUDGE", &ONE_RUBRIC.replace("10000", "9999"), &["judge.policy_file", "9999"]);
-    check("JUDGE", "[default]\nstyle = 1", &["judge.policy_file", "style"]);
+    check("TRIAGE__POLICY", "rolling_percent = 41", &["triage.policy_file", "100"]);
+    check("TRIAGE__THOMPSON", "floor_share = 2", &["triage.thompson_file", "floor_share"]);
+    check("TRIAGE__POLICY", "luck_percent = 1", &["triage.policy_file", "luck_percent"]);
+    check("JUDGE__POLICY", &ONE_RUBRIC.replace("10000", "9999"), &["judge.policy_file", "9999"]);
+    check("JUDGE__POLICY", "[default]\nstyle = 1", &["judge.policy_file", "style"]);
 }
 
 #[test]

@@ -57,6 +57,9 @@ async fn exit_codes_tell_what_happened() {
     };
     let noise = farm.agent("noise").unwrap().url();
     check(&["run", &task, "--agents", &noise], 3, "no valid bid");
+    let unknown = format!("{TASK}requirements:\n  colour: red\n");
+    std::fs::write(place.path("colour.yaml"), unknown).unwrap();
+    check(&["run", "colour.yaml", "--agents", &noise], 3, "warning: requirements.colour is no field");
     check(&["run", &task, "--agents", &urls(&farm), "--key", "ait_wrong"], 3, "agent_error");
     let wrong = ["run", &task, "--agents", &urls(&farm), "--key", "ait_wrong"];
     let (_, out, _) = place.ran(&wrong);

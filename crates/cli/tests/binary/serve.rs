@@ -220,11 +220,23 @@ fn settings_are_checked_before_anything_is_opened() {
     let (code, out, _) = place.ran(&["check-config"]);
     assert_eq!(code, 0);
     assert!(out.contains("127.0.0.0/8"), "{out}");
+    assert!(out.contains("The catalogue has 11 categories and 75 task types."), "{out}");
     std::fs::write(place.path("bad.toml"), "[timers]\nphse_seconds = 1\n").unwrap();
     for command in ["check-config", "serve", "migrate"] {
         let (code, _, err) = place.ran(&[command, "--config", "bad.toml"]);
         assert_eq!(code, 2, "{command}: {err}");
         assert!(err.contains("timers.phase_seconds"), "{command}: {err}");
+    }
+    std::fs::create_dir(place.path("mine")).unwrap();
+    std::fs::write(place.path("mine/catalog.json"), "{\n\"categories\": [\"poems\"]\n}").unwrap();
+    std::fs::write(place.path("bad.toml"), "[catalog]\nfolder = \"mine\"\n").unwrap();
+    for command in ["check-config", "serve"] {
+        let (code, _, err) = place.ran(&[command, "--config", "bad.toml"]);
+        assert_eq!(code, 2, "{command}: {err}");
+        assert!(
+            err.contains("mine/catalog.json:2: \"poems\" has no file poems/category.json"),
+            "{command}: {err}"
+        );
     }
     assert!(!place.path("gavel.db").exists(), "nothing was opened");
 }

@@ -83,7 +83,7 @@ pub struct NewAgent {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub description: Option<String>,
-    /// Slugs of the categories it works in.
+    /// The categories it works in, by slug or by another name (`GET /categories`); a task type stands for its category.
     pub capabilities: Vec<String>,
     /// Types it is a specialist for: at most three per category.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,7 +130,7 @@ pub struct AgentChanges {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub description: Option<String>,
-    /// Slugs of the categories it works in.
+    /// The categories it works in, by slug or by another name; a task type stands for its category.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Vec<String>>,
     /// Types it is a specialist for.

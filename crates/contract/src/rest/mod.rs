@@ -23,7 +23,10 @@ pub use amount::{
     Amount, Available, BidPrice, Budget, Earned, HighestCost, LowestCost, Margin, MaxPrice, MinPrice,
     MoneyName, Pending, RemixFee, follow_currency,
 };
-pub use catalogue::{CategoriesResponse, CategoryView, TaskTypeView};
+pub use catalogue::{
+    CategoriesResponse, CategoryView, FieldView, InOrder, PricingView, RubricView, ShapeView, TaskTypeView,
+    TimeoutsView, TypeView,
+};
 pub use delivery::{DeliveryView, RevisionRequest, TaskDelivery};
 pub use delivery_log::{
     DeliveryDetail, DeliveryLog, Fetch, HeaderView, LoggedDelivery, PhaseTimes, ReceivedResponse,
@@ -39,12 +42,14 @@ pub use event::TaskEventView;
 pub use explain::{CandidateDetail, CandidateView, ExplainResponse, LaneView, RoundView};
 pub use gallery::{ArtifactView, BidView, GalleryResponse, InvitationView, Selected};
 pub use preview::{ExpectedTime, PreviewResponse, PreviewedAgent};
-pub use problem::{FieldError, ProblemBody};
+pub use problem::{FieldError, FieldWarning, ProblemBody};
 pub use standing::{
     AgentScores, BoostLeft, CategoryStanding, CategoryTier, DeclinedType, Economics, FactorView, HoldView,
     LatencyView, MissingView, NextTier, ReliabilityView, TermView, WinRate,
 };
-pub use task::{AttachmentView, CloseWish, NamedClose, NewTask, RoutingWish, TaskList, TaskResponse};
+pub use task::{
+    AttachmentView, CloseWish, NamedClose, NewTask, RoutingWish, TaskCreated, TaskList, TaskResponse,
+};
 pub use webhook::{
     NewSubscription, RedeliveryBegun, SubscriptionDeleted, SubscriptionList, SubscriptionSecret,
     SubscriptionView, SubscriptionWithSecret, WebhookAttempt, WebhookDelivery, WebhookLog,

@@ -35,6 +35,15 @@ pub struct FieldError {
     pub code: Option<String>,
 }
 
+/// What a buyer should know of one field, and may leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldWarning {
+    /// Its path, such as `requirements.tone`.
+    pub field: String,
+    /// What there is to know.
+    pub message: String,
+}
+
 impl FieldError {
     /// A problem without a code of its own.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {

@@ -1,6 +1,6 @@
 //! A task as it is posted and as it is shown.
 
-use super::{Budget, MaxPrice};
+use super::{Budget, FieldWarning, MaxPrice};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 /// The body of `POST /tasks`. Unknown fields are refused.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct NewTask {
-    /// The slug of a category.
+    /// The slug of a category, or another name of it (`GET /categories`).
     pub category: String,
-    /// The slug of a type within it.
+    /// The slug of a type within it, or another name of it.
     pub task_type: String,
     /// The most the winner is paid.
     #[serde(flatten)]
@@ -28,7 +28,8 @@ pub struct NewTask {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 5000)]
     pub brief: Option<String>,
-    /// Structured requirements: `tone`, `word_count`, `audience`...
+    /// Structured requirements: `tone`, `word_count`, `audience`... What the task type knows (`GET /categories`) must be
+    /// of its type; the rest is passed on as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requirements: Option<Map<String, Value>>,
     /// What the delivery must contain; agents see it.
@@ -127,6 +128,17 @@ pub struct AttachmentView {
     pub url: String,
     /// Its media type.
     pub content_type: String,
+}
+
+/// A task that was taken.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TaskCreated {
+    /// The task.
+    #[serde(flatten)]
+    pub task: TaskResponse,
+    /// What agents will miss or not understand in `requirements`; absent where there is nothing to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<FieldWarning>,
 }
 
 /// A task and where it is.

@@ -58,6 +58,7 @@ fn structured_requirements_become_items() {
     check(json!({"outputFormat": {"type": "table"}}), &["is a table"]);
     check(json!({"format": "a poem on vellum"}), &[]);
     check(json!({"language": "Spanish"}), &["is written in es"]);
+    check(json!({"target_language": "German"}), &["is written in de"]);
     check(json!({"language": ["French"]}), &[]);
     check(json!({"items": 5}), &["has at least 5 items"]);
     check(

@@ -19,7 +19,7 @@ fn met_by(check: Check, work: &Work) -> u32 {
         weight_milli: 1000,
         source: "requirements".into(),
     };
-    let met = Subject::new(work, &text, &[]).check(&item, std::slice::from_ref(&item));
+    let met = Subject::new(work, &text, &[]).check(&item.check, std::slice::from_ref(&item));
     assert!(met.span.is_none_or(|span| work.full_text.get(span).is_some_and(|quote| !quote.is_empty())));
     met.value.get()
 }
@@ -80,6 +80,11 @@ fn sections() {
     section("The cost", 1_000_000);
     section("roofs", 400_000);
     section("Risks", 0);
+    assert_eq!(
+        met(Check::Section { name: "Why us".into() }, "## Why us\n\nWe try."),
+        1_000_000,
+        "small words"
+    );
     let long = "This is about all the costs that we have seen in the years of our work.";
     assert_eq!(met(Check::Section { name: "Costs".into() }, long), 400_000, "only spoken of");
 }
@@ -125,7 +130,7 @@ fn faults_found_elsewhere() {
             weight_milli: 1,
             source: String::new(),
         };
-        let met = Subject::new(&work, &text, &gates).check(&item, &[]);
+        let met = Subject::new(&work, &text, &gates).check(&item.check, &[]);
         assert_eq!(met.value.get(), expected, "{full_text:?}");
     };
     check(Check::NoPlaceholders, TEXT, 1_000_000);

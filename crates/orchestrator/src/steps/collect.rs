@@ -8,8 +8,10 @@ use crate::call::Letter;
 use crate::calls::Calls;
 use crate::journal::StepJournal;
 use crate::steps::plan::Plan;
+use crate::steps::reserve::{More, Reserve};
 use crate::steps::score::Judging;
 use crate::{Context, error::StepError, pump::Step, slots::Slot};
+use futures::stream::SelectAll;
 use futures::{FutureExt, Stream, StreamExt};
 use gavel_dispatcher::{Begun, Call, Said, Settled};
 use gavel_domain::bid::{Bid, BidStatus};
@@ -46,7 +48,8 @@ pub(super) async fn resume(context: &Context, claimed: Claimed, slot: &mut Slot)
 /// Goes on with a phase that has just begun.
 pub(super) async fn run(context: &Context, claimed: Claimed, slot: &mut Slot, first: First) -> Step {
     let (task, First { news, dispatches, calls }) = (claimed.task().clone(), first);
-    let phase = Phase::begun(context, &task, dispatches);
+    let reserve = Box::pin(Reserve::of(context, &task, &dispatches)).await?;
+    let phase = Phase { reserve, ..Phase::begun(context, &task, dispatches) };
     collect(context, claimed, slot, phase, (calls, news)).await
 }
 
@@ -58,9 +61,23 @@ async fn collect(
     (calls, mut news): (Vec<(Call, Option<Begun>)>, Watch),
 ) -> Step {
     let mut under_way = calls.len();
-    let mut settled = StepJournal::dispatcher(context, &claimed, slot.calls()).fan_out(calls).fuse();
+    let dispatcher = StepJournal::dispatcher(context, &claimed, slot.calls());
+    let mut settled = SelectAll::new();
+    settled.push(dispatcher.fan_out(calls));
 
-    while !phase.is_over(context) {
+    loop {
+        let more = phase.reserve.due(phase.progress, context.clock.now());
+        if more > 0 && !phase.time_left(context).is_zero() {
+            let asked = Box::pin(phase.reserve.ask(context, &claimed, more, slot.calls())).await?;
+            let Some(More { dispatches, calls }) = asked else { return Ok(()) };
+            phase.join(dispatches);
+            under_way += calls.len();
+            settled.push(dispatcher.fan_out(calls));
+            continue;
+        }
+        if phase.is_over(context) {
+            break;
+        }
         if under_way == 0 && phase.judging.is_idle() {
             if phase.is_read {
                 return Box::pin(phase.park(context, &claimed)).await;
@@ -134,6 +151,7 @@ struct Phase<'a> {
     task: &'a Task,
     judging: Judging,
     open: BTreeMap<InvitationId, Dispatch>,
+    reserve: Reserve,
     progress: PhaseProgress,
     /// The task's events when all this was read.
     seen: i64,
@@ -146,7 +164,8 @@ impl<'a> Phase<'a> {
     fn begun(context: &Context, task: &'a Task, dispatches: Vec<Dispatch>) -> Self {
         let open: BTreeMap<_, _> = dispatches.into_iter().map(|d| (d.invitation.id, d)).collect();
         let progress = PhaseProgress { open: open.len(), bids: 0, best: None };
-        Phase { task, judging: Judging::new(context, task), open, progress, seen: 0, is_read: false }
+        let (judging, reserve) = (Judging::new(context, task), Reserve::default());
+        Phase { task, judging, open, reserve, progress, seen: 0, is_read: false }
     }
 
     async fn gather(context: &Context, claimed: &Claimed, task: &'a Task) -> Result<Self, StepError> {
@@ -160,6 +179,7 @@ impl<'a> Phase<'a> {
         let (store, task, round) = (&context.store, self.task.id, self.task.round);
         let stands = context.patiently(|| store.progress(task, round)).await?;
         let dispatches = context.patiently(|| store.dispatches(task, round)).await?;
+        self.reserve = Reserve::of(context, self.task, &dispatches).await?;
         let open = dispatches.into_iter().filter(|dispatch| dispatch.invitation.ended.is_none());
         self.open = open.map(|dispatch| (dispatch.invitation.id, dispatch)).collect();
         (self.seen, self.is_read) = (stands.event_seq, true);
@@ -172,6 +192,13 @@ impl<'a> Phase<'a> {
             self.hand_over(context).await?;
         }
         self.end_overdue(context, claimed).await
+    }
+
+    /// Takes in who was asked beside the others.
+    fn join(&mut self, dispatches: Vec<Dispatch>) {
+        self.open.extend(dispatches.into_iter().map(|dispatch| (dispatch.invitation.id, dispatch)));
+        self.progress.open = self.open.len();
+        self.is_read = false;
     }
 
     /// Hands the bids that the API stored to the judge.
@@ -196,7 +223,8 @@ impl<'a> Phase<'a> {
 
     /// Lets the task go until something must end, or something comes to our door.
     async fn park(&self, context: &Context, claimed: &Claimed) -> Step {
-        let until = self.next_deadline();
+        let until =
+            self.next_deadline().min(self.reserve.look_at(context.clock.now()).unwrap_or(Timestamp::MAX_UTC));
         Ok(context.store.park(claimed.lease(), self.seen, until, context.clock.now()).await?)
     }
 
@@ -235,7 +263,9 @@ impl<'a> Phase<'a> {
 
     /// How long until the step looks again by itself: hints may be lost.
     fn next_look(&self, context: &Context) -> Duration {
-        let left = self.time_left(context);
+        let now = context.clock.now();
+        let reserve = self.reserve.look_at(now).and_then(|at| (at - now).to_std().ok());
+        let left = self.time_left(context).min(reserve.unwrap_or(Duration::MAX));
         if self.awaits_the_door() { left.min(LOOK) } else { left }
     }
 

@@ -119,28 +119,40 @@ fn round(
     let how = |agent: AgentId| decision.asked_how.get(&agent).copied().unwrap_or(ExecutionMode::Sync);
     let timers = &context.settings.timers;
     let phase_deadline = now + timers.phase_limit(chosen.iter().map(|(_, agent)| how(*agent)));
-    let invitation = |(chosen, agent): (&Chosen, AgentId)| {
-        let limit = timers.call_limit(how(agent), Mode::Prototype, &task.brief.category);
-        let deadline = deadline_for(now, limit, phase_deadline);
-        Invitation {
-            id: InvitationId::new(now, &*context.chance),
-            task: task.id,
-            round: task.round,
-            agent,
-            created_at: now,
-            deadline_at: deadline.at,
-            deadline_is_own_limit: deadline.is_own_limit,
-            boosted: chosen.boosted,
-            ended: None,
-        }
-    };
+    let until = Task { expires_at: Some(phase_deadline), ..task.clone() };
     Ok(NewRound {
         decision: stored(decision),
-        invitations: chosen.into_iter().map(invitation).collect(),
+        invitations: chosen
+            .into_iter()
+            .map(|one| invitation(context, &until, one, how(one.1), now))
+            .collect(),
         letter: letter.text(),
         phase_deadline,
         under_supplied: record.under_supplied,
     })
+}
+
+/// The invitation of an agent that is asked now, in a phase that ends when the task expires.
+pub(super) fn invitation(
+    context: &Context,
+    task: &Task,
+    (chosen, agent): (&Chosen, AgentId),
+    how: ExecutionMode,
+    now: Timestamp,
+) -> Invitation {
+    let limit = context.settings.timers.call_limit(how, Mode::Prototype, &task.brief.category);
+    let deadline = deadline_for(now, limit, task.expires_at.unwrap_or(now + limit));
+    Invitation {
+        id: InvitationId::new(now, &*context.chance),
+        task: task.id,
+        round: task.round,
+        agent,
+        created_at: now,
+        deadline_at: deadline.at,
+        deadline_is_own_limit: deadline.is_own_limit,
+        boosted: chosen.boosted,
+        ended: None,
+    }
 }
 
 fn id_of(chosen: &Chosen) -> Result<AgentId, StepError> {

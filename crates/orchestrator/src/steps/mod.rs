@@ -1,7 +1,8 @@
 //! The life of a task, one file per thing that happens. Every step gathers, decides, acts and records.
 
 mod matching;
-mod plan; // the calls to be made now
+mod plan;
+mod reserve; // the calls to be made now
 mod collect;
 mod score;
 mod review;

@@ -5,6 +5,7 @@ mod busy;
 mod door;
 mod health;
 mod recovery;
+mod reserve;
 mod webhooks;
 mod retention;
 mod leaving;

@@ -21,7 +21,6 @@ use gavel_store::choices::Refusal;
 use gavel_store::ledger::Settlement;
 use gavel_store::pull::{Fetched, Worker};
 use gavel_testkit::SeededChance;
-use gavel_triage::{Policy, Rulebook};
 use gavel_vault::{
     Vault, agent_secret_context, developer_key_context, new_developer_key, new_signing_secret,
 };
@@ -238,6 +237,10 @@ impl World {
         self.post_for(self.buyer, Routing::default()).await
     }
 
+    pub(crate) const fn buyer(&self) -> AccountId {
+        self.buyer
+    }
+
     /// A task that only some agents may be asked for.
     pub(crate) async fn post_to(&self, routing: Routing) -> TaskId {
         self.post_for(self.buyer, routing).await
@@ -245,6 +248,12 @@ impl World {
 
     /// A task of this buyer.
     pub(crate) async fn post_for(&self, account: AccountId, routing: Routing) -> TaskId {
+        let wishes = Wishes { experimentation_milli: 300, routing, ..Wishes::default() };
+        self.post_with(account, |task| Task { wishes, ..task }).await
+    }
+
+    /// A task of this buyer with something else about it.
+    pub(crate) async fn post_with(&self, account: AccountId, change: impl FnOnce(Task) -> Task) -> TaskId {
         let now = self.now();
         let brief = Brief {
             title: "A guide to unit tests".to_owned(),
@@ -254,10 +263,7 @@ impl World {
             ..Brief::default()
         };
         let (id, budget) = (TaskId::new(now, &*self.context.chance), Money::from_minor(2500));
-        let task = Task {
-            wishes: Wishes { experimentation_milli: 300, routing, ..Wishes::default() },
-            ..Task::posted(id, account, (brief, budget), now)
-        };
+        let task = change(Task::posted(id, account, (brief, budget), now));
         self.context.store.create_task(&task).await.unwrap();
         task.id
     }
@@ -272,6 +278,12 @@ impl World {
 
     pub(crate) async fn until(&self, task: TaskId, state: TaskState) {
         wait(&format!("the task is {state}"), async || self.state(task).await == state).await;
+    }
+
+    /// The agents have had their time.
+    pub(crate) async fn until_over(&self, task: TaskId) {
+        let over = async || matches!(self.state(task).await, TaskState::Review | TaskState::Expired);
+        wait("the phase is over", over).await;
     }
 
     pub(crate) async fn until_bids(&self, task: TaskId, bids: usize) {
@@ -420,8 +432,7 @@ fn settings(window: Duration) -> Settings {
 
 /// Who could be asked, by the shipped rules.
 fn candidates(store: &Store, settings: &Settings) -> Arc<Candidates> {
-    let rules = Rulebook::new(Policy::default()).unwrap();
-    Arc::new(Candidates::new(store.clone(), Arc::new(rules), settings.money.mode != MoneyMode::Off))
+    Arc::new(Candidates::new(store.clone(), Arc::default(), settings.money.mode != MoneyMode::Off))
 }
 
 pub(crate) async fn wait(what: &str, done: impl AsyncFn() -> bool) {

@@ -182,10 +182,9 @@ fn lose_database(world: &World, span: Duration) {
 }
 
 fn context(gavel: &Gavel) -> Context {
-    let rules = gavel_triage::Rulebook::new(gavel_triage::Policy::default()).unwrap();
     let money_on = gavel.settings.money.mode != gavel_domain::policy::MoneyMode::Off;
     Context {
-        candidates: Arc::new(Candidates::new(gavel.store.clone(), Arc::new(rules), money_on)),
+        candidates: Arc::new(Candidates::new(gavel.store.clone(), Arc::default(), money_on)),
         store: gavel.store.clone(),
         clock: Arc::clone(&gavel.clock),
         chance: Arc::clone(&gavel.chance),

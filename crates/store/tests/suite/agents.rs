@@ -52,7 +52,7 @@ on_both! {
         done(world.end_invitation(&claimed, &world.ended(&invited[1], Outcome::Timeout)).await);
         let facts = world.store.candidates("content-writing", false, world.now()).await.unwrap();
         let of = |slug: &str| facts.iter().find(|f| f.agent.slug == slug).unwrap();
-        assert_eq!(of("good").progress.as_ref().unwrap().scores, vec![810_000]);
+        assert_eq!(of("good").standing.as_ref().unwrap().progress.scores, vec![810_000]);
         assert_eq!((of("good").record.real_tasks, of("good").record.succeeded()), (1, 1));
         assert_eq!(of("good").record.last_active_at, Some(world.now()));
         assert_eq!((of("bad").record.counted(), of("bad").record.succeeded()), (1, 0));

@@ -75,7 +75,7 @@ on_both! {
         world.close(&claimed, Outcome::Late, world.now() + TimeDelta::days(7)).await;
         assert!(world.store.select(bid.task, bid.id, world.now()).await.unwrap().is_ok());
         follower.agrees(&world, "a choice").await;
-        assert_eq!(follower.agents[&first.id].progress.as_ref().unwrap().shown, [true]);
+        assert_eq!(follower.agents[&first.id].standing.as_ref().unwrap().progress.shown, [true]);
         let delivery = world.pending(&bid);
         done(world.store.hold_and_deliver(world.claim().await, &delivery, None, world.now()).await.unwrap());
         follower.agrees(&world, "a winner that is waited for").await;
@@ -139,7 +139,7 @@ on_both! {
         let buyer = world.account("buyer").await;
         let tier = async || {
             let facts = world.store.candidates("content-writing", false, world.now()).await.unwrap();
-            let progress = facts[0].progress.clone().unwrap_or_default();
+            let progress = facts[0].standing.clone().unwrap_or_default().progress;
             (progress.tier, progress.dwell, progress.shown.len())
         };
         for n in 1..=10 {

@@ -67,10 +67,10 @@ on_both! {
         let boosted_since = world.now() - TimeDelta::days(30);
         let view = |category| View { category, test: false, newcomer_tasks: 10, boosted_since };
         let facts = world.store.facts_of(agent.id, view("content-writing")).await.unwrap().unwrap();
-        assert_eq!((facts.agent.id, facts.progress.unwrap().scores), (agent.id, vec![800_000]));
+        assert_eq!((facts.agent.id, facts.standing.unwrap().progress.scores), (agent.id, vec![800_000]));
         assert_eq!(facts.boosted_lately, 1);
         let facts = world.store.facts_of(other.id, view("marketing")).await.unwrap().unwrap();
-        assert_eq!((facts.agent.id, facts.progress), (other.id, None));
+        assert_eq!((facts.agent.id, facts.standing), (other.id, None));
         assert!(world.store.facts_of(agent.id, view("translation")).await.unwrap().is_none());
     }
 }

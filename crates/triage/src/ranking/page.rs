@@ -60,6 +60,9 @@ impl Ranking {
             let fixed = if *configurable { "" } else { " (fixed)" };
             let _ = writeln!(page, "| `{name}` | {value} | {unit} | {does}{fixed} |");
         }
+        if let Some(by_value) = &self.by_value {
+            by_value.write(&mut page);
+        }
         page
     }
 }

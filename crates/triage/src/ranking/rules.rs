@@ -143,6 +143,8 @@ pub(super) const fn takes(lane: Lane) -> &'static str {
         Lane::Challenger => "Challengers, new or not; then Rising Stars; then Top Performers",
         Lane::Reserve => "who is asked when too few answer, in the order of the fast lane",
         Lane::Control => "all alike, whatever they weigh: tasks of the control group have this lane alone",
+        Lane::Value => "the highest values, in categories that are ranked by value",
+        Lane::Floor => "whoever is drawn by weight, for the last seat there",
     }
 }
 

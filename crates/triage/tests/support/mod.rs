@@ -38,6 +38,7 @@ pub(crate) fn candidate(n: u64, tier: Tier, account: u8, score: u32) -> Candidat
             last_active_at: NOW,
             ..Standing::default()
         },
+        evidence: None,
     }
 }
 
@@ -57,6 +58,7 @@ pub(crate) fn question(seed: u64, k: u8) -> Question {
         experimentation_milli: 300,
         reserve_wanted: 0,
         no_capability: 3,
+        category_state: None,
     }
 }
 

@@ -54,6 +54,11 @@ fn lanes(record: &Record, viewer: &Viewer) -> Vec<LaneView> {
             vec![(Lane::Fast, slots.fast), (Lane::Mixed, slots.mixed), (Lane::Challenger, slots.challenger)]
         }
         Method::Control => vec![(Lane::Control, record.agents_wanted)],
+        Method::Values => {
+            let floor = record.chosen.iter().filter(|chosen| chosen.lane == Lane::Floor).count();
+            let floor = u8::try_from(floor).unwrap_or(0).min(record.agents_wanted);
+            vec![(Lane::Value, record.agents_wanted - floor), (Lane::Floor, floor)]
+        }
     };
     let drawn = |lane| {
         let chosen = record.chosen.iter().filter(move |chosen| chosen.lane == lane);
@@ -136,6 +141,7 @@ mod tests {
             min_price_minor: 0,
             tier: Tier::Challenger,
             standing: Standing { real_tasks: 20, ..Standing::default() },
+            evidence: None,
         }
     }
 
@@ -151,6 +157,7 @@ mod tests {
             experimentation_milli: 300,
             reserve_wanted: 2,
             no_capability: 0,
+            category_state: None,
         };
         let record = decide(&mut Pool::of(Arc::clone(&rules), agents.clone()), &question);
         let [first, second] = &record.reserve[..] else { panic!("{record:?}") };

@@ -1,0 +1,102 @@
+//! What can be asked of triage.
+
+use super::{EXIT_CODES, PlaceArgs, parse_task_id};
+use clap::{Args, Subcommand};
+use gavel_domain::TaskId;
+use std::path::PathBuf;
+
+/// `gavel triage`.
+#[derive(Debug, Subcommand)]
+pub enum TriageCommand {
+    /// Tell why an agent was asked for a task, or why not
+    #[command(after_help = EXIT_CODES)]
+    Explain(ExplainArgs),
+    /// Make a decision again from what is stored, and see that it is the same to the byte
+    #[command(after_help = EXIT_CODES)]
+    Replay(ReplayArgs),
+    /// Print a decision with everything it was made from, to be replayed or explained on another machine
+    #[command(after_help = EXIT_CODES)]
+    Export(ExportArgs),
+    /// See whom other parameters would have asked: who gains, who loses, and what it would take
+    #[command(after_help = EXIT_CODES)]
+    Diff(DiffArgs),
+}
+
+/// Which decision.
+#[derive(Debug, Clone, Args)]
+pub struct DecisionArgs {
+    /// The round of the task
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub round: u32,
+    /// A file that `gavel triage export` printed, instead of the database
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// `gavel triage explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The task; with --file any
+    #[arg(value_name = "TASK", value_parser = parse_task_id)]
+    pub task: TaskId,
+    /// The agent's short name or id; without it every candidate's reason in a word
+    #[arg(value_name = "AGENT")]
+    pub agent: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub decision: DecisionArgs,
+}
+
+/// `gavel triage replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The task; not needed with --file
+    #[arg(value_name = "TASK", value_parser = parse_task_id, required_unless_present = "file")]
+    pub task: Option<TaskId>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub decision: DecisionArgs,
+}
+
+/// `gavel triage export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The task
+    #[arg(value_name = "TASK", value_parser = parse_task_id)]
+    pub task: TaskId,
+    /// The round of the task
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub round: u32,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// `gavel triage diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The other parameters of aitasker-v1, in TOML as in triage.policy_file; what it leaves out is as shipped
+    #[arg(long, value_name = "FILE")]
+    pub policy: PathBuf,
+    /// How many of the latest decisions are made again
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub last: u32,
+    /// Only decisions of this category
+    #[arg(long, value_name = "SLUG")]
+    pub category: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
