@@ -6,7 +6,7 @@ use crate::report::{Measured, Report, Run};
 use crate::rounds::kernel;
 use crate::samples::rounded;
 use crate::workload::Workload;
-use crate::{create, fanout, growth, hold, overhead, process, recover, size, watch};
+use crate::{create, fanout, growth, hold, overhead, process, recover, size, triage, watch};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,7 @@ impl Bench {
             Workload::Watch => watch::measure(self).await?,
             Workload::Growth => growth::measure(self).await?,
             Workload::Overhead => overhead::measure(self).await?,
+            Workload::Triage => triage::measure(self).await?,
             Workload::Size => size::measure(self).await?,
         };
         let run = self.about(kernel_before, began);

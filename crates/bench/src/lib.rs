@@ -20,6 +20,7 @@ mod growth; // the same work on few and on many stored tasks
 mod hold; // memory per call held open
 mod overhead; // what a call costs more than a bare one
 mod recover; // killed with calls in flight, and started again
+mod triage; // whom to ask, among many agents
 mod size; // the binary, and a server that has nothing to do
 mod watch; // viewers of a task's events
 

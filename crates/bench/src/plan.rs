@@ -43,6 +43,10 @@ pub struct Plan {
     pub overhead_calls: usize,
     /// The most calls at once in `overhead`.
     pub overhead_at_once: usize,
+    /// Decisions over each pool of `triage`.
+    pub decisions: usize,
+    /// Tasks that are matched in `triage`.
+    pub matchings: usize,
 }
 
 impl Plan {
@@ -64,6 +68,8 @@ impl Plan {
             growth_reads: 60,
             overhead_calls: 10_000,
             overhead_at_once: 1_000,
+            decisions: 4_000,
+            matchings: 400,
         }
     }
 
@@ -85,6 +91,8 @@ impl Plan {
             growth_reads: 5,
             overhead_calls: 100,
             overhead_at_once: 100,
+            decisions: 20,
+            matchings: 3,
         }
     }
 

@@ -17,13 +17,15 @@ pub enum Workload {
     Growth,
     /// One call of our client.
     Overhead,
+    /// Whom to ask, among many agents.
+    Triage,
     /// The binary and an idle server.
     Size,
 }
 
 impl Workload {
     /// All of them, the most telling first.
-    pub const ALL: [Workload; 8] = [
+    pub const ALL: [Workload; 9] = [
         Workload::Fanout,
         Workload::Hold,
         Workload::Create,
@@ -31,6 +33,7 @@ impl Workload {
         Workload::Watch,
         Workload::Growth,
         Workload::Overhead,
+        Workload::Triage,
         Workload::Size,
     ];
 
@@ -44,6 +47,7 @@ impl Workload {
             Workload::Watch => "watch",
             Workload::Growth => "growth",
             Workload::Overhead => "overhead",
+            Workload::Triage => "triage",
             Workload::Size => "size",
         }
     }
@@ -60,6 +64,9 @@ impl Workload {
             Workload::Watch => "Processor time per event and live viewer, beside a bare write",
             Workload::Growth => "The same work on few and on many stored tasks",
             Workload::Overhead => "What one call of the guarded client takes more than a bare one",
+            Workload::Triage => {
+                "Whom to ask among 1,000 and 10,000 agents: the decision, and the whole matching step"
+            }
             Workload::Size => "The size of the binary and the memory of an idle server",
         }
     }

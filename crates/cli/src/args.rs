@@ -1,5 +1,9 @@
 //! The command line: what can be asked, in the order a newcomer asks it.
 
+mod triage;
+
+pub use triage::*;
+
 use crate::roles::Roles;
 #[cfg(feature = "bench")]
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -10,7 +14,6 @@ use gavel_domain::account::Scope;
 use gavel_domain::agent::Visibility;
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{KeyId, TaskId};
-use gavel_market::{Contestant, Scenario};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -50,7 +53,7 @@ pub enum Command {
     /// See tasks of all accounts, and take those up again that were set aside because nothing helped
     #[command(subcommand, after_help = EXIT_CODES)]
     Tasks(TasksCommand),
-    /// See what each policy of triage does to a market
+    /// See why agents were asked, make decisions again, and compare rules
     #[command(subcommand, after_help = EXIT_CODES)]
     Triage(TriageCommand),
     /// Check the ledger
@@ -477,38 +480,6 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
-/// `gavel triage`.
-#[derive(Debug, Subcommand)]
-pub enum TriageCommand {
-    /// Let the shipped policies live through markets that are made up from seeds, and compare them
-    #[command(after_help = EXIT_CODES)]
-    Simulate(SimulateArgs),
-}
-
-/// `gavel triage simulate`.
-#[derive(Debug, Args)]
-pub struct SimulateArgs {
-    /// The kind of market: young, mature or gaming
-    #[arg(long, default_value = "mature")]
-    pub scenario: Scenario,
-    /// A policy to compare (may be repeated; all when none is named): uniform, greedy, v1, v1-by-budget,
-    /// v1-without-lanes, thompson-judge, thompson-choices or thompson
-    #[arg(long = "policy", value_name = "POLICY")]
-    pub policies: Vec<Contestant>,
-    /// How many markets, each from its own seed
-    #[arg(long, default_value_t = 20)]
-    pub seeds: u32,
-    /// How many tasks are counted in each market
-    #[arg(long, default_value_t = 4_000)]
-    pub tasks: u32,
-    /// What is added to every score of the judge, as another judge would: -0.10 shows how fragile thresholds are
-    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true, value_name = "SCORE")]
-    pub judge_shift: f64,
-    /// Print one JSON document
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// `gavel bench`.
 #[cfg(feature = "bench")]
 #[derive(Debug, Args)]
@@ -545,7 +516,7 @@ fn parse_key_id(text: &str) -> Result<KeyId, String> {
     text.parse().map_err(|_| "it is no key's id; `gavel keys list` shows them".to_owned())
 }
 
-fn parse_task_id(text: &str) -> Result<TaskId, String> {
+pub(crate) fn parse_task_id(text: &str) -> Result<TaskId, String> {
     text.parse().map_err(|_| "it is no task's id; `gavel tasks list` shows them".to_owned())
 }
 

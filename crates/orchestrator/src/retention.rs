@@ -20,6 +20,11 @@ const TASKS_AT_ONCE: u32 = 8;
 const KEYS_AT_ONCE: u32 = 200;
 /// Events that buyers were told of, forgotten in one transaction: each with a delivery for every subscription.
 const TOLD_AT_ONCE: u32 = 50;
+/// Facts of agents that no decision names any more, removed in one transaction.
+const CONTENTS_AT_ONCE: u32 = 500;
+/// How often it is forgotten which agents have changed, up to the time before: whoever keeps agents in memory looks far
+/// more often.
+const FORGET_CHANGES_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// How long things are kept; filled from configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +47,19 @@ impl Default for Settings {
 /// Removes what is due, until `stop`.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let mut watch = Watch::new();
+    let mut forgot_at = Instant::now();
     loop {
         watch.look(&context).await; // it is as seldom, and as cheap
         let begun = Instant::now();
+        if begun - forgot_at >= FORGET_CHANGES_EVERY {
+            forgot_at = begun;
+            if let Err(error) = context.store.forget_changes().await {
+                context.tell(
+                    "old changes of agents could not be forgotten; it is tried again in an hour",
+                    &error,
+                );
+            }
+        }
         let pause = if sweep(&context).await { begun.elapsed().max(PAUSE) } else { POLL };
         tokio::select! {
             () = stop.cancelled() => return,
@@ -56,7 +71,12 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
 /// Removes a portion of what is due. `true`: there may be more.
 async fn sweep(context: &Context) -> bool {
     let swept = async {
-        let more = [bodies(context).await?, requests(context).await?, told(context).await?];
+        let more = [
+            bodies(context).await?,
+            contents(context).await?,
+            requests(context).await?,
+            told(context).await?,
+        ];
         Ok::<_, gavel_store::Error>(more.contains(&true))
     };
     swept.await.unwrap_or_else(|error| {
@@ -73,6 +93,14 @@ async fn bodies(context: &Context) -> gavel_store::Result<bool> {
         tracing::info!(tasks, "texts of tasks that ended long ago are removed");
     }
     Ok(tasks == u64::from(TASKS_AT_ONCE))
+}
+
+/// What decisions were made from goes after the decisions.
+async fn contents(context: &Context) -> gavel_store::Result<bool> {
+    let Some(kept_for) = context.settings.retention.bodies else { return Ok(false) };
+    let unused_since = context.clock.now() - kept_for;
+    let removed = context.store.remove_contents(unused_since, CONTENTS_AT_ONCE).await?;
+    Ok(removed == u64::from(CONTENTS_AT_ONCE))
 }
 
 async fn requests(context: &Context) -> gavel_store::Result<bool> {

@@ -81,10 +81,21 @@ impl Store {
     /// Removes up to `most` contents that no decision names any more. What is named was noted as used a day before the
     /// oldest decision that names it at the latest; `unused_since` holds where there are no decisions.
     pub async fn remove_contents(&self, unused_since: Timestamp, most: u32) -> Result<u64> {
-        let mut tx = self.begin().await?;
-        let (oldest,) = sql!(tx, fetch_one as (Option<Timestamp>,), "SELECT MIN(decided_at) FROM decisions")?;
+        let mut c = self.read().await?;
+        let (oldest,) = sql!(c, fetch_one as (Option<Timestamp>,), "SELECT MIN(decided_at) FROM decisions")?;
         let before =
             oldest.map_or(unused_since, |oldest| oldest.min(unused_since)) - chrono::TimeDelta::days(1);
+        let due = sql!(
+            c,
+            fetch_optional as (Timestamp,),
+            "SELECT used_at FROM contents WHERE used_at < $1 ORDER BY used_at LIMIT 1",
+            before
+        )?;
+        drop(c);
+        if due.is_none() {
+            return Ok(0); // without the write lock
+        }
+        let mut tx = self.begin().await?;
         let removed = sql!(
             tx,
             execute,

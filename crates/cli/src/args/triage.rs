@@ -3,6 +3,7 @@
 use super::{EXIT_CODES, PlaceArgs, parse_task_id};
 use clap::{Args, Subcommand};
 use gavel_domain::TaskId;
+use gavel_market::{Contestant, Scenario};
 use std::path::PathBuf;
 
 /// `gavel triage`.
@@ -20,6 +21,9 @@ pub enum TriageCommand {
     /// See whom other parameters would have asked: who gains, who loses, and what it would take
     #[command(after_help = EXIT_CODES)]
     Diff(DiffArgs),
+    /// Let the shipped policies live through markets that are made up from seeds, and compare them
+    #[command(after_help = EXIT_CODES)]
+    Simulate(SimulateArgs),
 }
 
 /// Which decision.
@@ -99,4 +103,28 @@ pub struct DiffArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
     pub place: PlaceArgs,
+}
+
+/// `gavel triage simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// The kind of market: young, mature or gaming
+    #[arg(long, default_value = "mature")]
+    pub scenario: Scenario,
+    /// A policy to compare (may be repeated; all when none is named): uniform, greedy, v1, v1-by-budget,
+    /// v1-without-lanes, thompson-judge, thompson-choices or thompson
+    #[arg(long = "policy", value_name = "POLICY")]
+    pub policies: Vec<Contestant>,
+    /// How many markets, each from its own seed
+    #[arg(long, default_value_t = 20)]
+    pub seeds: u32,
+    /// How many tasks are counted in each market
+    #[arg(long, default_value_t = 4_000)]
+    pub tasks: u32,
+    /// What is added to every score of the judge, as another judge would: -0.10 shows how fragile thresholds are
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true, value_name = "SCORE")]
+    pub judge_shift: f64,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }

@@ -15,8 +15,8 @@ mod ledger;
 mod migrate;
 mod run;
 mod serve;
-mod simulate;
 mod tasks;
+mod triage;
 
 use crate::args::{
     AgentsCommand, Command, KeysCommand, LedgerCommand, PlaceArgs, TasksCommand, TriageCommand,
@@ -47,7 +47,11 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Tasks(TasksCommand::List(args)) => tasks::list(args).await,
         Command::Tasks(TasksCommand::Dead(args)) => tasks::dead(&args).await,
         Command::Tasks(TasksCommand::Retry(args)) => tasks::retry(&args).await,
-        Command::Triage(TriageCommand::Simulate(args)) => simulate::simulate(args).await,
+        Command::Triage(TriageCommand::Explain(args)) => triage::explain(args).await,
+        Command::Triage(TriageCommand::Replay(args)) => triage::replay(args).await,
+        Command::Triage(TriageCommand::Export(args)) => triage::export(args).await,
+        Command::Triage(TriageCommand::Diff(args)) => triage::diff(args).await,
+        Command::Triage(TriageCommand::Simulate(args)) => triage::simulate(args).await,
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(args).await,
         Command::Doctor(args) => doctor::doctor(&args).await,
         Command::Backup(args) => backup::backup(&args).await,

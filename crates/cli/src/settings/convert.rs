@@ -25,7 +25,7 @@ use gavel_triage::{AlarmRules, Policy, Rulebook, thompson};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -481,6 +481,14 @@ fn triage_rules(
     let thompson: thompson::Policy = policy_file("triage.thompson_file", path, THOMPSON)?;
     let rules = gavel_triage::Rules::lanes(lanes).opened(thompson, opened);
     rules.map(Arc::new).map_err(|e| named("triage.thompson_file", path, e))
+}
+
+/// Parameters of `aitasker-v1` from a file of somebody's own.
+///
+/// # Errors
+/// When the file cannot be read or names what is no parameter.
+pub fn triage_policy(path: &Path) -> Result<Policy, SettingsError> {
+    policy_file("--policy", &path.to_string_lossy(), TRIAGE)
 }
 
 fn min_bids(bids: u8, places: &Places) -> Result<Option<u8>, SettingsError> {

@@ -11,7 +11,7 @@ mod known; // names that are no setting, and values of the wrong kind
 mod values; // what a value may be
 mod summary; // what is in force, without passwords
 
-pub use convert::AppConfig;
+pub use convert::{AppConfig, triage_policy};
 pub(crate) use summary::place_of;
 
 use ::config::{Config, File, FileFormat};

@@ -21,6 +21,7 @@ mod lived;
 mod restarts;
 mod retention;
 mod last_release;
+mod replay;
 mod replicas;
 mod rounds;
 mod schema;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use gavel_market::{Contestant, Plan, PlanError, Report};
 use indicatif::{ProgressBar, ProgressStyle};
 
-pub(super) async fn simulate(args: SimulateArgs) -> Result<(), Failure> {
+pub(in crate::commands) async fn simulate(args: SimulateArgs) -> Result<(), Failure> {
     let plan = plan(&args);
     plan.check().map_err(|wrong| Failure::Usage(wrong.to_string()))?;
     let report = tokio::task::spawn_blocking(move || run(&plan)).await.context("the simulation broke off")?;
