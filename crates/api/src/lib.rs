@@ -36,4 +36,4 @@ mod testing;
 pub use router::{health_router, openapi, router};
 pub use serve::{ServeLimits, listen, serve};
 pub use shed::RequestLimits;
-pub use state::{ApiSettings, AppState};
+pub use state::{ApiSettings, AppState, Benchmarks};

@@ -142,9 +142,9 @@ impl Problem {
 }
 
 impl Problem {
-    /// Whether it is the request's own fault: it would be refused again.
+    /// Whether it is the request's own fault: it would be refused again. Who only comes too early may come again.
     pub(crate) fn is_refusal(&self) -> bool {
-        self.status.is_client_error()
+        self.status.is_client_error() && self.status != StatusCode::TOO_MANY_REQUESTS
     }
 
     /// As it is kept for whoever repeats the request.

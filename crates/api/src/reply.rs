@@ -56,6 +56,11 @@ impl Answer {
     pub(crate) fn created<T: Serialize>(view: &T) -> Result<Answer, Problem> {
         Ok(Answer { status: StatusCode::CREATED, body: written(view)? })
     }
+
+    /// 202: it has begun.
+    pub(crate) fn accepted<T: Serialize>(view: &T) -> Result<Answer, Problem> {
+        Ok(Answer { status: StatusCode::ACCEPTED, body: written(view)? })
+    }
 }
 
 impl IntoResponse for Answer {

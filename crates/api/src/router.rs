@@ -142,6 +142,7 @@ fn developer_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(developers::agent_create::create, developers::agent_list::list))
         .routes(routes!(developers::agent_get::get, developers::agent_patch::patch))
         .routes(routes!(developers::agent_stats::stats))
+        .routes(routes!(developers::benchmark_start::start, developers::benchmark_get::get))
         .routes(routes!(developers::pause::pause))
         .routes(routes!(developers::pause::resume))
         .routes(routes!(developers::deliveries::list))
@@ -267,7 +268,7 @@ mod tests {
                 methods.as_object().unwrap().keys().map(move |m| format!("{m} {path}"))
             })
             .collect();
-        assert_eq!(operations.len(), 49, "{operations:#?}");
+        assert_eq!(operations.len(), 51, "{operations:#?}");
         let text = description.to_string();
         // Agents tell their own costs in dollars, whatever is counted in here.
         let ours = text.replace("\"cost_usd\"", "").replace("\"cost_per_bid_usd\"", "");

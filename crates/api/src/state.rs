@@ -4,6 +4,7 @@ use crate::RequestLimits;
 use chrono::TimeDelta;
 use gavel_candidates::Candidates;
 use gavel_dispatcher::transport::Transport;
+use gavel_domain::benchmark::{Activation, Rules};
 use gavel_domain::catalog::Catalog;
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{MoneyPolicy, Timers};
@@ -63,8 +64,21 @@ pub struct ApiSettings {
     pub alarms: AlarmRules,
     /// How long a new signing secret is pending beside the current one.
     pub secret_overlap: TimeDelta,
+    /// What agents have to show.
+    pub benchmark: Benchmarks,
     /// How many requests are carried at once.
     pub limits: RequestLimits,
+}
+
+/// What agents have to show before they are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Benchmarks {
+    /// Whether they have to show anything.
+    pub activation: Activation,
+    /// When they have, and how often they may try.
+    pub rules: Rules,
+    /// Categories for which there are tasks to try agents with, in the catalogue's order.
+    pub suites: Vec<String>,
 }
 
 impl AppState {

@@ -1,7 +1,7 @@
 //! A small world for the tests of endpoints: the real router on a real database. What the loop would do is done by
 //! hand, through the store.
 
-use crate::{ApiSettings, AppState, router};
+use crate::{ApiSettings, AppState, Benchmarks, router};
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +10,7 @@ use gavel_candidates::Candidates;
 use gavel_contract::agent::envelope::envelope;
 use gavel_dispatcher::transport::{self, FailureKind, SendFailure, Transport};
 use gavel_domain::account::{ApiKey, Scope};
+use gavel_domain::benchmark::{Activation, Rules};
 use gavel_domain::bid::{Bid, BidStatus};
 use gavel_domain::delivery::{Delivery, DeliveryStatus};
 use gavel_domain::exchange::ExchangeKey;
@@ -39,6 +40,8 @@ use tower::ServiceExt;
 mod catalog;
 /// Sends to agents, and what came of them.
 mod asked;
+/// Agents that have to pass first.
+mod benchmarks;
 /// What buyers and developers change.
 mod changing;
 /// Events on their way to buyers.
@@ -527,6 +530,11 @@ pub(crate) fn settings() -> ApiSettings {
         newcomer_tasks: 10,
         alarms: gavel_triage::AlarmRules::default(),
         secret_overlap: TimeDelta::hours(24),
+        benchmark: Benchmarks {
+            activation: Activation::Immediate,
+            rules: Rules::default(),
+            suites: vec!["content-writing".to_owned(), "marketing".to_owned()],
+        },
         limits: crate::RequestLimits::default(),
     }
 }

@@ -8,7 +8,7 @@ use gavel_triage::{Candidate, Declined, Policy, Rulebook, Standing, Tier, mean_h
 /// An agent as triage sees it: decisions and what is told of agents are made from the same.
 pub fn candidate_of(facts: Facts, rules: &Rulebook) -> Candidate {
     let policy = rules.policy();
-    let Facts { agent, record, standing, in_flight, owner, boosted_lately, declines } = facts;
+    let Facts { agent, record, standing, in_flight, owner, boosted_lately, declines, benchmark } = facts;
     let (progress, evidence) =
         standing.map_or((None, None), |standing| (Some(standing.progress), standing.evidence));
     let tier = progress
@@ -35,7 +35,7 @@ pub fn candidate_of(facts: Facts, rules: &Rulebook) -> Candidate {
         tier,
         standing: Standing {
             rolling: progress.and_then(|progress| mean_half_up(&progress.scores)),
-            benchmark: None,
+            benchmark,
             last_active_at: active_since.timestamp(),
             real_tasks: record.real_tasks,
             succeeded: record.succeeded(),

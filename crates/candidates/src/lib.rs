@@ -102,11 +102,14 @@ impl Candidates {
         let shelf = self.shelf(&task.brief.category, task.test);
         let mut shelf = shelf.lock().await;
         self.follow(&mut shelf, (&task.brief.category, task.test), now).await?;
-        let question = Question {
+        let mut question = Question {
             no_capability: shelf.agents.saturating_sub(shelf.pool.len() as u64),
             category_state: shelf.state,
             ..self.question(task, seed, now)
         };
+        if task.round > 1 {
+            self.remixed(&mut question, task).await?;
+        }
         let record = decide(&mut shelf.pool, &question);
         shelf.decision(record, now)
     }
@@ -159,6 +162,14 @@ impl Candidates {
         };
         facts.into_iter().for_each(|facts| shelf.take(facts));
         (shelf.mark, shelf.agents, shelf.state) = (Some(look.mark), look.agents, look.category);
+        Ok(())
+    }
+
+    /// A remix looks further: whoever lost before is not asked again, and more seats are the challengers'.
+    async fn remixed(&self, question: &mut Question, task: &Task) -> Result<(), Error> {
+        let losers = self.store.losers(task.id, task.round).await?;
+        question.task.exclude = losers.iter().map(ToString::to_string).collect();
+        question.experimentation_milli = question.experimentation_milli.max(self.rules.policy().remix_milli);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ pub async fn stored(store: &Store, task: TaskId, round: u32) -> Result<Option<St
     let Some(document) = store.decision(task, round).await? else { return Ok(None) };
     let named: Vec<ContentHash> = match record(&document) {
         Ok(record) => record.candidates.into_iter().chain([record.parameters]).collect(),
-        Err(ReplayError::Version(_)) => Vec::new(),
+        Err(ReplayError::Version(_) | ReplayError::Benchmark) => Vec::new(),
         Err(error) => return Err(Error::Stored(error)),
     };
     let hashes = named.iter().map(|hash| *hash.bytes()).collect();

@@ -6,9 +6,9 @@ use crate::loops::Loops;
 use crate::roles::Role;
 use crate::settings::{self, AppConfig};
 use crate::shared::{self, Time};
-use crate::{Failure, agreed};
+use crate::{Failure, agreed, suite};
 use anyhow::{Context as _, anyhow};
-use gavel_api::{ApiSettings, AppState};
+use gavel_api::{ApiSettings, AppState, Benchmarks};
 use gavel_candidates::Candidates;
 use gavel_dispatcher::{Lanes, transport::Transport};
 use gavel_domain::policy::MoneyMode;
@@ -101,6 +101,7 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
         transport: outbound,
         lanes: Lanes::new(config.caps),
         judges: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get))),
+        suite: Arc::clone(&config.suite),
         wanted: Arc::default(),
         outage: Arc::default(),
         settings: loop_settings(config, address, &*chance),
@@ -111,6 +112,8 @@ pub async fn start(config: AppConfig) -> Result<Running, Failure> {
     let (context, leaving) = (|| Arc::clone(&context), || stops.leaving.clone());
     let work = gavel_orchestrator::run(context(), leaving());
     parts.add_when(roles.has(Role::Work), "the loop that works on tasks", work);
+    let benchmarks = gavel_orchestrator::benchmarks::run(context(), leaving());
+    parts.add_when(roles.has(Role::Work), "the loop that lets benchmarks go on", benchmarks);
     let probes = gavel_orchestrator::probes::run(context(), leaving());
     parts.add_when(roles.has(Role::Probe), "the loop that probes agents", probes);
     let webhooks = gavel_orchestrator::webhooks::run(context(), leaving());
@@ -279,7 +282,17 @@ fn api_settings(config: &AppConfig, address: SocketAddr) -> ApiSettings {
         newcomer_tasks: config.triage.policy().newcomer_tasks,
         alarms: config.alarms,
         secret_overlap: config.secret_overlap,
+        benchmark: benchmarks(config),
         limits: config.requests,
+    }
+}
+
+fn benchmarks(config: &AppConfig) -> Benchmarks {
+    let slugs = config.catalog.categories.iter().map(|category| category.slug.clone());
+    Benchmarks {
+        activation: config.activation,
+        rules: config.benchmark,
+        suites: slugs.filter(|slug| suite::is_whole(&config.suite, slug)).collect(),
     }
 }
 
@@ -300,6 +313,7 @@ fn loop_settings(config: AppConfig, address: SocketAddr, chance: &dyn Chance) ->
         busy_wait: config.busy_wait,
         forced_seed: config.forced_seed,
         rubrics: config.rubrics,
+        benchmark: config.benchmark,
         user_agent: config.user_agent,
         health: config.health,
         webhooks: config.webhooks,

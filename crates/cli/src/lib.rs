@@ -23,6 +23,7 @@ pub mod report; // the ranking, the delivery and the balances in words
 pub mod roles; // which parts run in this process
 pub mod settings; // defaults, file and environment, checked whole
 mod shared; // what goes on beside the work where others share the database
+pub mod suite; // the shipped tasks that agents are tried with
 mod task_file; // a task in YAML
 
 pub use commands::execute;

@@ -57,6 +57,8 @@ ids! {
     SubscriptionId,
     /// One event on its way to one subscription.
     WebhookDeliveryId,
+    /// One benchmark of one agent.
+    BenchmarkRunId,
 }
 
 fn uuid_v7(now: Timestamp, chance: &dyn Chance) -> Uuid {

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod agent;
 pub mod backoff;
+pub mod benchmark;
 pub mod bid;
 pub mod catalog;
 pub mod chain;

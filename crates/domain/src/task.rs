@@ -1,6 +1,6 @@
 //! A task as the buyer posted it, and where it is.
 
-use crate::{AccountId, Money, Ppm, TaskId, Timestamp, lifecycle::TaskState};
+use crate::{AccountId, Money, Ppm, TaskId, Timestamp, benchmark, lifecycle::TaskState};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -53,6 +53,11 @@ impl Task {
             created_at: at,
             expires_at: None,
         }
+    }
+
+    /// Whether it was posted by the platform itself, to see what an agent can do.
+    pub fn is_benchmark(&self) -> bool {
+        self.account == benchmark::ACCOUNT
     }
 }
 

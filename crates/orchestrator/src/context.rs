@@ -7,9 +7,11 @@ use crate::webhooks;
 use chrono::TimeDelta;
 use gavel_candidates::Candidates;
 use gavel_dispatcher::{Lanes, transport::Transport};
+use gavel_domain::benchmark;
 use gavel_domain::policy::{MoneyMode, MoneyPolicy, Timers};
 use gavel_domain::recovery::Recovery;
 use gavel_domain::{Chance, Clock, Currency, TransferId};
+use gavel_judge::benchmark::Suite;
 use gavel_store::{Store, ledger::Settlement};
 use gavel_triage::AlarmRules;
 use gavel_vault::Vault;
@@ -35,6 +37,8 @@ pub struct Context {
     pub lanes: Lanes,
     /// How many bids may be judged side by side.
     pub judges: Arc<Semaphore>,
+    /// The tasks that agents are tried with.
+    pub suite: Arc<Suite>,
     /// Whose health must be looked at beside a dispatch.
     pub wanted: Arc<Wanted>,
     /// A database that is away, as far as it was told.
@@ -72,6 +76,8 @@ pub struct Settings {
     pub forced_seed: Option<u64>,
     /// What counts how much when a bid is judged.
     pub rubrics: gavel_judge::Rubrics,
+    /// When a benchmark is passed.
+    pub benchmark: benchmark::Rules,
     /// The `User-Agent` of requests to agents.
     pub user_agent: String,
     /// How agents are probed.

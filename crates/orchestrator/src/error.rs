@@ -22,6 +22,15 @@ pub(crate) enum StepError {
     /// Whom to ask could not be decided.
     #[error("it could not be decided whom to ask")]
     Undecided(#[source] gavel_candidates::Error),
+    /// A document of ours is no JSON, or could not be written as such.
+    #[error("a {what} could not be read or written as JSON")]
+    Document {
+        /// What kind of document.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// A row that must be there is not.
     #[error("{0}")]
     Missing(String),

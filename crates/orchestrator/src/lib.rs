@@ -4,6 +4,7 @@
 //! path serves normal running, a restart and another replica.
 
 mod alarms; // shares of tiers that are not as expected
+pub mod benchmarks;
 mod call;
 mod calls;
 pub mod context;

@@ -241,8 +241,23 @@ pub(crate) async fn unreadable(c: &mut Conn, most: usize) -> Result<Vec<(Uuid, E
     Ok(found)
 }
 
+/// What stays declared keeps what it has come to.
 async fn set_capabilities(c: &mut Conn, agent: &Agent) -> Result<()> {
-    sql!(c, execute, "DELETE FROM agent_capabilities WHERE agent_id = $1", agent.id.uuid())?;
+    let before = sql!(
+        c,
+        fetch_all as (String,),
+        "SELECT category FROM agent_capabilities WHERE agent_id = $1",
+        agent.id.uuid()
+    )?;
+    for (gone,) in before.iter().filter(|(category,)| !agent.capabilities.contains(category)) {
+        sql!(
+            c,
+            execute,
+            "DELETE FROM agent_capabilities WHERE agent_id = $1 AND category = $2",
+            agent.id.uuid(),
+            gone
+        )?;
+    }
     for category in &agent.capabilities {
         sql!(
             c,

@@ -5,9 +5,10 @@ use crate::agents::{AgentRow, agent_columns};
 use crate::db::{Conn, row, sql};
 use crate::rows::number;
 use crate::standings::{Standing, StandingRow, category_state};
-use crate::{Result, Store};
+use crate::{Result, Store, benchmarks};
 use gavel_domain::agent::{Agent, Record};
-use gavel_domain::{AccountId, AgentId, Chain, Timestamp};
+use gavel_domain::benchmark::term;
+use gavel_domain::{AccountId, AgentId, Chain, Ppm, TaskId, Timestamp};
 use gavel_triage::thompson::CategoryState;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -68,6 +69,8 @@ pub struct Facts {
     pub boosted_lately: u32,
     /// Types that it declines, how often in a row, and since when.
     pub declines: Vec<Decline>,
+    /// What its benchmarks say of it in the category, in parts per million.
+    pub benchmark: Option<u32>,
 }
 
 /// A type that an agent has said it does not do.
@@ -93,7 +96,8 @@ row! {
     }
 }
 
-/// The facts of agents in a category, of those that `$which` names.
+/// The facts of agents in a category, of those that `$which` names. Who has to pass a benchmark there first is not yet of
+/// the category.
 macro_rules! facts {
     ($boosted:literal, $which:literal) => {
         concat!(
@@ -111,7 +115,7 @@ macro_rules! facts {
              JOIN agents a ON a.id = k.agent_id
              JOIN developers d ON d.id = a.developer_id
              LEFT JOIN standings s ON s.agent_id = a.id AND s.category = k.category
-             WHERE k.category = $1 AND a.test = $2 ",
+             WHERE k.category = $1 AND k.ready AND a.test = $2 ",
             $which,
             " ORDER BY a.id"
         )
@@ -153,18 +157,7 @@ impl Store {
             view.boosted_since,
             agent.uuid()
         )?;
-        let Some(row) = rows.into_iter().next() else { return Ok(None) };
-        let waiting = winners_waited_for(&mut c).await?.remove(&agent.uuid()).unwrap_or(0);
-        let declines = sql!(
-            c,
-            fetch_all as (String, i64, Timestamp),
-            "SELECT task_type, in_a_row, last_at FROM agent_declines WHERE agent_id = $1 ORDER BY task_type",
-            agent.uuid()
-        )?;
-        let decline = |(task_type, in_a_row, last_at)| {
-            Ok(Decline { task_type, in_a_row: number(in_a_row, "agent_declines", "in_a_row")?, last_at })
-        };
-        facts(row, waiting, declines.into_iter().map(decline).collect::<Result<_>>()?).map(Some)
+        Ok(around(&mut c, rows, view.category, Whose::One(agent)).await?.pop())
     }
 
     /// Everything triage needs of the agents that declare `category`.
@@ -178,6 +171,19 @@ impl Store {
         match self.look_at_agents(view, None).await?.seen {
             Seen::Everybody(facts) | Seen::Changed(facts, _) => Ok(facts),
         }
+    }
+
+    /// Agents whose bids of earlier rounds the buyer did not choose.
+    pub async fn losers(&self, task: TaskId, before_round: u32) -> Result<Vec<AgentId>> {
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as (Uuid,),
+            "SELECT DISTINCT agent_id FROM bids WHERE task_id = $1 AND round < $2 ORDER BY agent_id",
+            task.uuid(),
+            i64::from(before_round)
+        )?;
+        Ok(rows.into_iter().map(|(agent,)| AgentId::from_uuid(agent)).collect())
     }
 
     /// Forgets changes of agents that were there an hour ago, if that is how often this is called. Whoever has not looked
@@ -238,7 +244,7 @@ async fn everybody(c: &mut Conn, view: View<'_>) -> Result<Vec<Facts>> {
         i64::from(view.newcomer_tasks),
         view.boosted_since
     )?;
-    around(c, rows, None).await
+    around(c, rows, view.category, Whose::Everybody).await
 }
 
 async fn changed(c: &mut Conn, view: View<'_>, since: Mark) -> Result<Seen> {
@@ -267,28 +273,48 @@ async fn changed(c: &mut Conn, view: View<'_>, since: Mark) -> Result<Seen> {
         view.boosted_since,
         since.0
     )?;
-    let facts = around(c, rows, Some(since)).await?;
+    let facts = around(c, rows, view.category, Whose::Changed(since)).await?;
     let still: BTreeSet<AgentId> = facts.iter().map(|facts| facts.agent.id).collect();
     let gone = ids.into_iter().map(|(id,)| AgentId::from_uuid(id)).filter(|id| !still.contains(id)).collect();
     Ok(Seen::Changed(facts, gone))
 }
 
+/// Of whom something is read beside their rows.
+#[derive(Debug, Clone, Copy)]
+enum Whose {
+    Everybody,
+    Changed(Mark),
+    One(AgentId),
+}
+
 /// With what stands beside the agents.
-async fn around(c: &mut Conn, rows: Vec<FactsRow>, since: Option<Mark>) -> Result<Vec<Facts>> {
+async fn around(c: &mut Conn, rows: Vec<FactsRow>, category: &str, whose: Whose) -> Result<Vec<Facts>> {
     let mut waiting = winners_waited_for(c).await?;
-    let mut declines = declines(c, since).await?;
+    let mut declines = declines(c, whose).await?;
+    let mut passed = passed(c, whose).await?;
     let facts = rows.into_iter().filter_map(|row| {
         let agent = row.agent.id();
-        let (waiting, declines) = (waiting.remove(&agent).unwrap_or(0), declines.remove(&agent).unwrap_or_default());
+        let beside = Beside {
+            waiting: waiting.remove(&agent).unwrap_or(0),
+            declines: declines.remove(&agent).unwrap_or_default(),
+            benchmark: passed.remove(&agent).and_then(|scores| term(category, &scores)),
+        };
         let unreadable = |error| {
             tracing::error!(agent.id = %agent, error = %Chain(&error), "an agent that cannot be read is not asked");
         };
-        facts(row, waiting, declines).map_err(unreadable).ok()
+        facts(row, beside).map_err(unreadable).ok()
     });
     Ok(facts.collect())
 }
 
-fn facts(row: FactsRow, waiting: i64, declines: Vec<Decline>) -> Result<Facts> {
+/// What stands beside an agent's row.
+struct Beside {
+    waiting: i64,
+    declines: Vec<Decline>,
+    benchmark: Option<u32>,
+}
+
+fn facts(row: FactsRow, Beside { waiting, declines, benchmark }: Beside) -> Result<Facts> {
     let (agent, record) = row.agent.try_into()?;
     Ok(Facts {
         standing: row.standing.read()?,
@@ -296,6 +322,7 @@ fn facts(row: FactsRow, waiting: i64, declines: Vec<Decline>) -> Result<Facts> {
         owner: AccountId::from_uuid(row.account_id),
         boosted_lately: u32::try_from(row.boosted_lately).unwrap_or(u32::MAX),
         declines,
+        benchmark,
         agent,
         record,
     })
@@ -315,8 +342,39 @@ async fn winners_waited_for(c: &mut Conn) -> Result<BTreeMap<Uuid, i64>> {
     Ok(rows.into_iter().collect())
 }
 
+/// What agents have shown in the benchmarks that they passed, by category: all of them, or those of whom something has
+/// changed.
+async fn passed(c: &mut Conn, whose: Whose) -> Result<BTreeMap<Uuid, BTreeMap<String, Vec<Ppm>>>> {
+    macro_rules! scores {
+        ($changed:literal) => {
+            concat!("SELECT agent_id, category, scores FROM benchmark_scores ", $changed)
+        };
+    }
+    let rows = match whose {
+        Whose::Everybody => sql!(c, fetch_all as (Uuid, String, String), scores!(""))?,
+        Whose::One(agent) => {
+            sql!(c, fetch_all as (Uuid, String, String), scores!("WHERE agent_id = $1"), agent.uuid())?
+        }
+        Whose::Changed(since) => sql!(
+            c,
+            fetch_all as (Uuid, String, String),
+            {
+                sqlite: scores!("WHERE agent_id IN (SELECT agent_id FROM agent_changes WHERE seq > $1)"),
+                postgres: scores!("WHERE agent_id IN (SELECT agent_id FROM agent_changes WHERE seq >= $1)"),
+            },
+            since.0
+        )?,
+    };
+    let mut all: BTreeMap<Uuid, BTreeMap<String, Vec<Ppm>>> = BTreeMap::new();
+    for (agent, category, text) in rows {
+        let scores = benchmarks::scores(&text)?;
+        all.entry(agent).or_default().insert(category, scores);
+    }
+    Ok(all)
+}
+
 /// What agents have declined: all of them, or those of whom something has changed.
-async fn declines(c: &mut Conn, since: Option<Mark>) -> Result<BTreeMap<Uuid, Vec<Decline>>> {
+async fn declines(c: &mut Conn, whose: Whose) -> Result<BTreeMap<Uuid, Vec<Decline>>> {
     macro_rules! declines {
         ($changed:literal) => {
             concat!(
@@ -326,9 +384,15 @@ async fn declines(c: &mut Conn, since: Option<Mark>) -> Result<BTreeMap<Uuid, Ve
             )
         };
     }
-    let rows = match since {
-        None => sql!(c, fetch_all as (Uuid, String, i64, Timestamp), declines!(""))?,
-        Some(since) => sql!(
+    let rows = match whose {
+        Whose::Everybody => sql!(c, fetch_all as (Uuid, String, i64, Timestamp), declines!(""))?,
+        Whose::One(agent) => sql!(
+            c,
+            fetch_all as (Uuid, String, i64, Timestamp),
+            declines!("WHERE agent_id = $1"),
+            agent.uuid()
+        )?,
+        Whose::Changed(since) => sql!(
             c,
             fetch_all as (Uuid, String, i64, Timestamp),
             {

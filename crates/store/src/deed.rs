@@ -40,6 +40,8 @@ pub(crate) enum Hint {
     News,
     /// Somebody listens from now on.
     Subscribed,
+    /// A benchmark has begun.
+    Benchmark,
 }
 
 impl Store {
@@ -79,6 +81,7 @@ impl Deed {
                 Hint::Decided(task) => self.store.hints().decided(task),
                 Hint::News => self.store.hints().news(),
                 Hint::Subscribed => subscriptions::settled(&self.store).await,
+                Hint::Benchmark => self.store.hints().benchmark(),
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! What an agent's calls took and cost, as far as that is still known.
 
+use crate::benchmarks::{self, real_task};
 use crate::db::{row, sql};
 use crate::rows::{json, word};
 use crate::{Result, Store};
@@ -45,12 +46,16 @@ impl Store {
         let rows = sql!(
             c,
             fetch_all as (Timestamp, Timestamp),
-            "SELECT x.began_at, i.ended_at FROM invitations i
-             JOIN exchanges x ON x.invitation_id = i.id AND x.mode = 'prototype' AND x.revision = 0
-             WHERE i.agent_id = $1 AND i.outcome = 'valid' AND x.began_at IS NOT NULL
-             ORDER BY i.id DESC LIMIT $2",
+            concat!(
+                "SELECT x.began_at, i.ended_at FROM invitations i
+                 JOIN exchanges x ON x.invitation_id = i.id AND x.mode = 'prototype' AND x.revision = 0
+                 WHERE i.agent_id = $1 AND i.outcome = 'valid' AND x.began_at IS NOT NULL AND ",
+                real_task!("i.task_id", "$3"),
+                " ORDER BY i.id DESC LIMIT $2"
+            ),
             agent.uuid(),
-            i64::from(most)
+            i64::from(most),
+            benchmarks::account()
         )?;
         Ok(rows.into_iter().map(|(began, ended)| (ended - began).to_std().unwrap_or_default()).collect())
     }
@@ -61,10 +66,15 @@ impl Store {
         let rows = sql!(
             c,
             fetch_all as CostRow,
-            "SELECT b.id, b.status, b.price, w.token_usage FROM bids b
-             LEFT JOIN answers w ON w.owner_id = b.id WHERE b.agent_id = $1 ORDER BY b.id DESC LIMIT $2",
+            concat!(
+                "SELECT b.id, b.status, b.price, w.token_usage FROM bids b
+                 LEFT JOIN answers w ON w.owner_id = b.id WHERE b.agent_id = $1 AND ",
+                real_task!("b.task_id", "$3"),
+                " ORDER BY b.id DESC LIMIT $2"
+            ),
             agent.uuid(),
-            i64::from(most)
+            i64::from(most),
+            benchmarks::account()
         )?;
         let mut costs = Vec::with_capacity(rows.len());
         for row in rows {

@@ -5,8 +5,10 @@
 use crate::db::sql;
 use crate::support::{World, on_both, worlds};
 use crate::{Engine, Result};
-use gavel_domain::Chain;
+use gavel_domain::account::{ApiKey, Scope};
+use gavel_domain::benchmark::ACCOUNT;
 use gavel_domain::lifecycle::{TaskEvent, TaskState};
+use gavel_domain::{Chain, KeyId};
 use gavel_domain::{TaskId, task::Task};
 use std::collections::BTreeSet;
 
@@ -73,6 +75,19 @@ const MARK: &str = "UPDATE tasks SET bodies_removed_at = created_at WHERE state 
 /// Who says so: a unique index, or (SQLite) the trigger that comes before it.
 const TWICE: &str = "unique|one winner|settled once";
 const SEAL: &str = "UPDATE transfers SET sealed = TRUE WHERE seq = 3";
+
+const BENCHMARK: &str =
+    "INSERT INTO benchmark_runs (id, agent_id, developer_id, categories, status, position, started_at)
+     SELECT id, id, developer_id, '[]', 'running', 0, created_at FROM agents WHERE slug = 'one'";
+const ANOTHER_BENCHMARK: &str =
+    "INSERT INTO benchmark_runs (id, agent_id, developer_id, categories, status, position, started_at)
+     SELECT developer_id, id, developer_id, '[]', 'running', 0, created_at FROM agents WHERE slug = 'one'";
+const BENCHMARK_TASK: &str =
+    "INSERT INTO benchmark_tasks (run_id, position, task_id, category, task_type, level, template, seed, purpose, posted_at)
+     SELECT r.id, 1, t.id, t.category, t.task_type, 'easy', 'k', 1, 'first', t.created_at
+     FROM benchmark_runs r CROSS JOIN tasks t WHERE t.state = 'prototyping'";
+const BENCHMARK_TASK_ENDS: &str = "UPDATE benchmark_tasks SET ended_at = posted_at, score = 400000";
+const BENCHMARK_ENDS: &str = "UPDATE benchmark_runs SET status = 'failed', ended_at = started_at";
 
 /// A rule, and statements of one transaction that break it. The first task of the world is completed and paid, the
 /// second one has its agents at work.
@@ -143,6 +158,15 @@ const BROKEN: &[(&str, &[&str])] = &[
     ("move its amount", &[HOLD, entry_for!("3", "1", "-99"), entry_for!("3", "2", "99"), SEAL]),
     ("sum to zero", &[HOLD, SEAL]),
     ("transfers are never edited", &[HOLD, "UPDATE transfers SET amount = 1 WHERE seq = 3"]),
+    ("has ended is never edited", &[BENCHMARK, BENCHMARK_ENDS, "UPDATE benchmark_runs SET position = position"]),
+    ("counted one by one", &[BENCHMARK, "UPDATE benchmark_runs SET position = 2"]),
+    ("benchmarks are never deleted", &[BENCHMARK, "DELETE FROM benchmark_runs"]),
+    ("unique", &[BENCHMARK, ANOTHER_BENCHMARK]),
+    (
+        "came of a benchmark's task",
+        &[BENCHMARK, BENCHMARK_TASK, BENCHMARK_TASK_ENDS, "UPDATE benchmark_tasks SET score = 1000000"],
+    ),
+    ("tasks of benchmarks are never deleted", &[BENCHMARK, BENCHMARK_TASK, "DELETE FROM benchmark_tasks"]),
 ];
 
 /// What is as it should be, in the same words: the guards let it pass.
@@ -152,6 +176,13 @@ const SOUND: &[&[&str]] = &[
     &[bid_of_the_slow_one!("2500")],
     &[MARK, "DELETE FROM answers", "DELETE FROM verdicts"],
     &[HOLD, entry_for!("3", "1", "-100"), entry_for!("3", "2", "100"), SEAL],
+    &[
+        BENCHMARK,
+        BENCHMARK_TASK,
+        "UPDATE benchmark_runs SET position = 1",
+        BENCHMARK_TASK_ENDS,
+        BENCHMARK_ENDS,
+    ],
 ];
 
 impl World {
@@ -252,6 +283,26 @@ on_both! {
                     SELECT account_id, 4, id, 'hold', 'next', 1, created_at, x'00', x'00' FROM tasks"]).await;
             }
         }
+    }
+}
+
+on_both! {
+    async fn a_benchmarks_bid_is_never_shown_and_no_key_opens_its_account(world) {
+        let mut tx = world.store.begin().await.unwrap();
+        let account = "INSERT INTO accounts (id, name, created_at) VALUES ($1, 'benchmarks', $2)";
+        sql!(tx, execute, account, ACCOUNT.uuid(), world.now()).unwrap();
+        tx.commit().await.unwrap();
+        let (task, developer) = (world.task(ACCOUNT).await, world.developer("dev").await);
+        let agent = world.agent(&developer, "one").await;
+        let (claimed, invited) = world.prototyping(&task, &[&agent]).await;
+        world.scored(&claimed, &invited[0], 900_000).await;
+        for status in ["UPDATE bids SET status = 'presented'", "UPDATE bids SET status = 'selected'"] {
+            world.refuses("a benchmark's bid is never shown", &[status]).await;
+        }
+        let (scope, id, now) = (Scope::Admin, KeyId::new(world.now(), &world.chance), world.now());
+        let key = ApiKey { id, account: ACCOUNT, scope, read_only: false, test: false, created_at: now, revoked_at: None };
+        let refused = world.store.add_key(&key, b"hash").await.unwrap_err();
+        assert!(Chain(&refused).to_string().contains("no key belongs"), "{}", Chain(&refused));
     }
 }
 

@@ -100,10 +100,12 @@ impl TryFrom<DueRow> for DueProbe {
 
 /// Who is probed at all. Not those that cannot be asked: nobody learns anything from an agent that is a draft, and one
 /// that is paused may be down on purpose, which must not count. A hidden one waits for an operator, not for a probe;
-/// the operator's move makes it due at once. `coming_soon` is probed, so that it opens with a known state.
+/// the operator's move makes it due at once. `coming_soon` is probed, so that it opens with a known state; and whoever is
+/// benchmarked is, as with real tasks.
 macro_rules! watched {
     () => {
-        "active AND NOT paused AND visibility IN ('live', 'beta', 'coming_soon')"
+        "(active AND NOT paused AND visibility IN ('live', 'beta', 'coming_soon')
+          OR id IN (SELECT r.agent_id FROM benchmark_runs r WHERE r.status = 'running'))"
     };
 }
 

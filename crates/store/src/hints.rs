@@ -12,6 +12,7 @@ use tokio::sync::{Notify, broadcast};
 pub struct Hints {
     ready: Notify,
     news: Notify,
+    benchmark: Notify,
     told: broadcast::Sender<Option<TaskId>>,
     decided: broadcast::Sender<Option<TaskId>>,
     invited: broadcast::Sender<Option<AgentId>>,
@@ -34,6 +35,7 @@ impl Default for Hints {
         Self {
             ready: Notify::new(),
             news: Notify::new(),
+            benchmark: Notify::new(),
             told: broadcast::Sender::new(BACKLOG),
             decided: broadcast::Sender::new(BACKLOG),
             invited: broadcast::Sender::new(BACKLOG),
@@ -51,6 +53,11 @@ impl Hints {
     /// There may be something to tell a buyer by webhook.
     pub(crate) fn news(&self) {
         self.news.notify_one();
+    }
+
+    /// A benchmark may go on. Other processes look for themselves, once a second: nobody waits for a benchmark's next task.
+    pub(crate) fn benchmark(&self) {
+        self.benchmark.notify_one();
     }
 
     /// The task may be ready for its next step: the loop looks again too.
@@ -131,6 +138,11 @@ impl Hints {
     /// Waits until there may be something to tell a buyer by webhook.
     pub async fn told_anything(&self) {
         self.news.notified().await;
+    }
+
+    /// Waits until a benchmark may go on. A hint given just before is not lost.
+    pub async fn benchmarks(&self) {
+        self.benchmark.notified().await;
     }
 
     /// A listener for the events of one task. Subscribe before the first read, or one can fall between.

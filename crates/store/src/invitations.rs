@@ -1,6 +1,7 @@
 //! Invitations: how each ends, exactly once, and what that does to the agent's record.
 
 use crate::agents::probe;
+use crate::benchmarks::{self, real_task};
 use crate::claim::Lease;
 use crate::db::{Conn, sql};
 use crate::events::tell;
@@ -48,8 +49,9 @@ pub(crate) async fn end(
         return Ok(Guarded::Done(false));
     }
     let record = before.after(outcome, probe, at);
-    write_record(c, ended.agent, &record).await?;
-    standings::after_outcome(c, (task, ended), probe, &record, rules).await?;
+    if write_record(c, (ended.agent, task), &record).await? {
+        standings::after_outcome(c, (task, ended), probe, &record, rules).await?;
+    }
     if let Some((attempt, result)) = &ended.attempt {
         attempts::end(c, *attempt, result).await?;
     }
@@ -155,25 +157,32 @@ fn told(invitation: InvitationId, agent: &str, ending: &Ending, bid: Option<BidI
     })
 }
 
-/// One more real task for every agent that was sent an invitation of this task which is still open.
+/// One more real task for every agent that was sent an invitation of this task which is still open; none for those of a
+/// benchmark.
 async fn count_real_tasks(c: &mut Conn, task: TaskId) -> Result<()> {
     sql!(
         c,
         execute,
-        "UPDATE agents SET real_tasks = real_tasks + 1 WHERE id IN (
-             SELECT i.agent_id FROM invitations i WHERE i.task_id = $1 AND i.outcome IS NULL
-                 AND EXISTS (SELECT 1 FROM attempts t WHERE t.invitation_id = i.id))",
-        task.uuid()
+        concat!(
+            "UPDATE agents SET real_tasks = real_tasks + 1 WHERE id IN (
+                 SELECT i.agent_id FROM invitations i WHERE i.task_id = $1 AND i.outcome IS NULL
+                     AND EXISTS (SELECT 1 FROM attempts t WHERE t.invitation_id = i.id)) AND ",
+            real_task!("$1", "$2")
+        ),
+        task.uuid(),
+        benchmarks::account()
     )?;
     Ok(())
 }
 
 /// How a final call ended enters the winner's reliability.
 pub(crate) async fn keep_final_record(c: &mut Conn, bid: BidId, outcome: Outcome) -> Result<()> {
-    let (agent,) = sql!(c, fetch_one as (Uuid,), "SELECT agent_id FROM bids WHERE id = $1", bid.uuid())?;
-    let agent = AgentId::from_uuid(agent);
+    let (agent, task) =
+        sql!(c, fetch_one as (Uuid, Uuid), "SELECT agent_id, task_id FROM bids WHERE id = $1", bid.uuid())?;
+    let (agent, task) = (AgentId::from_uuid(agent), TaskId::from_uuid(task));
     let (before, probe) = record_of(c, agent).await?;
-    write_record(c, agent, &before.after_final(outcome, probe)).await
+    write_record(c, (agent, task), &before.after_final(outcome, probe)).await?;
+    Ok(())
 }
 
 /// An agent's record, and what its newest probe said; nobody else changes it until we commit.
@@ -195,16 +204,22 @@ async fn record_of(c: &mut Conn, agent: AgentId) -> Result<(Record, Probe)> {
     Ok((record, probe(&last_probe)))
 }
 
-async fn write_record(c: &mut Conn, agent: AgentId, record: &Record) -> Result<()> {
+/// What a task of a benchmark comes to leaves no mark: `false`.
+async fn write_record(c: &mut Conn, (agent, task): (AgentId, TaskId), record: &Record) -> Result<bool> {
     let recent: String = record.recent.iter().map(|ok| if *ok { '1' } else { '0' }).collect();
-    sql!(
+    let written = sql!(
         c,
         execute,
-        "UPDATE agents SET real_tasks = $2, recent = $3, last_active_at = $4 WHERE id = $1",
+        concat!(
+            "UPDATE agents SET real_tasks = $2, recent = $3, last_active_at = $4 WHERE id = $1 AND ",
+            real_task!("$5", "$6")
+        ),
         agent.uuid(),
         i64::from(record.real_tasks),
         recent,
-        record.last_active_at
+        record.last_active_at,
+        task.uuid(),
+        benchmarks::account()
     )?;
-    Ok(())
+    Ok(written == 1)
 }

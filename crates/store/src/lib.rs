@@ -41,6 +41,7 @@ pub mod answers;
 pub mod arrivals;
 pub mod attempts;
 pub mod backup;
+pub mod benchmarks;
 pub mod candidates;
 pub mod choices;
 pub mod claim;

@@ -1,7 +1,7 @@
 //! What an operator looks for over all accounts: which tasks and agents there are, and whose.
 
 use crate::db::{Conn, row, sql};
-use crate::rows::{json, word};
+use crate::rows::{json, number, word};
 use crate::{Error, Result, Store};
 use gavel_domain::agent::Visibility;
 use gavel_domain::ladder::Tier;
@@ -161,6 +161,8 @@ pub struct ListedAgent {
     pub test: bool,
     /// Whether it has shown what activation asks.
     pub active: bool,
+    /// In how many of its categories it is not asked before it has passed a benchmark.
+    pub unproven: u32,
     /// Who may see it.
     pub visibility: Visibility,
     /// Paused by its developer.
@@ -183,6 +185,7 @@ row! {
         developer: String,
         test: bool,
         active: bool,
+        unproven: i64,
         visibility: String,
         paused: bool,
         last_probe: String,
@@ -201,6 +204,7 @@ impl TryFrom<AgentLine> for ListedAgent {
             developer: row.developer,
             test: row.test,
             active: row.active,
+            unproven: number(row.unproven, "agents", "unproven")?,
             visibility: word(&row.visibility, "agents", "visibility")?,
             paused: row.paused,
             health: row.last_probe,
@@ -215,8 +219,9 @@ impl TryFrom<AgentLine> for ListedAgent {
 macro_rules! agents_sql {
     ($which:literal) => {
         concat!(
-            "SELECT g.id, g.slug, a.name AS account, d.name AS developer, g.test, g.visibility, g.paused, g.active,
-                 g.last_probe, g.capabilities, g.endpoint_url
+            "SELECT g.id, g.slug, a.name AS account, d.name AS developer, g.test, g.active, g.visibility, g.paused,
+                 g.last_probe, g.capabilities, g.endpoint_url,
+                 (SELECT COUNT(*) FROM agent_capabilities k WHERE k.agent_id = g.id AND NOT k.ready) AS unproven
              FROM agents g JOIN developers d ON d.id = g.developer_id JOIN accounts a ON a.id = d.account_id
              WHERE ",
             $which
@@ -230,7 +235,7 @@ macro_rules! counts_sql {
         concat!(
             "SELECT n.category, COUNT(*), CAST(SUM(n.scored) AS BIGINT), CAST(SUM(n.scored * n.top) AS BIGINT) FROM (
                  SELECT k.category,
-                     CASE WHEN a.active = TRUE AND a.paused = FALSE AND a.visibility IN ('live', 'beta')
+                     CASE WHEN k.ready = TRUE AND a.active = TRUE AND a.paused = FALSE AND a.visibility IN ('live', 'beta')
                          AND COALESCE(json_array_length(",
             $scores,
             "), 0) >= $1 THEN 1 ELSE 0 END AS scored,

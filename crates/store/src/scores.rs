@@ -10,6 +10,7 @@ use crate::{
     invitations::{close_all_open, holds},
     locks, standings,
 };
+use gavel_domain::benchmark;
 use gavel_domain::bid::{Standing, shortlist};
 use gavel_domain::event::{Actor, EventKind};
 use gavel_domain::invitation::Outcome;
@@ -79,7 +80,7 @@ impl Store {
         Ok(RoundProgress { event_seq, scores: rows.into_iter().map(score).collect() })
     }
 
-    /// prototyping -> review, or -> expired when there is no bid. Invitations that are still open end as
+    /// prototyping -> review, or -> expired when there is no bid; a benchmark's task -> cancelled, whatever came. Invitations that are still open end as
     /// `late` (or, when the close policy was met before the deadline, as `superseded`): neither counts.
     ///
     /// What was `judged` is written first. A phase in which a bid waits for the judge is not closed, whatever came to our
@@ -110,18 +111,25 @@ impl Store {
             tx.commit().await?;
             return Ok(Guarded::Done(PhaseEnd::BidsToJudge));
         }
-        let (event, until, reason) = match bids.scored.is_empty() && bids.unscored.is_empty() {
-            true => (TaskEvent::NoValidBids, None, Some("no_valid_bids")),
+        let nothing = bids.scored.is_empty() && bids.unscored.is_empty();
+        let (event, until, reason) = match task.is_benchmark() {
+            true => (TaskEvent::Cancel, None, Some(benchmark::ENDED)), // there is no buyer to look at it
+            false if nothing => (TaskEvent::NoValidBids, None, Some("no_valid_bids")),
             false => (TaskEvent::ClosePhase, Some(review_until), None),
         };
         close_all_open(&mut tx, (task.id, task.state), open_become, now).await?;
         let change = self.change(claimed, event, until, until, reason, now);
         let changed = tx_change(&mut tx, change).await?;
-        present(&mut tx, shortlist(bids.scored)).await?;
-        Ok(match self.conclude(changed, tx, claimed).await? {
-            Guarded::Done(()) => Guarded::Done(PhaseEnd::Closed),
-            Guarded::Lost => Guarded::Lost,
-        })
+        if !task.is_benchmark() {
+            present(&mut tx, shortlist(bids.scored)).await?;
+        }
+        if let Guarded::Lost = self.conclude(changed, tx, claimed).await? {
+            return Ok(Guarded::Lost);
+        }
+        if task.is_benchmark() {
+            self.hints().benchmark();
+        }
+        Ok(Guarded::Done(PhaseEnd::Closed))
     }
 }
 
@@ -179,7 +187,9 @@ async fn score(
         &verdict.document,
         now
     )?;
-    standings::after_score(c, *agent, claimed.task(), verdict.composite, rules).await?;
+    if !claimed.task().is_benchmark() {
+        standings::after_score(c, *agent, claimed.task(), verdict.composite, rules).await?;
+    }
     let data = json!({ "bid_id": bid.to_string(), "agent": agent_slug, "eval_score": verdict.composite.as_f64(),
                        "judge": verdict.judge });
     tell(c, claimed.guard(), EventKind::Scored, Actor::Gavel, data, now).await

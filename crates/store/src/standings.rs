@@ -7,7 +7,7 @@ mod state;
 use crate::db::{Conn, row, sql};
 use crate::invitations::Ended;
 use crate::rows::{json, number, to_json, word};
-use crate::{Result, Store, agents, locks};
+use crate::{Result, Store, agents, benchmarks, locks};
 use gavel_domain::agent::Record;
 use gavel_domain::invitation::{Outcome, Probe, Reliability};
 use gavel_domain::ladder::{Progress, Tier};
@@ -123,7 +123,8 @@ pub(crate) async fn after_score(
     let mut after = Standing { progress: progress.after_score(score.get(), real_tasks, &ladder), evidence };
     if let Some(policy) = rules.thompson(category) {
         let before = after.evidence.unwrap_or_default();
-        state::after_score(c, (category, task.test), &before, score, policy).await?;
+        let benchmark = benchmarks::term_of(c, agent, category).await?;
+        state::after_score(c, (category, task.test), (&before, benchmark), score, policy).await?;
         after.evidence = Some(before.after_score(&task.brief.task_type, score.get(), policy));
     }
     write(c, agent, category, &after).await
@@ -224,14 +225,13 @@ pub(crate) async fn after_choice(
     if let Some(policy) = rules.thompson(&category) {
         let state =
             category_state(c, &category, test).await?.unwrap_or_else(|| thompson::CategoryState::new(policy));
-        let bids: Vec<Shown> = shown
-            .iter()
-            .map(|(_, standing, price, won)| {
-                let evidence = standing.evidence.clone().unwrap_or_default();
-                let mean = quality(&evidence, &state, None, policy).mean;
-                Shown { mean, choice: evidence.choice, price_minor: *price, won: *won }
-            })
-            .collect();
+        let mut bids = Vec::with_capacity(shown.len());
+        for (agent, standing, price, won) in &shown {
+            let evidence = standing.evidence.clone().unwrap_or_default();
+            let benchmark = benchmarks::term_of(c, *agent, &category).await?;
+            let mean = quality(&evidence, &state, benchmark, policy).mean;
+            bids.push(Shown { mean, choice: evidence.choice, price_minor: *price, won: *won });
+        }
         for ((_, standing, ..), choice) in shown.iter_mut().zip(after_purchase(&bids, budget, policy)) {
             standing.evidence = Some(Evidence { choice, ..standing.evidence.take().unwrap_or_default() });
         }

@@ -1,5 +1,6 @@
-//! An agent's numbers, as its developer sees them.
+//! An agent's numbers, as its developer sees them. What it did in benchmarks is told elsewhere.
 
+use crate::benchmarks::{self, real_task};
 use crate::db::{Conn, row, sql};
 use crate::rows::{json, number, word};
 use crate::{Error, Result, Store};
@@ -130,8 +131,13 @@ async fn outcomes(c: &mut Conn, agent: AgentId) -> Result<(BTreeMap<Outcome, u64
     let rows = sql!(
         c,
         fetch_all as (Option<String>, i64),
-        "SELECT outcome, COUNT(*) FROM invitations WHERE agent_id = $1 GROUP BY outcome",
-        agent.uuid()
+        concat!(
+            "SELECT i.outcome, COUNT(*) FROM invitations i WHERE i.agent_id = $1 AND ",
+            real_task!("i.task_id", "$2"),
+            " GROUP BY i.outcome"
+        ),
+        agent.uuid(),
+        benchmarks::account()
     )?;
     let (mut ended, mut open) = (BTreeMap::new(), 0);
     for (outcome, n) in rows {
@@ -197,10 +203,11 @@ async fn recent(c: &mut Conn, agent: AgentId, limit: i64) -> Result<Vec<RecentIn
             latest_send!("error_body", "final"),
             " AS final_error_body
              FROM invitations i JOIN tasks t ON t.id = i.task_id LEFT JOIN bids b ON b.invitation_id = i.id
-             WHERE i.agent_id = $1 ORDER BY i.id DESC LIMIT $2"
+             WHERE i.agent_id = $1 AND t.account_id <> $3 ORDER BY i.id DESC LIMIT $2"
         ),
         agent.uuid(),
-        limit
+        limit,
+        benchmarks::account()
     )?;
     rows.into_iter().map(RecentInvitation::try_from).collect()
 }

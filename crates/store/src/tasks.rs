@@ -165,19 +165,7 @@ impl From<StoredWishes> for Wishes {
 impl Deed {
     /// Stores a new task with its first event, ready for the loop.
     pub async fn create_task(&mut self, task: &Task) -> Result<()> {
-        insert(&mut self.tx, task).await?;
-        let posted = Event {
-            task: task.id,
-            seq: 1,
-            kind: EventKind::State,
-            from: None,
-            to: Some(TaskState::Open),
-            actor: Actor::Buyer,
-            reason: None,
-            data: serde_json::json!({ "expires_at": task.expires_at }),
-            at: task.created_at,
-        };
-        events::insert(&mut self.tx, &posted).await?;
+        post(&mut self.tx, task).await?;
         self.then(Hint::Changed(task.id));
         Ok(())
     }
@@ -217,6 +205,23 @@ impl Store {
         )?;
         rows.into_iter().map(Task::try_from).collect()
     }
+}
+
+/// Writes a new task with its first event.
+pub(crate) async fn post(c: &mut Conn, task: &Task) -> Result<()> {
+    insert(c, task).await?;
+    let posted = Event {
+        task: task.id,
+        seq: 1,
+        kind: EventKind::State,
+        from: None,
+        to: Some(TaskState::Open),
+        actor: if task.is_benchmark() { Actor::Gavel } else { Actor::Buyer },
+        reason: None,
+        data: serde_json::json!({ "expires_at": task.expires_at }),
+        at: task.created_at,
+    };
+    events::insert(c, &posted).await
 }
 
 pub(crate) async fn load(c: &mut Conn, id: TaskId) -> Result<Option<Task>> {

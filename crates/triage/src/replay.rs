@@ -30,6 +30,9 @@ pub enum ReplayError {
     /// It is of a version that named no inputs.
     #[error("the decision was stored in version {0} of its form, which did not keep what it was made from")]
     Version(u32),
+    /// Nothing was decided.
+    #[error("the task belongs to a benchmark: its one agent was asked, and there was nothing to decide")]
+    Benchmark,
     /// Something it names is not there.
     #[error("the decision names {what} {hash}, which is not stored")]
     Missing {
@@ -117,6 +120,9 @@ impl Stored {
     }
 }
 
+/// The policy's name where the task of a benchmark has one agent to ask.
+pub const BENCHMARK: &str = "benchmark";
+
 /// A stored record.
 ///
 /// # Errors
@@ -125,8 +131,13 @@ pub fn record(document: &str) -> Result<Record, ReplayError> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u32,
+        #[serde(default)]
+        policy: String,
     }
-    let Versioned { version } = serde_json::from_str(document).map_err(ReplayError::Record)?;
+    let Versioned { version, policy } = serde_json::from_str(document).map_err(ReplayError::Record)?;
+    if policy == BENCHMARK {
+        return Err(ReplayError::Benchmark);
+    }
     if version != Record::VERSION {
         return Err(ReplayError::Version(version));
     }

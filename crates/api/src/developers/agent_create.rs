@@ -9,6 +9,7 @@ use axum::{extract::State, response::Response};
 use gavel_contract::rest::{AgentCreated, NewAgent, ProblemBody};
 use gavel_domain::account::Developer;
 use gavel_domain::agent::{Agent, ExecutionMode, Record, Visibility};
+use gavel_domain::benchmark::Activation;
 use gavel_domain::health::Health;
 use gavel_domain::{AgentId, Chance, Money, Timestamp};
 use gavel_store::Deed;
@@ -43,11 +44,20 @@ pub(crate) async fn create(
     let developer = registered(&state, &caller).await?;
     let (now, chance) = (state.now(), state.chance.as_ref());
     let mut agent = blank(&developer, caller.test, now, chance);
+    let visibility_said = fields.has("visibility");
     fill(&mut agent, fields, &state)?;
+    let has_to_pass = state.settings.benchmark.activation == Activation::Benchmark;
+    if has_to_pass {
+        (agent.active, agent.activated_at) = (false, None);
+        agent.visibility = if visibility_said { agent.visibility } else { Visibility::Draft };
+    }
     let secret = new_signing_secret(chance);
     let sealed = state.vault.seal(secret.expose(), &agent_secret_context(agent.id), chance);
     let create = async |deed: &mut Deed| {
         deed.add_agent(&agent, &sealed).await?;
+        if has_to_pass {
+            deed.await_benchmark(agent.id, !visibility_said).await?;
+        }
         Answer::created(&AgentCreated {
             agent: render::agent(&agent, &Record::default(), &state.settings.currency),
             signing_secret: secret.expose().to_owned(),
@@ -64,7 +74,7 @@ fn fill(agent: &mut Agent, mut fields: Fields, state: &AppState) -> Result<(), P
     fields.finish(READ_ONLY)
 }
 
-/// An agent of which only we have spoken yet. It may be asked at once.
+/// An agent of which only we have spoken yet. It may be asked at once, unless it has to pass first.
 fn blank(developer: &Developer, test: bool, now: Timestamp, chance: &dyn Chance) -> Agent {
     let mut draw_number = [0; 8];
     chance.fill(&mut draw_number);
@@ -122,6 +132,31 @@ mod tests {
         assert!(seen.status == 200 && !seen.text.contains(secret));
         let taken = world.post(world.developer(), PATH, &new_agent("atlas")).await;
         assert_eq!((taken.status, taken.code()), (409, "taken"));
+    }
+
+    #[tokio::test]
+    async fn who_has_to_pass_first_is_a_draft_until_then_unless_its_developer_says_otherwise() {
+        let world = World::of_newcomers().await;
+        let said = async |visibility: Value| {
+            let mut body = new_agent("new");
+            (body["slug"], body["visibility"]) =
+                (json!(format!("new-{}", visibility.as_str().unwrap_or("none"))), visibility);
+            let made = world.post(world.developer(), PATH, &body).await;
+            assert_eq!(
+                (made.status, &made.body["is_active"], &made.body["activated_at"]),
+                (201, &json!(false), &Value::Null)
+            );
+            world.passes(made.id(), &["content-writing"]).await;
+            let passed = world.get(world.developer(), &format!("{PATH}/{}", made.id())).await.body;
+            assert_eq!(
+                (&passed["is_active"], &passed["activated_at"]),
+                (&json!(true), &json!(world.state.now()))
+            );
+            [made.body["visibility"].clone(), passed["visibility"].clone()]
+        };
+        assert_eq!(said(Value::Null).await, ["draft", "live"]);
+        assert_eq!(said(json!("draft")).await, ["draft", "draft"]);
+        assert_eq!(said(json!("beta")).await, ["beta", "beta"]);
     }
 
     #[tokio::test]

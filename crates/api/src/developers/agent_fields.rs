@@ -13,7 +13,7 @@ const DESCRIPTION_MAX: usize = 2000;
 const WORD_MAX: usize = 100;
 const URL_MAX: usize = 2000;
 /// All categories and types of a large catalogue; nobody needs more.
-const CAPABILITIES_MAX: usize = 250;
+pub(super) const CAPABILITIES_MAX: usize = 250;
 /// All that may be one's own in 50 categories.
 const SPECIALIST_TYPES_MAX: usize = 50 * SPECIALIST_TYPES_PER_CATEGORY;
 const CONCURRENCY_MAX: u64 = 1000;

@@ -7,6 +7,7 @@ use crate::idempotency::{KeyHeader, Order};
 use crate::{AppState, problem::Problem, render, reply::Answer};
 use axum::{extract::State, response::Response};
 use gavel_contract::rest::{AgentChanges, AgentResponse, ProblemBody};
+use gavel_domain::benchmark::Activation;
 use gavel_store::Deed;
 
 /// What is chosen once, at registration.
@@ -35,11 +36,20 @@ pub(crate) async fn patch(
     Order { mut fields, ask }: Order,
 ) -> Result<Response, Problem> {
     let (mut agent, record) = owned(&state, &caller, id).await?;
+    let (before, visibility_said) = (agent.capabilities.clone(), fields.has("visibility"));
     let said = agent_fields::read(&mut fields, &state.settings);
     said.apply(&mut agent, &mut fields, &state.settings.catalog);
     fields.finish(READ_ONLY)?;
     let change = async |deed: &mut Deed| {
         deed.update_agent(&agent, state.now()).await?;
+        if state.settings.benchmark.activation == Activation::Benchmark {
+            let fresh: Vec<_> =
+                agent.capabilities.iter().filter(|slug| !before.contains(slug)).cloned().collect();
+            deed.hold_back(agent.id, &fresh).await?;
+        }
+        if visibility_said {
+            deed.visibility_was_said(agent.id).await?;
+        }
         Answer::ok(&render::agent(&agent, &record, &state.settings.currency))
     };
     ask.once(&state, &caller, change).await
@@ -65,6 +75,20 @@ mod tests {
         }
         assert_eq!(answer.body, expected);
         assert_eq!(world.get(world.developer(), &path).await.body, expected);
+    }
+
+    #[tokio::test]
+    async fn a_category_of_later_waits_for_its_benchmark_where_agents_have_to_pass() {
+        let wanted = async |world: &World| {
+            let id = world.newcomer("new", &["content-writing"]).await;
+            world.passes(&id, &["content-writing"]).await;
+            let path = format!("/api/v1/developers/agents/{id}");
+            let more = json!({ "capabilities": ["content-writing", "marketing"] });
+            assert_eq!(world.patch(world.developer(), &path, &more).await.status, 200);
+            world.state.store.benchmarks_wanted(id.parse().unwrap()).await.unwrap()
+        };
+        assert_eq!(wanted(&World::of_newcomers().await).await, ["marketing"]);
+        assert!(wanted(&World::new().await).await.is_empty(), "where nobody has to, it is asked at once");
     }
 
     #[tokio::test]

@@ -10,6 +10,8 @@ pub(crate) mod agent_get;
 pub(crate) mod agent_list;
 pub(crate) mod agent_patch;
 pub(crate) mod agent_stats;
+pub(crate) mod benchmark_start;
+pub(crate) mod benchmark_get;
 mod economics;
 mod standing;
 pub(crate) mod pause;

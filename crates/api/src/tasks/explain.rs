@@ -13,6 +13,7 @@ use axum::extract::State;
 use gavel_candidates::stored;
 use gavel_contract::rest::{ExplainResponse, ProblemBody, RoundView};
 use gavel_domain::account::{ApiKey, Scope};
+use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::Task;
 use gavel_triage::ReplayError;
 use std::collections::BTreeSet;
@@ -55,7 +56,8 @@ impl Viewer {
 
 /// Every round's candidates with the reason each was asked or not
 ///
-/// For the buyer of the task, and for developers whose agents were candidates: they see those alone.
+/// For the buyer of the task, and, once its agents have done their work, for developers whose agents were candidates: they
+/// see those alone.
 #[utoipa::path(get, path = "/tasks/{task_id}/explain", tag = "tasks",
     params(("task_id" = String, Path, format = Uuid)),
     responses((status = 200, body = ExplainResponse), (status = 404, body = ProblemBody),
@@ -93,13 +95,16 @@ async fn nothing_to_tell(state: &AppState, task: &Task, viewer: &Viewer) -> Resu
     if is_developer { Err(Problem::not_found("task")) } else { Ok(()) }
 }
 
-/// A task that a developer's agents may have been candidates of.
+/// A task that a developer's agents may have been candidates of. While agents work on it nothing is told: an agent that
+/// asks must not learn whether it is tried or asked in earnest.
 async fn as_developer(
     state: &AppState,
     key: &ApiKey,
     id: gavel_domain::TaskId,
 ) -> Result<(Task, Viewer), Problem> {
-    let task = state.store.task(id).await?.filter(|task| task.test == key.test);
+    let at_work = [TaskState::Open, TaskState::Matching, TaskState::Prototyping];
+    let task = state.store.task(id).await?;
+    let task = task.filter(|task| task.test == key.test && !at_work.contains(&task.state));
     let developer = state.store.developer_of(key.account).await?;
     let (Some(task), Some(developer)) = (task, developer) else { return Err(Problem::not_found("task")) };
     let agents = state.store.agents_of(developer.id, key.test).await?;
@@ -117,7 +122,11 @@ async fn view(
     let found = stored(&state.store, task.id, round).await.map_err(|cause| Problem::internal(&cause))?;
     let Some(stored) = found else { return Ok(None) };
     let record = match stored.record() {
-        Err(ReplayError::Version(1)) => return older::view(round, &stored.document, viewer),
+        // That a task was a benchmark's is told in the benchmark's report alone.
+        Err(ReplayError::Benchmark) if !viewer.sees_others() => return Ok(None),
+        Err(ReplayError::Version(1) | ReplayError::Benchmark) => {
+            return older::view(round, &stored.document, viewer);
+        }
         record => record.map_err(|cause| Problem::internal(&cause))?,
     };
     let invited =
@@ -214,6 +223,15 @@ mod tests {
         assert!(own.get("record").is_none() && own.get("seed").is_none());
         let test_key = world.key_of_the_developer(false, true).await;
         assert_eq!(world.get(&test_key, &path).await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn developers_hear_nothing_while_agents_work() {
+        let world = World::new().await;
+        let asked = world.asked("one").await;
+        let path = format!("/api/v1/tasks/{}/explain", asked.task);
+        assert_eq!(world.get(world.buyer(), &path).await.body["rounds"].as_array().unwrap().len(), 1);
+        assert_eq!(world.get(world.developer(), &path).await.status, 404);
     }
 
     #[tokio::test]

@@ -137,6 +137,10 @@ impl World {
         self.came(&asked, Outcome::ServerError, came_back(self.state.now(), 500, "status_500")).await;
         let (one, two, resting) =
             (self.agent_id("one").await, self.agent_id("two").await, self.agent_id("resting").await);
+        let tried = self.newcomer("tried", &["content-writing"]).await;
+        let mut deed = self.state.store.deed().await.unwrap();
+        deed.await_benchmark(tried.parse().unwrap(), true).await.unwrap();
+        deed.commit(|_| unreachable!("under no key")).await.unwrap();
         let rotated = format!("/api/v1/developers/agents/{two}/secret/rotate");
         assert_eq!(self.post(self.developer(), &rotated, &Value::Null).await.status, 200);
         let nobody_yet = self.key("agent_manager", false, false).await;
@@ -173,6 +177,12 @@ impl World {
                 json!({ "name": "Another" }),
                 r#"{"name":"A third"}"#,
             ),
+            of(
+                "POST /api/v1/developers/agents/{agent_id}/benchmark",
+                &tried,
+                json!({ "categories": ["content-writing"] }),
+                "{}",
+            ),
             of("POST /api/v1/developers/agents/{agent_id}/pause", &one, empty.clone(), ""),
             of("POST /api/v1/developers/agents/{agent_id}/resume", &resting, empty.clone(), ""),
             of("POST /api/v1/developers/agents/{agent_id}/secret/rotate", &one, empty.clone(), ""),
@@ -208,6 +218,7 @@ impl World {
         for agent in agents.body["agents"].as_array().unwrap() {
             let id = agent["id"].as_str().unwrap().parse().unwrap();
             writeln!(seen, "{:?}", self.state.store.sealed_secrets(id).await.unwrap()).unwrap();
+            writeln!(seen, "{:?}", self.state.store.latest_benchmark(id).await.unwrap()).unwrap();
         }
         for one in changing.iter().filter(|one| one.path.contains("/developers/")) {
             let me = self.get(&one.key, "/api/v1/developers/me").await;

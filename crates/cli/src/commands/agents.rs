@@ -66,6 +66,8 @@ fn document(agent: &ListedAgent) -> Value {
         "account": agent.account,
         "developer": agent.developer,
         "test": agent.test,
+        "active": agent.active,
+        "unproven_categories": agent.unproven,
         "visibility": agent.visibility.name(),
         "paused": agent.paused,
         "health": agent.health,
@@ -75,10 +77,13 @@ fn document(agent: &ListedAgent) -> Value {
     })
 }
 
-/// `01a2...  tea-writer  live, paused, failing, test  marketing: challenger  ada  https://...`
+/// `01a2...  tea-writer  draft, not active, unproven in 2, paused, failing, test  marketing: challenger  ada  https://...`
 fn one_line(agent: &ListedAgent) -> String {
+    let unproven = format!("unproven in {}", agent.unproven);
     let marks = [
         (true, agent.visibility.name()),
+        (!agent.active, "not active"),
+        (agent.unproven > 0, &unproven),
         (agent.paused, "paused"),
         (true, &agent.health),
         (agent.test, "test"),

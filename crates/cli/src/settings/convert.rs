@@ -6,18 +6,21 @@ use super::known::Places;
 use super::values::wrong_level;
 use super::{SettingsError, file};
 use crate::roles::Roles;
+use crate::suite;
 use ::config::{Config, File, FileFormat};
 use chrono::TimeDelta;
 use gavel_api::{RequestLimits, ServeLimits};
 use gavel_dispatcher::Caps;
+use gavel_domain::benchmark::{self, Activation};
 use gavel_domain::catalog::{Catalog, Timeouts};
 use gavel_domain::health::Rules;
 use gavel_domain::limits::{AGENTS_MAX, BUDGET_MINOR_MAX};
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::webhook;
-use gavel_domain::{BasisPoints, Currency, Money};
+use gavel_domain::{BasisPoints, Currency, Money, Ppm};
 use gavel_judge::Rubrics;
+use gavel_judge::benchmark::Suite;
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
 use gavel_store::{Migrate, Opening, path_of};
@@ -68,6 +71,12 @@ pub struct AppConfig {
     pub roots: ExtraRoots,
     /// What may be asked for, with the weights and the times that are in force.
     pub catalog: Catalog,
+    /// What an agent must have shown before it is asked.
+    pub activation: Activation,
+    /// When a benchmark is passed, and how often one may be tried.
+    pub benchmark: benchmark::Rules,
+    /// The tasks that agents are tried with.
+    pub suite: Arc<Suite>,
     /// How agents are probed.
     pub health: probes::Settings,
     /// How buyers are told by webhook.
@@ -124,7 +133,6 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
     let currency =
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
     let (catalog, rubrics) = catalog(&written.catalog.folder, &written.judge.policy_file)?;
-    activation(&written.agents.activation, places)?;
     let triage = triage_rules(&written.triage, &catalog, places)?;
     let requests = request_limits(&written.server);
     Ok(AppConfig {
@@ -139,6 +147,9 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         secret_overlap: secret_overlap(written.secrets.overlap_hours, places)?,
         database_url: database_url(written.database.url, places)?,
         user_agent: user_agent(written.platform.user_agent, places)?,
+        activation: activation(written.agents.activation, written.money.mode),
+        benchmark: benchmark(&written.benchmark, places)?,
+        suite: Arc::new(suite::shipped()?),
         money: money(&written.money, &written.budget, &currency, places)?,
         timers: timers(written.timers, &catalog, places)?,
         caps: Caps {
@@ -168,13 +179,12 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
     })
 }
 
-fn activation(word: &str, places: &Places) -> Result<(), SettingsError> {
-    match word {
-        "immediate" => Ok(()),
-        _ => {
-            let problem =
-                format!("{word:?} is not \"immediate\", the one there is; \"benchmark\" does not exist yet");
-            Err(places.value("agents.activation", problem))
+/// Where money moves, nobody is paid for work that nobody has looked at.
+fn activation(written: file::Activation, money: file::MoneyMode) -> Activation {
+    match (written, money) {
+        (file::Activation::Immediate, _) | (file::Activation::Auto, MoneyMode::Off) => Activation::Immediate,
+        (file::Activation::Benchmark, _) | (file::Activation::Auto, MoneyMode::Ledger) => {
+            Activation::Benchmark
         }
     }
 }
@@ -193,6 +203,21 @@ fn alarms(triage: &file::Triage, places: &Places) -> Result<AlarmRules, Settings
         top_share_low_milli: low.into(),
         top_share_high_milli: high.into(),
         agents_min: triage.alarm_agents_min,
+    })
+}
+
+fn benchmark(written: &file::Benchmark, places: &Places) -> Result<benchmark::Rules, SettingsError> {
+    let share = |key, ppm: u32| match Ppm::new(ppm) {
+        share if share.get() == ppm => Ok(share),
+        _ => Err(places.value(key, "it must be at most 1000000, which is a perfect score")),
+    };
+    Ok(benchmark::Rules {
+        pass_mean: share("benchmark.pass_mean_ppm", written.pass_mean_ppm)?,
+        pass_each: share("benchmark.pass_each_ppm", written.pass_each_ppm)?,
+        second_look: share("benchmark.second_look_ppm", written.second_look_ppm)?,
+        cooldown: TimeDelta::minutes(written.cooldown_minutes.into()),
+        runs_per_hour: u32::from(written.runs_per_hour.get()),
+        auto_live: written.auto_live,
     })
 }
 

@@ -1,9 +1,11 @@
 //! Settings that can be used, and are probably not what was meant.
 
 use super::known::leaves;
-use super::{PREFIX, SEPARATOR, Variables};
+use super::{AppConfig, PREFIX, SEPARATOR, Variables};
+use crate::suite;
 use ::config::Config;
 use chrono::TimeDelta;
+use gavel_domain::benchmark::Activation;
 use gavel_domain::policy::Timers;
 
 /// Variables that look like settings and are none, each with what was probably meant.
@@ -29,6 +31,20 @@ pub(super) fn of_timers(timers: &Timers) -> Option<String> {
              category): such calls are cut when the phase ends, and slowness counts against no agent",
             timers.phase.num_seconds(),
             longest.num_seconds()
+        )
+    })
+}
+
+/// Agents that have to pass where there is nothing to be passed would never be asked there.
+pub(super) fn of_activation(config: &AppConfig) -> Option<String> {
+    let slugs = config.catalog.categories.iter().map(|category| &category.slug);
+    let without: Vec<&str> =
+        slugs.filter(|slug| !suite::is_whole(&config.suite, slug)).map(String::as_str).collect();
+    (config.activation == Activation::Benchmark && !without.is_empty()).then(|| {
+        format!(
+            "agents are asked once they have passed a benchmark (agents.activation), but there is none for {}: nobody \
+             new is asked there",
+            without.join(", ")
         )
     })
 }
@@ -62,5 +78,18 @@ mod tests {
         timers.phase = TimeDelta::seconds(179);
         let told = of_timers(&timers).unwrap();
         assert!(told.contains("(179)") && told.contains("180 s"), "{told}");
+    }
+
+    #[test]
+    fn agents_that_nothing_is_there_to_try_with_are_told_of() {
+        let mut config = defaults().unwrap();
+        config.suite = Default::default();
+        assert_eq!(of_activation(&config), None, "they are asked at once");
+        config.activation = Activation::Benchmark;
+        let told = of_activation(&config).unwrap();
+        assert!(
+            told.contains("agents.activation") && told.contains("content-writing, data-spreadsheets"),
+            "{told}"
+        );
     }
 }

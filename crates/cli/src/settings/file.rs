@@ -18,6 +18,7 @@ pub(super) struct Written {
     pub(super) network: Network,
     pub(super) secrets: Secrets,
     pub(super) agents: Agents,
+    pub(super) benchmark: Benchmark,
     pub(super) health: Health,
     pub(super) webhooks: Webhooks,
     pub(super) triage: Triage,
@@ -150,7 +151,26 @@ pub(super) struct Secrets {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Agents {
-    pub(super) activation: String,
+    pub(super) activation: Activation,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Activation {
+    Auto,
+    Immediate,
+    Benchmark,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Benchmark {
+    pub(super) pass_mean_ppm: u32,
+    pub(super) pass_each_ppm: u32,
+    pub(super) second_look_ppm: u32,
+    pub(super) cooldown_minutes: u16,
+    pub(super) runs_per_hour: NonZeroU16,
+    pub(super) auto_live: bool,
 }
 
 #[derive(Debug, Deserialize)]

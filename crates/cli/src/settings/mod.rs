@@ -77,6 +77,9 @@ pub enum SettingsError {
     /// The catalogue cannot be used.
     #[error(transparent)]
     Catalog(#[from] crate::catalog::CatalogError),
+    /// A task that agents are tried with is damaged.
+    #[error(transparent)]
+    Suite(#[from] gavel_judge::benchmark::SuiteError),
 }
 
 /// Reads the settings: the defaults, then `file`, then the environment of this process.
@@ -119,7 +122,8 @@ pub fn in_force(file: Option<&Path>) -> Result<BTreeMap<String, Value>, Settings
 pub fn doubts(config: &AppConfig) -> Vec<String> {
     let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build();
     let overlooked = defaults.map(|defaults| doubts::overlooked(&environment(), &defaults));
-    overlooked.into_iter().flatten().chain(doubts::of_timers(&config.timers)).collect()
+    let overlooked = overlooked.into_iter().flatten();
+    overlooked.chain(doubts::of_timers(&config.timers)).chain(doubts::of_activation(config)).collect()
 }
 
 /// Every setting by its name with its default.

@@ -1,10 +1,11 @@
 use super::*;
 use chrono::TimeDelta;
 use gavel_domain::agent::ExecutionMode;
+use gavel_domain::benchmark::Activation;
 use gavel_domain::invitation::Mode;
 use gavel_domain::policy::{MoneyMode, Silence};
 use gavel_domain::score::Dimension;
-use gavel_domain::{BasisPoints, Money};
+use gavel_domain::{BasisPoints, Money, Ppm};
 use gavel_outbound::ExtraRoots;
 
 fn with_env(pairs: &[(&str, &str)]) -> Result<AppConfig, SettingsError> {
@@ -169,7 +170,13 @@ fn each_setting_can_be_set_in_the_environment() {
     check("network.ca_file", authority, |c| c.roots != ExtraRoots::default());
     check("secrets.key_file", "/k/key", |c| c.key_file.unwrap().to_str() == Some("/k/key"));
     check("secrets.overlap_hours", "1", |c| c.secret_overlap == TimeDelta::hours(1));
-    check("agents.activation", "immediate", |_| true);
+    check("agents.activation", "benchmark", |c| c.activation == Activation::Benchmark);
+    check("benchmark.pass_mean_ppm", "700000", |c| c.benchmark.pass_mean == Ppm::new(700_000));
+    check("benchmark.pass_each_ppm", "300000", |c| c.benchmark.pass_each == Ppm::new(300_000));
+    check("benchmark.second_look_ppm", "0", |c| c.benchmark.second_look == Ppm::ZERO);
+    check("benchmark.cooldown_minutes", "0", |c| c.benchmark.cooldown == TimeDelta::zero());
+    check("benchmark.runs_per_hour", "9", |c| c.benchmark.runs_per_hour == 9);
+    check("benchmark.auto_live", "false", |c| !c.benchmark.auto_live);
     check("health.interval_seconds", "9", |c| c.health.rules.every == TimeDelta::seconds(9));
     check("health.recovery_interval_seconds", "8", |c| {
         c.health.rules.every_while_out == TimeDelta::seconds(8)
@@ -341,7 +348,10 @@ fn mistakes_name_the_setting_and_the_place() {
     check("[money]\nmode = true", &["money.mode", "off, ledger"]);
     check("[log]\nformat = \"xml\"", &["log.format", "text, json"]);
     check("[log]\nlevel = \"loud\"", &["log.level", "\"loud\" is none of trace"]);
-    check("[agents]\nactivation = \"now\"", &["agents.activation", "immediate"]);
+    check("[agents]\nactivation = \"now\"", &["agents.activation", "none of auto, immediate, benchmark"]);
+    check("[benchmark]\npass_mean_ppm = 1000001", &["benchmark.pass_mean_ppm", "at most 1000000"]);
+    check("[benchmark]\nauto_live = \"perhaps\"", &["benchmark.auto_live", "none of true, false"]);
+    check("[benchmark]\nruns_per_hour = 0", &["benchmark.runs_per_hour"]);
     check("[health]\nhide_after_hours = 70000", &["health.hide_after_hours", "from 0 to 65535"]);
     check("[triage]\nagents_min = 300", &["triage.agents_min", "from 0 to 255"]);
     check("[health]\nprobes_at_once = 0", &["health.probes_at_once"]);
@@ -443,9 +453,17 @@ fn policies_that_cannot_be_followed_are_refused() {
 }
 
 #[test]
-fn a_benchmark_that_does_not_exist_is_told() {
-    let error = with_file("[agents]\nactivation = \"benchmark\"").err().unwrap().to_string();
-    assert!(error.contains("agents.activation") && error.contains("does not exist yet"), "{error}");
+fn where_money_moves_agents_have_to_pass_first() {
+    let check = |text: &str, expected| assert_eq!(with_file(text).unwrap().activation, expected, "{text}");
+    check("", Activation::Immediate);
+    check("[money]\nmode = \"ledger\"", Activation::Benchmark);
+    check("[money]\nmode = \"ledger\"\n[agents]\nactivation = \"immediate\"", Activation::Immediate);
+    check("[agents]\nactivation = \"benchmark\"", Activation::Benchmark);
+}
+
+#[test]
+fn the_shipped_rules_of_benchmarks_are_those_of_the_code() {
+    assert_eq!(defaults().unwrap().benchmark, gavel_domain::benchmark::Rules::default());
 }
 
 #[test]

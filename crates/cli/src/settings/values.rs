@@ -5,6 +5,8 @@ const WORDS: &[(&str, &[&str])] = &[
     ("database.migrate", &["auto", "never"]),
     ("money.mode", &["off", "ledger"]),
     ("timers.on_silence", &["approve", "expire"]),
+    ("agents.activation", &["auto", "immediate", "benchmark"]),
+    ("benchmark.auto_live", &["true", "false"]),
     ("log.format", &["text", "json"]),
 ];
 /// Levels of the log, the most talkative first.

@@ -57,6 +57,7 @@ impl Place {
         }
         command.args(args).current_dir(self.dir.path());
         command.env("GAVEL__NETWORK__ALLOW", "127.0.0.0/8").env("GAVEL__MONEY__MODE", "ledger");
+        command.env("GAVEL__AGENTS__ACTIVATION", "immediate");
         command.env("GAVEL__SERVER__LEAVE_SECONDS", "0"); // no balancer is to notice anything
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command

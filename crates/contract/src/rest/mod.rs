@@ -4,6 +4,7 @@
 
 mod admin;
 pub mod amount;
+mod benchmark;
 mod catalogue;
 mod delivery;
 mod delivery_log;
@@ -22,6 +23,10 @@ pub use admin::{AdminAgent, AdminAgents, CategoryAlarm, TriageAlarms, Visibility
 pub use amount::{
     Amount, Available, BidPrice, Budget, Earned, HighestCost, LowestCost, Margin, MaxPrice, MinPrice,
     MoneyName, Pending, RemixFee, follow_currency,
+};
+pub use benchmark::{
+    BenchmarkCategory, BenchmarkDimension, BenchmarkFeedback, BenchmarkGate, BenchmarkRun, BenchmarkTask,
+    BenchmarkWish,
 };
 pub use catalogue::{
     CategoriesResponse, CategoryView, FieldView, InOrder, PricingView, RubricView, ShapeView, TaskTypeView,

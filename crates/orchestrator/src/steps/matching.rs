@@ -3,12 +3,13 @@
 
 use crate::call::Letter;
 use crate::calls::Calls;
-use crate::steps::{collect::First, plan::Plan};
+use crate::steps::{benchmark, collect::First, plan::Plan};
 use crate::{Context, error::StepError, probes, pump::Step};
 use chrono::TimeDelta;
 use gavel_candidates::Decision;
 use gavel_dispatcher::plan::deadline_for;
 use gavel_domain::agent::ExecutionMode;
+use gavel_domain::benchmark::Assignment;
 use gavel_domain::invitation::{Invitation, Mode};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::Task;
@@ -28,6 +29,9 @@ pub(super) async fn run(
     claimed: Claimed,
     under_way: &Calls,
 ) -> Result<Option<(Claimed, First)>, StepError> {
+    if let Some(about) = Assignment::of(claimed.task()) {
+        return benchmark::run(context, claimed, &about, under_way).await;
+    }
     let now = context.clock.now();
     let task = claimed.task().clone();
     let decision = decide(context, &task, now).await?;
@@ -56,7 +60,7 @@ pub(super) async fn run(
 }
 
 /// Stores the round and the first sends of it, which may leave then.
-async fn begin(
+pub(super) async fn begin(
     context: &Context,
     claimed: Claimed,
     (round, letter): (NewRound, &Letter<'_>),

@@ -1,8 +1,9 @@
 //! The life of a task, one file per thing that happens. Every step gathers, decides, acts and records.
 
 mod matching;
+mod benchmark; // the one agent of a benchmark's task
 mod plan;
-mod reserve; // the calls to be made now
+mod reserve;
 mod collect;
 mod score;
 mod review;

@@ -35,7 +35,7 @@ impl Reserve {
         let stored = context.store.decision(task.id, task.round).await?;
         let named = match stored.as_deref().map(record) {
             Some(Ok(record)) => record.reserve,
-            None | Some(Err(ReplayError::Version(_))) => Vec::new(),
+            None | Some(Err(ReplayError::Version(_) | ReplayError::Benchmark)) => Vec::new(),
             Some(Err(error)) => return Err(StepError::Missing(error.to_string())),
         };
         let agents: BTreeSet<String> = asked.iter().map(|d| d.invitation.agent.to_string()).collect();

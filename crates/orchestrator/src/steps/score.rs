@@ -3,10 +3,12 @@
 
 use crate::Context;
 use futures::FutureExt;
+use gavel_domain::benchmark::Assignment;
 use gavel_domain::bid::Bid;
 use gavel_domain::invitation::Answer;
 use gavel_domain::task::{Brief, Task};
 use gavel_domain::{AgentId, BidId, TaskId};
+use gavel_judge::benchmark::Suite;
 use gavel_judge::{CompiledBrief, Rubric, Work, compile, judge};
 use gavel_store::scores::{Judged, NewVerdict};
 use std::collections::BTreeSet;
@@ -21,9 +23,36 @@ const SHORT_BYTES: usize = 16 * 1024;
 /// What the bids of one task are measured with. A task that waits for its first bid, perhaps for minutes, keeps only the
 /// brief.
 struct Yardstick {
-    brief: Brief,
-    compiled: OnceLock<CompiledBrief>,
+    measure: Measure,
+    /// Nothing where there is no such task in the suite any more.
+    compiled: OnceLock<Option<CompiledBrief>>,
     rubric: Rubric,
+}
+
+/// What it is made from.
+enum Measure {
+    /// What a buyer wants.
+    Brief(Brief),
+    /// What the author of a benchmark's task knows beside.
+    Benchmark(Arc<Suite>, Assignment),
+}
+
+impl Measure {
+    fn of(context: &Context, task: &Task) -> Self {
+        match Assignment::of(task) {
+            Some(about) => Measure::Benchmark(Arc::clone(&context.suite), about),
+            None => Measure::Brief(task.brief.clone()),
+        }
+    }
+
+    fn compile(&self) -> Option<CompiledBrief> {
+        match self {
+            Measure::Brief(brief) => Some(compile(brief)),
+            Measure::Benchmark(suite, about) => {
+                Some(suite.template(&about.template)?.instance(about.seed).yardstick())
+            }
+        }
+    }
 }
 
 /// The bids of one task that are with the judge. Dropped, they are given up.
@@ -43,7 +72,11 @@ impl Judging {
         let rubric = context.settings.rubrics.for_category(&task.brief.category);
         Judging {
             task: task.id,
-            yardstick: Arc::new(Yardstick { brief: task.brief.clone(), compiled: OnceLock::new(), rubric }),
+            yardstick: Arc::new(Yardstick {
+                measure: Measure::of(context, task),
+                compiled: OnceLock::new(),
+                rubric,
+            }),
             judges: Arc::clone(&context.judges),
             under_way: JoinSet::new(),
             handed: BTreeSet::new(),
@@ -131,8 +164,8 @@ fn bytes(answer: &Answer) -> usize {
     answer.full_text.len() + answer.summary.len() + artifacts
 }
 
-fn measure(Yardstick { brief, compiled, rubric }: &Yardstick, work: &Work) -> Option<NewVerdict> {
-    let verdict = judge(compiled.get_or_init(|| compile(brief)), work, rubric);
+fn measure(Yardstick { measure, compiled, rubric }: &Yardstick, work: &Work) -> Option<NewVerdict> {
+    let verdict = judge(compiled.get_or_init(|| measure.compile()).as_ref()?, work, rubric);
     let document = serde_json::to_string(&verdict).ok()?;
     Some(NewVerdict { judge: verdict.judge, composite: verdict.composite, document })
 }

@@ -1,7 +1,9 @@
 //! The life of a task through the real loop on a real database, with scripted agents in place of the network.
 #![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
+mod benchmarks;
 mod busy;
+mod declines;
 mod door;
 mod health;
 mod recovery;

@@ -15,6 +15,7 @@ use gavel_domain::policy::{MoneyMode, MoneyPolicy, Silence, Timers};
 use gavel_domain::recovery::Recovery;
 use gavel_domain::task::{Brief, Routing, Task, Wishes};
 use gavel_domain::*;
+use gavel_judge::benchmark::Suite;
 use gavel_orchestrator::{Context, Settings, probes};
 use gavel_store::Store;
 use gavel_store::choices::Refusal;
@@ -113,6 +114,7 @@ impl World {
             transport: Arc::clone(&transport) as Arc<dyn Transport>,
             lanes: Default::default(),
             judges: Arc::new(tokio::sync::Semaphore::new(2)),
+            suite: Arc::default(),
             wanted: Arc::default(),
             outage: Arc::default(),
             settings,
@@ -126,6 +128,16 @@ impl World {
         change(&mut context.settings);
         context.candidates = candidates(&context.store, &context.settings);
         self
+    }
+
+    /// The same world with tasks to try agents with, before anything runs.
+    pub(crate) fn with_benchmarks(mut self, suite: Suite) -> World {
+        Arc::get_mut(&mut self.context).unwrap().suite = Arc::new(suite);
+        self
+    }
+
+    pub(crate) fn developer_id(&self) -> DeveloperId {
+        self.developer.id
     }
 
     /// The same world with other caps, before anything runs.
@@ -162,7 +174,7 @@ impl World {
 
     /// Another process's loop on the same database, which calls the same agents.
     pub(crate) fn run_beside(&self, store: Store) -> Running {
-        let Context { clock, chance, vault, settings, .. } = &*self.context;
+        let Context { clock, chance, vault, suite, settings, .. } = &*self.context;
         let context = Arc::new(Context {
             candidates: candidates(&store, settings),
             store,
@@ -172,6 +184,7 @@ impl World {
             transport: Arc::clone(&self.transport) as Arc<dyn Transport>,
             lanes: Default::default(),
             judges: Arc::new(tokio::sync::Semaphore::new(2)),
+            suite: Arc::clone(suite),
             wanted: Arc::default(),
             outage: Arc::default(),
             settings: Settings { owner: "beside".to_owned(), ..settings.clone() },
@@ -421,6 +434,7 @@ fn settings(window: Duration) -> Settings {
         busy_wait: chrono::TimeDelta::seconds(8),
         forced_seed: Some(42),
         rubrics: gavel_judge::Rubrics::default(),
+        benchmark: Default::default(),
         user_agent: "AITasker/1.0 (Agent Executor)".to_owned(),
         public_url: "https://gavel.example.com".to_owned(),
         alarms: Default::default(),
@@ -522,6 +536,15 @@ impl Scripts {
         let to_slug = sent.iter().filter(|(to, _)| to == slug);
         to_slug
             .flat_map(|(_, r)| r.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()))
+            .collect()
+    }
+
+    /// The names of the headers of each request to an agent, in their order.
+    pub(crate) fn header_names(&self, slug: &str) -> Vec<Vec<String>> {
+        let sent = self.sent.lock().unwrap();
+        let to_slug = sent.iter().filter(|(to, _)| to == slug);
+        to_slug
+            .map(|(_, request)| request.headers.iter().map(|(name, _)| name.to_string()).collect())
             .collect()
     }
 

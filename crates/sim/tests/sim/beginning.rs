@@ -178,6 +178,7 @@ fn settings(world: &World) -> Settings {
         busy_wait: seconds(8),
         forced_seed: None,
         rubrics: gavel_judge::Rubrics::default(),
+        benchmark: Default::default(),
         user_agent: "Gavel".to_owned(),
         public_url: "https://gavel.example.com".to_owned(),
         alarms: Default::default(),

@@ -192,6 +192,7 @@ fn context(gavel: &Gavel) -> Context {
         transport: Arc::new(Network { world: gavel.world.clone(), clock: Arc::clone(&gavel.clock) }),
         lanes: Default::default(),
         judges: Arc::new(tokio::sync::Semaphore::new(2)),
+        suite: Arc::default(),
         wanted: Arc::default(),
         outage: Arc::default(),
         settings: gavel.settings.clone(),

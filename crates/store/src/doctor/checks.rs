@@ -347,6 +347,51 @@ pub(super) const CHECKS: &[Check] = &[
         "SELECT t.id AS id, b.status AS what FROM tasks t JOIN bids b ON b.task_id = t.id
          JOIN answers w ON w.owner_id = b.id WHERE t.bodies_removed_at IS NOT NULL"
     ),
+    // --- benchmarks
+    check!(
+        "benchmark_shown",
+        "bid {id} was made for a benchmark, but is {what}",
+        REWRITTEN,
+        "SELECT b.id AS id, b.status AS what FROM bids b JOIN benchmark_tasks k ON k.task_id = b.task_id
+         WHERE b.status IN ('presented', 'selected')"
+    ),
+    check!(
+        "benchmark_astray",
+        "benchmark {id} is {what}",
+        HALF,
+        "SELECT r.id AS id, 'at its task ' || CAST(r.position AS TEXT) || ', but has '
+             || CAST(COUNT(k.task_id) AS TEXT) AS what
+         FROM benchmark_runs r LEFT JOIN benchmark_tasks k ON k.run_id = r.id
+         GROUP BY r.id, r.position HAVING COUNT(k.task_id) <> r.position"
+    ),
+    check!(
+        "benchmark_unheard",
+        "benchmark {id} was passed, but agent {what} has nothing to show for it",
+        HALF,
+        {
+            sqlite: "SELECT r.id AS id, a.slug AS what FROM benchmark_runs r JOIN agents a ON a.id = r.agent_id
+                     WHERE r.status = 'passed' AND NOT EXISTS (
+                         SELECT 1 FROM benchmark_scores s WHERE s.agent_id = r.agent_id
+                             AND s.category IN (SELECT value FROM json_each(r.categories)))",
+            postgres: "SELECT r.id AS id, a.slug AS what FROM benchmark_runs r JOIN agents a ON a.id = r.agent_id
+                       WHERE r.status = 'passed' AND NOT EXISTS (
+                           SELECT 1 FROM benchmark_scores s WHERE s.agent_id = r.agent_id
+                               AND s.category IN (SELECT json_array_elements_text(r.categories::json)))"
+        }
+    ),
+    check!(
+        "benchmark_passed_over",
+        "benchmark {id} should have gone on more than an hour before the last event of all: its task {what}",
+        STUCK,
+        Given::Overdue,
+        concat!(
+            "SELECT r.id AS id, CASE WHEN t.id IS NULL THEN 'was never posted' ELSE 'is ' || t.state END AS what
+             FROM benchmark_runs r LEFT JOIN benchmark_tasks k ON k.run_id = r.id AND k.position = r.position
+                 LEFT JOIN tasks t ON t.id = k.task_id
+             WHERE r.status = 'running' AND ((t.id IS NULL AND r.started_at <= $1)
+                 OR (t.state IN ", ended!(), " AND t.ended_at <= $1))"
+        )
+    ),
     // --- requests
     check!(
         "request_unfinished",

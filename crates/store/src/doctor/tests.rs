@@ -58,6 +58,14 @@ const PLANTED: &[(&str, &str)] = &[
     ("end_untold", "UPDATE tasks SET ended_at = NULL"),
     ("end_untold", "UPDATE tasks SET ended_at = created_at"),
     ("kept_after_removal", "UPDATE tasks SET bodies_removed_at = created_at"),
+    (
+        "benchmark_shown",
+        "INSERT INTO benchmark_tasks (run_id, position, task_id, category, task_type, level, template, seed, purpose, posted_at)
+         SELECT r.id, 2, t.id, t.category, t.task_type, 'easy', 'k', 1, 'first', t.created_at
+         FROM benchmark_runs r CROSS JOIN tasks t WHERE t.state = 'completed'",
+    ),
+    ("benchmark_astray", "UPDATE benchmark_runs SET position = 1"),
+    ("benchmark_unheard", "UPDATE benchmark_runs SET status = 'passed'"),
     ("ledger", "UPDATE transfers SET key = 'another' WHERE seq = 1"),
 ];
 
@@ -67,12 +75,17 @@ const OVERDUE: &[(&str, &str)] = &[
         "passed_over",
         "UPDATE tasks SET ready_at = created_at, lease_until = created_at WHERE state = 'prototyping'",
     ),
+    ("benchmark_passed_over", "UPDATE benchmark_runs SET status = 'running', ended_at = NULL"),
     (
         "request_unfinished",
         "INSERT INTO idempotency (account_id, key, fingerprint, status, body, created_at)
          SELECT account_id, 'k', 'f', 0, '', created_at FROM tasks WHERE state = 'completed'",
     ),
 ];
+
+const FAILED_BENCHMARK: &str =
+    "INSERT INTO benchmark_runs (id, agent_id, developer_id, categories, status, position, started_at, ended_at)
+     SELECT id, id, developer_id, '[\"content-writing\"]', 'failed', 0, created_at, created_at FROM agents WHERE slug = 'one'";
 
 impl World {
     async fn examined(&self) -> Examination {
@@ -89,9 +102,10 @@ impl World {
         found.findings.into_iter().map(|finding| finding.check).collect()
     }
 
-    /// Two tasks, the second one a while after the first.
+    /// Two tasks, a benchmark that failed, and a while after them.
     async fn a_market(&self) {
         self.two_tasks().await;
+        self.run(&[FAILED_BENCHMARK]).await.unwrap();
         self.clock.advance(TimeDelta::hours(2));
     }
 }

@@ -24,11 +24,11 @@ pub(crate) async fn category_state(
     row.map(|(text,)| json(&text, T, "state")).transpose()
 }
 
-/// After a bid was judged; `before` is what was known of its agent.
+/// After a bid was judged; `before` is what was known of its agent, beside its benchmark.
 pub(super) async fn after_score(
     c: &mut Conn,
     (category, test): (&str, bool),
-    before: &Evidence,
+    (before, benchmark): (&Evidence, Option<u32>),
     score: Ppm,
     policy: &Policy,
 ) -> Result<()> {
@@ -43,7 +43,7 @@ pub(super) async fn after_score(
         to_json(&CategoryState::new(policy), T, "state")?
     )?;
     let state = category_state(c, category, test).await?.unwrap_or_else(|| CategoryState::new(policy));
-    let after = state.after_score(before, None, score.get(), policy);
+    let after = state.after_score(before, benchmark, score.get(), policy);
     sql!(
         c,
         execute,

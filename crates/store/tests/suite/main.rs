@@ -5,6 +5,7 @@
 mod accounts;
 mod agents;
 mod backup;
+mod benchmarks;
 mod candidates;
 mod choices;
 mod claims;

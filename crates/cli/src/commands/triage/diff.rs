@@ -55,6 +55,7 @@ async fn compare(store: &Store, args: &DiffArgs, other: &Arc<Rulebook>) -> Resul
                 comparison.add(&before, &after);
                 pairs.push((before, after));
             }
+            Err(ReplayError::Benchmark) => {}
             Err(ReplayError::Version(_)) => skipped += 1,
             Err(error) => return Err(anyhow!(error).context(format!("task {}", decided.task)).into()),
         }

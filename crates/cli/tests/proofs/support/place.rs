@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 const SETTINGS: &[(&str, &str)] = &[
     ("GAVEL__NETWORK__ALLOW", "127.0.0.0/8"),
     ("GAVEL__MONEY__MODE", "ledger"),
+    ("GAVEL__AGENTS__ACTIVATION", "immediate"),
     ("GAVEL__TIMERS__PHASE_SECONDS", "20"),
     ("GAVEL__TIMERS__PROTOTYPE_CALL_SECONDS", "15"),
     ("GAVEL__TIMERS__FINAL_CALL_SECONDS", "15"),
