@@ -45,6 +45,10 @@ rights! {
     ActOnAgents: Some(Scope::AgentManager), changes: true;
     /// Looks at why agents were asked: buyers at their tasks, developers at their agents.
     SeeDecisions: None, changes: false;
+    /// Looks at what is everybody's.
+    SeeEverything: Some(Scope::Admin), changes: false;
+    /// Does what only operators do.
+    ActOnEverything: Some(Scope::Admin), changes: true;
     /// Looks at what everybody with a key may see.
     SeeCatalog: None, changes: false;
 }

@@ -41,7 +41,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 macro_rules! path_ids {
     ($($(#[$doc:meta])* $name:ident { $($field:literal: $id:ty),+ })*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy)]
+        #[derive(Debug, Clone)]
         pub(crate) struct $name($(pub(crate) $id),+);
 
         impl<S: Send + Sync> FromRequestParts<S> for $name {
@@ -63,6 +63,8 @@ path_ids! {
     BidPath { "task_id": TaskId, "bid_id": BidId }
     /// `/developers/agents/{agent_id}`
     AgentPath { "agent_id": AgentId }
+    /// `/admin/agents/{slug}/visibility`
+    SlugPath { "slug": String }
     /// `/developers/agents/{agent_id}/deliveries/{attempt_id}`
     AttemptPath { "agent_id": AgentId, "attempt_id": AttemptId }
     /// `/webhook-subscriptions/{subscription_id}`

@@ -20,6 +20,7 @@ mod render;
 mod reply;
 mod spans;
 
+mod admin;
 mod categories;
 mod developers;
 mod door;

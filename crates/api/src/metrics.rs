@@ -1,7 +1,8 @@
 //! Figures for whoever watches over us, as Prometheus reads them. No ids, no names: whoever reaches the port reads them.
 
-use crate::{AppState, problem::Problem};
+use crate::{AppState, admin, problem::Problem};
 use axum::extract::State;
+use gavel_triage::{Census, alarm};
 use http::header::CONTENT_TYPE;
 use std::fmt::Write as _;
 
@@ -39,7 +40,33 @@ pub(crate) async fn metrics(
             waits,
         ),
     ];
-    Ok(([(CONTENT_TYPE, TEXT)], written(&figures(gauges, state.store.commits()))))
+    let text = written(&figures(gauges, state.store.commits())) + &of_categories(&state).await?;
+    Ok(([(CONTENT_TYPE, TEXT)], text))
+}
+
+/// The share of Top Performers per category, and whether it is an alarm; nothing of categories in which nobody has enough
+/// scores.
+async fn of_categories(state: &AppState) -> Result<String, Problem> {
+    let counts = admin::alarms::counts(state).await?;
+    let shares =
+        counts.iter().filter_map(|(category, census)| Some((category, census, census.top_share_milli()?)));
+    let share = |(category, _, milli): (&String, _, u32)| (category.clone(), f64::from(milli) / 1e3);
+    let raised = |(category, census, _): (&String, &Census, _)| {
+        (category.clone(), if alarm(census, &state.settings.alarms).is_some() { 1.0 } else { 0.0 })
+    };
+    let share_name = "gavel_triage_top_performer_share";
+    let about = "The share of Top Performers among agents with enough scores that may be asked";
+    let shown = by_category(share_name, about, shares.clone().map(share));
+    let about = "1: that share is not as expected; see /api/v1/admin/triage/alarms";
+    Ok(shown + &by_category("gavel_triage_alarm", about, shares.map(raised)))
+}
+
+fn by_category(name: &str, about: &str, values: impl Iterator<Item = (String, f64)>) -> String {
+    values.fold(format!("# HELP {name} {about}\n# TYPE {name} gauge\n"), |mut text, (category, value)| {
+        // Writing to a string never fails.
+        let _ = writeln!(text, "{name}{{category=\"{category}\"}} {value}");
+        text
+    })
 }
 
 fn figures(gauges: impl IntoIterator<Item = Figure>, commits: Option<(u64, u64)>) -> Vec<Figure> {

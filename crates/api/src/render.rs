@@ -199,7 +199,7 @@ pub(crate) fn reliability(record: &Record) -> Option<f64> {
 
 /// To six digits behind the point, as exact as scores are: what would follow is noise of the division.
 pub(crate) fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
+    (value * 1e6).round() / 1e6 + 0.0 // a sum of nothing is -0.0
 }
 
 fn probe(probe: Probe) -> &'static str {
@@ -214,6 +214,13 @@ fn probe(probe: Probe) -> &'static str {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn nothing_has_no_sign() {
+        let told = |value| rounded(value).to_string();
+        assert_eq!(told([0.0_f64; 0].iter().sum()), "0");
+        assert_eq!((told(-0.000_000_1), told(-0.25)), ("0".to_owned(), "-0.25".to_owned()));
+    }
 
     #[test]
     fn breakdowns() {

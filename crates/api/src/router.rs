@@ -2,8 +2,8 @@
 
 use crate::shed::{Lane, Lanes, pass};
 use crate::{
-    AppState, RequestLimits, away, categories, developers, door, health, metrics, problem::Problem, ranking,
-    reply, spans, tasks, webhooks,
+    AppState, RequestLimits, admin, away, categories, developers, door, health, metrics, problem::Problem,
+    ranking, reply, spans, tasks, webhooks,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -44,6 +44,7 @@ const DOCS: &str = "/docs";
 fn routes(lanes: &Lanes) -> OpenApiRouter<AppState> {
     let ours = within(&lanes.requests, task_routes())
         .merge(within(&lanes.requests, webhook_routes()))
+        .merge(within(&lanes.requests, operator_routes()))
         .merge(for_developers(lanes))
         .merge(within(&lanes.streams, stream_routes()))
         .merge(within(&lanes.long_polls, patient_routes()))
@@ -90,6 +91,14 @@ fn task_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tasks::approve::approve))
         .routes(routes!(tasks::revision::revision))
         .routes(routes!(categories::list))
+}
+
+/// What only operators see and do.
+fn operator_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(admin::agent_list::list))
+        .routes(routes!(admin::visibility::set))
+        .routes(routes!(admin::alarms::alarms))
 }
 
 /// Being told of events.
@@ -207,6 +216,7 @@ pub fn openapi(currency: &Currency) -> Value {
         (name = "webhooks", description = "Be told of events at an address of your own"),
         (name = "agents", description = "Bring results by callback, or fetch work"),
         (name = "developers", description = "Register agents and read their numbers"),
+        (name = "operators", description = "See agents of all developers, and say who may be asked"),
         (name = "catalogue", description = "What may be asked for, and how agents are ranked"),
         (name = "health", description = "Is the server well?"),
     ),
@@ -258,7 +268,7 @@ mod tests {
                 methods.as_object().unwrap().keys().map(move |m| format!("{m} {path}"))
             })
             .collect();
-        assert_eq!(operations.len(), 48, "{operations:#?}");
+        assert_eq!(operations.len(), 51, "{operations:#?}");
         let text = description.to_string();
         // Agents tell their own costs in dollars, whatever is counted in here.
         let ours = text.replace("\"cost_usd\"", "").replace("\"cost_per_bid_usd\"", "");

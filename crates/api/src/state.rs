@@ -11,6 +11,7 @@ use gavel_domain::policy::{MoneyPolicy, Timers};
 use gavel_domain::task::Task;
 use gavel_domain::{Chance, Clock, Currency, Timestamp, TransferId};
 use gavel_store::{Store, ledger::Settlement};
+use gavel_triage::AlarmRules;
 use gavel_vault::Vault;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +60,8 @@ pub struct ApiSettings {
     pub public_url: String,
     /// Real tasks after which an agent is no newcomer any more.
     pub newcomer_tasks: u32,
+    /// Which share of Top Performers is as it should be.
+    pub alarms: AlarmRules,
     /// How long a new signing secret is pending beside the current one.
     pub secret_overlap: TimeDelta,
     /// What agents have to show.

@@ -528,6 +528,7 @@ pub(crate) fn settings() -> ApiSettings {
         user_agent: "Gavel".to_owned(),
         public_url: "https://gavel.example.com".to_owned(),
         newcomer_tasks: 10,
+        alarms: gavel_triage::AlarmRules::default(),
         secret_overlap: TimeDelta::hours(24),
         benchmark: Benchmarks {
             activation: Activation::Immediate,

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "bench")]
 use gavel_bench::Workload;
 use gavel_domain::account::Scope;
+use gavel_domain::agent::Visibility;
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::{KeyId, TaskId};
 use std::net::SocketAddr;
@@ -46,7 +47,7 @@ pub enum Command {
     /// Make, list and revoke keys for the REST API
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(KeysCommand),
-    /// See agents of all developers, and bring hidden ones back
+    /// See agents of all developers, and say who may be asked
     #[command(subcommand, after_help = EXIT_CODES)]
     Agents(AgentsCommand),
     /// See tasks of all accounts, and take those up again that were set aside because nothing helped
@@ -266,6 +267,9 @@ pub enum AgentsCommand {
     /// Show an agent again that was hidden because its probes failed for long
     #[command(after_help = EXIT_CODES)]
     Unhide(UnhideArgs),
+    /// Say who may see and ask an agent
+    #[command(after_help = EXIT_CODES)]
+    Visibility(VisibilityArgs),
 }
 
 /// `gavel agents list`.
@@ -288,6 +292,26 @@ pub struct UnhideArgs {
     /// The agent's short name
     #[arg(value_name = "SLUG")]
     pub slug: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of the command")]
+    pub place: PlaceArgs,
+}
+
+/// `gavel agents visibility`.
+#[derive(Debug, Args)]
+pub struct VisibilityArgs {
+    /// The agent's short name
+    #[arg(value_name = "SLUG")]
+    pub slug: String,
+    /// live and beta are asked, coming_soon is only seen, draft is neither; hidden stays so until an operator moves it back
+    #[arg(value_name = "live|beta|coming_soon|draft|hidden", value_parser = parse_visibility)]
+    pub visibility: Visibility,
+    /// Why; the developer of an agent that is hidden reads it
+    #[arg(long, value_name = "TEXT", default_value = "no reason was given")]
+    pub reason: String,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -494,6 +518,10 @@ fn parse_key_id(text: &str) -> Result<KeyId, String> {
 
 pub(crate) fn parse_task_id(text: &str) -> Result<TaskId, String> {
     text.parse().map_err(|_| "it is no task's id; `gavel tasks list` shows them".to_owned())
+}
+
+fn parse_visibility(text: &str) -> Result<Visibility, String> {
+    text.parse().map_err(|_| format!("use one of {}", Visibility::ALL.map(Visibility::name).join(", ")))
 }
 
 fn parse_state(text: &str) -> Result<TaskState, String> {

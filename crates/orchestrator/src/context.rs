@@ -13,6 +13,7 @@ use gavel_domain::recovery::Recovery;
 use gavel_domain::{Chance, Clock, Currency, TransferId};
 use gavel_judge::benchmark::Suite;
 use gavel_store::{Store, ledger::Settlement};
+use gavel_triage::AlarmRules;
 use gavel_vault::Vault;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub struct Settings {
     pub currency: Currency,
     /// Fewest agents a task is started with.
     pub agents_min: usize,
+    /// Which share of Top Performers is as it should be.
+    pub alarms: AlarmRules,
     /// How long a task waits for agents that are only busy.
     pub busy_wait: TimeDelta,
     /// Forces the draw's seed (tests and an operator's experiment).

@@ -3,6 +3,7 @@
 //! The folder `steps` reads as that life. The database is the workflow: a wake-up carries no data, and the same
 //! path serves normal running, a restart and another replica.
 
+mod alarms; // shares of tiers that are not as expected
 pub mod benchmarks;
 mod call;
 mod calls;

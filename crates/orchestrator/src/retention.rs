@@ -2,6 +2,7 @@
 //! the database; every replica takes its part from there, and what one leaves undone another does.
 
 use crate::Context;
+use crate::alarms::Watch;
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,8 +46,10 @@ impl Default for Settings {
 
 /// Removes what is due, until `stop`.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
+    let mut watch = Watch::new();
     let mut forgot_at = Instant::now();
     loop {
+        watch.look(&context).await; // it is as seldom, and as cheap
         let begun = Instant::now();
         if begun - forgot_at >= FORGET_CHANGES_EVERY {
             forgot_at = begun;

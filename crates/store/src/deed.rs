@@ -12,7 +12,7 @@ use crate::webhooks::log::Redelivery;
 use crate::webhooks::subscriptions::{self, Wished};
 use crate::{Held, IdempotencyKey, Kept, Result, Store, idempotency};
 use gavel_domain::account::Developer;
-use gavel_domain::agent::Agent;
+use gavel_domain::agent::{Agent, Visibility};
 use gavel_domain::delivery::Delivery;
 use gavel_domain::event::Actor;
 use gavel_domain::task::Task;
@@ -143,6 +143,8 @@ alone! {
     fn add_agent(agent: &Agent, sealed_secret: &[u8]) -> ();
     /// [`Deed::update_agent`] under no key.
     fn update_agent(agent: &Agent, now: Timestamp) -> ();
+    /// [`Deed::set_visibility`] under no key.
+    fn set_visibility(agent: (&str, Option<bool>), visibility: Visibility, reason: &str, now: Timestamp) -> Option<Visibility>;
     /// [`Deed::rotate_secret`] under no key.
     fn rotate_secret(agent: AgentId, fresh: &[u8], promotes_at: Timestamp, now: Timestamp) -> Rotation;
     /// [`Deed::promote_secret`] under no key.

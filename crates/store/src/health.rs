@@ -4,8 +4,8 @@
 use crate::agents::probe;
 use crate::db::{Conn, row, sql};
 use crate::rows::{json, number, word};
-use crate::{Error, Guarded, Result, Store};
-use gavel_domain::agent::ExecutionMode;
+use crate::{Deed, Error, Guarded, Result, Store};
+use gavel_domain::agent::{ExecutionMode, Visibility};
 use gavel_domain::health::{Change, Health, Registered, Verdict};
 use gavel_domain::invitation::Probe;
 use gavel_domain::{AgentId, Timestamp};
@@ -236,6 +236,39 @@ impl Store {
         write(&mut tx, probe.agent, &verdict).await?;
         tx.commit().await?;
         Ok(Guarded::Done(verdict.change))
+    }
+}
+
+impl Deed {
+    /// An operator says who may see and ask an agent, and why; gives what it was before, or `None` where there is no such
+    /// agent (of this world, when one is named). One that may be asked is probed at once. The developer of a hidden one reads why.
+    pub async fn set_visibility(
+        &mut self,
+        (slug, test): (&str, Option<bool>),
+        visibility: Visibility,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<Visibility>> {
+        const SELECT: &str = "SELECT visibility FROM agents WHERE slug = $1 AND (test = $2 OR $2 IS NULL)";
+        const LOCKED: &str =
+            "SELECT visibility FROM agents WHERE slug = $1 AND (test = $2 OR $2 IS NULL) FOR NO KEY UPDATE";
+        let before =
+            sql!(self.tx, fetch_optional as (String,), { sqlite: SELECT, postgres: LOCKED }, slug, test)?;
+        let Some((before,)) = before else { return Ok(None) };
+        let hidden =
+            (visibility == Visibility::Hidden).then(|| format!("an operator has hidden it: {reason}"));
+        sql!(
+            self.tx,
+            execute,
+            "UPDATE agents SET visibility = $2, next_probe_at = $3,
+                 probe_problem = CASE WHEN $2 = 'hidden' THEN $4 WHEN visibility = 'hidden' THEN NULL ELSE probe_problem END
+             WHERE slug = $1",
+            slug,
+            visibility.name(),
+            now,
+            hidden
+        )?;
+        word(&before, "agents", "visibility").map(Some)
     }
 }
 

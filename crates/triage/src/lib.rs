@@ -7,6 +7,7 @@
 //! answered from that. All arithmetic is on integers but for one logarithm, taken from a library that gives the same bits
 //! everywhere.
 
+mod alarm;
 mod candidate;
 mod compare;
 mod composite;
@@ -28,6 +29,7 @@ mod values;
 pub mod thompson;
 mod words; // of the domain, in documents
 
+pub use alarm::{Alarm, AlarmRules, Census, alarm};
 pub use candidate::{Candidate, Declined, TaskFacts};
 pub use compare::{Change, Comparison};
 pub use composite::{Occasion, Standing, Terms, Weighed, weigh};

@@ -13,6 +13,7 @@ use axum::extract::State;
 use gavel_candidates::stored;
 use gavel_contract::rest::{ExplainResponse, ProblemBody, RoundView};
 use gavel_domain::account::{ApiKey, Scope};
+use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::Task;
 use gavel_triage::ReplayError;
 use std::collections::BTreeSet;
@@ -39,6 +40,11 @@ impl Viewer {
         }
     }
 
+    /// Whether it concerns this caller that there were candidates, whoever they are.
+    fn sees_others(&self) -> bool {
+        !matches!(self, Viewer::Developer(_))
+    }
+
     fn sees_weights(&self) -> bool {
         !matches!(self, Viewer::Buyer)
     }
@@ -50,7 +56,8 @@ impl Viewer {
 
 /// Every round's candidates with the reason each was asked or not
 ///
-/// For the buyer of the task, and for developers whose agents were candidates: they see those alone.
+/// For the buyer of the task, and, once its agents have done their work, for developers whose agents were candidates: they
+/// see those alone.
 #[utoipa::path(get, path = "/tasks/{task_id}/explain", tag = "tasks",
     params(("task_id" = String, Path, format = Uuid)),
     responses((status = 200, body = ExplainResponse), (status = 404, body = ProblemBody),
@@ -69,31 +76,35 @@ pub(crate) async fn explain(
     for round in 1..=task.round {
         rounds.extend(view(&state, &task, round, &viewer).await?);
     }
-    let concerned = !matches!(viewer, Viewer::Developer(_));
-    if !concerned {
-        rounds.retain(|round| round.candidates_total > 0);
-    }
-    if rounds.is_empty()
-        && task.state.is_final()
-        && (concerned || asks_one_of(&state, &task, &viewer).await?)
-        && let Some(at) = state.store.bodies_removed_at(id).await?
-    {
-        return Err(Problem::removed(at));
-    }
-    if rounds.is_empty() && !concerned {
-        return Err(Problem::not_found("task"));
+    if rounds.is_empty() {
+        nothing_to_tell(&state, &task, &viewer).await?;
     }
     let status = task.state.name().to_owned();
     Ok(Json(ExplainResponse { task_id: id.to_string(), status, rounds }))
 }
 
-/// A task that a developer's agents may have been candidates of.
+/// Refuses where there is a reason that nothing is told: decisions are gone, or the task is none of the caller's business.
+async fn nothing_to_tell(state: &AppState, task: &Task, viewer: &Viewer) -> Result<(), Problem> {
+    let is_developer = !viewer.sees_others();
+    if task.state.is_final()
+        && (!is_developer || asks_one_of(state, task, viewer).await?)
+        && let Some(at) = state.store.bodies_removed_at(task.id).await?
+    {
+        return Err(Problem::removed(at));
+    }
+    if is_developer { Err(Problem::not_found("task")) } else { Ok(()) }
+}
+
+/// A task that a developer's agents may have been candidates of. While agents work on it nothing is told: an agent that
+/// asks must not learn whether it is tried or asked in earnest.
 async fn as_developer(
     state: &AppState,
     key: &ApiKey,
     id: gavel_domain::TaskId,
 ) -> Result<(Task, Viewer), Problem> {
-    let task = state.store.task(id).await?.filter(|task| task.test == key.test);
+    let at_work = [TaskState::Open, TaskState::Matching, TaskState::Prototyping];
+    let task = state.store.task(id).await?;
+    let task = task.filter(|task| task.test == key.test && !at_work.contains(&task.state));
     let developer = state.store.developer_of(key.account).await?;
     let (Some(task), Some(developer)) = (task, developer) else { return Err(Problem::not_found("task")) };
     let agents = state.store.agents_of(developer.id, key.test).await?;
@@ -101,6 +112,7 @@ async fn as_developer(
     Ok((task, Viewer::Developer(own)))
 }
 
+/// One round; `None` where none of its candidates may be told of to this developer, or nothing was decided yet.
 async fn view(
     state: &AppState,
     task: &Task,
@@ -110,15 +122,17 @@ async fn view(
     let found = stored(&state.store, task.id, round).await.map_err(|cause| Problem::internal(&cause))?;
     let Some(stored) = found else { return Ok(None) };
     let record = match stored.record() {
+        // That a task was a benchmark's is told in the benchmark's report alone.
+        Err(ReplayError::Benchmark) if !viewer.sees_others() => return Ok(None),
         Err(ReplayError::Version(1) | ReplayError::Benchmark) => {
-            return older::view(round, &stored.document, viewer).map(Some);
+            return older::view(round, &stored.document, viewer);
         }
         record => record.map_err(|cause| Problem::internal(&cause))?,
     };
     let invited =
         if record.reserve.is_empty() { BTreeSet::new() } else { invited(state, task, round).await? };
     let table = stored.table().map_err(|cause| Problem::internal(&cause))?;
-    Ok(Some(round::view(round, (&stored.document, &record), &table, &invited, viewer)))
+    Ok(round::view(round, (&stored.document, &record), &table, &invited, viewer))
 }
 
 /// Who was really asked in a round.
@@ -209,6 +223,15 @@ mod tests {
         assert!(own.get("record").is_none() && own.get("seed").is_none());
         let test_key = world.key_of_the_developer(false, true).await;
         assert_eq!(world.get(&test_key, &path).await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn developers_hear_nothing_while_agents_work() {
+        let world = World::new().await;
+        let asked = world.asked("one").await;
+        let path = format!("/api/v1/tasks/{}/explain", asked.task);
+        assert_eq!(world.get(world.buyer(), &path).await.body["rounds"].as_array().unwrap().len(), 1);
+        assert_eq!(world.get(world.developer(), &path).await.status, 404);
     }
 
     #[tokio::test]

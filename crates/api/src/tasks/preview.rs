@@ -35,7 +35,7 @@ pub(crate) async fn preview(
     let id = TaskId::new(now, state.chance.as_ref());
     let posted = Task::posted(id, caller.account, (new.brief, new.budget), now);
     let task = Task { test: caller.test, wishes: new.wishes, ..posted };
-    let decided = state.candidates.decide(&task, chance(&state), now).await;
+    let decided = state.candidates.decide(&task, seed(&state), now).await;
     let decision = decided.map_err(|cause| Problem::internal(&cause))?;
     let expected_time = expected(&state, &task, &decision).await?;
     let record = &decision.record;
@@ -55,7 +55,7 @@ pub(crate) async fn preview(
 }
 
 /// A seed that no task's own draw is made with.
-fn chance(state: &AppState) -> u64 {
+fn seed(state: &AppState) -> u64 {
     let mut bytes = [0; 8];
     state.chance.fill(&mut bytes);
     u64::from_be_bytes(bytes)

@@ -157,9 +157,17 @@ impl World {
             other: other.to_owned(),
         };
         let (empty, local) = (json!({}), json!({ "url": "http://127.0.0.1:9000/execute" }));
+        let of_operator = Changing {
+            route: "POST /api/v1/admin/agents/{slug}/visibility",
+            path: "/api/v1/admin/agents/two/visibility".to_owned(),
+            key: self.admin().to_owned(),
+            body: json!({ "visibility": "beta", "reason": "a look at it" }).to_string(),
+            other: r#"{"visibility":"draft","reason":"another"}"#.to_owned(),
+        };
         let register =
             of("POST /api/v1/developers/register", "", json!({ "name": "Bob" }), r#"{"name":"Eve"}"#);
         vec![
+            of_operator,
             Changing { key: nobody_yet, ..register },
             of("POST /api/v1/developers/keys/rotate", "", empty.clone(), ""),
             of("POST /api/v1/developers/agents", "", new_agent("three"), &new_agent("four").to_string()),

@@ -43,6 +43,7 @@ pub async fn execute(command: Command) -> Result<(), Failure> {
         Command::Keys(KeysCommand::Revoke(args)) => keys::revoke(&args).await,
         Command::Agents(AgentsCommand::List(args)) => agents::list(&args).await,
         Command::Agents(AgentsCommand::Unhide(args)) => agents::unhide(&args).await,
+        Command::Agents(AgentsCommand::Visibility(args)) => agents::visibility(&args).await,
         Command::Tasks(TasksCommand::List(args)) => tasks::list(args).await,
         Command::Tasks(TasksCommand::Dead(args)) => tasks::dead(&args).await,
         Command::Tasks(TasksCommand::Retry(args)) => tasks::retry(&args).await,

@@ -24,7 +24,7 @@ use gavel_judge::benchmark::Suite;
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
 use gavel_store::{Migrate, Opening, path_of};
-use gavel_triage::{Policy, Rulebook, thompson};
+use gavel_triage::{AlarmRules, Policy, Rulebook, thompson};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
@@ -89,6 +89,8 @@ pub struct AppConfig {
     pub min_bids: Option<u8>,
     /// Fewest agents a task is started with.
     pub agents_min: usize,
+    /// Which share of Top Performers is as it should be.
+    pub alarms: AlarmRules,
     /// How long a task waits for agents that are only busy.
     pub busy_wait: TimeDelta,
     /// Forces every draw.
@@ -163,6 +165,7 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         rubrics,
         min_bids: min_bids(written.triage.min_bids, places)?,
         agents_min: usize::from(written.triage.agents_min),
+        alarms: alarms(&written.triage, places)?,
         busy_wait: TimeDelta::seconds(written.triage.busy_wait_seconds.into()),
         forced_seed: forced_seed(&written.triage.forced_seed, places)?,
         lease: TimeDelta::seconds(written.work.lease_seconds.get().into()),
@@ -184,6 +187,23 @@ fn activation(written: file::Activation, money: file::MoneyMode) -> Activation {
             Activation::Benchmark
         }
     }
+}
+
+fn alarms(triage: &file::Triage, places: &Places) -> Result<AlarmRules, SettingsError> {
+    let (low, high) = (triage.alarm_top_share_low_milli, triage.alarm_top_share_high_milli);
+    let high_key = "triage.alarm_top_share_high_milli";
+    if high > 1000 {
+        return Err(places.value(high_key, "it is a share in thousandths: it must be at most 1000"));
+    }
+    if low > high {
+        let problem = format!("{low} thousandths is above the highest share, {high}");
+        return Err(places.pair("triage.alarm_top_share_low_milli", high_key, &problem));
+    }
+    Ok(AlarmRules {
+        top_share_low_milli: low.into(),
+        top_share_high_milli: high.into(),
+        agents_min: triage.alarm_agents_min,
+    })
 }
 
 fn benchmark(written: &file::Benchmark, places: &Places) -> Result<benchmark::Rules, SettingsError> {

@@ -192,6 +192,9 @@ fn each_setting_can_be_set_in_the_environment() {
     check("triage.agents_min", "3", |c| c.agents_min == 3);
     check("triage.busy_wait_seconds", "5", |c| c.busy_wait == TimeDelta::seconds(5));
     check("triage.forced_seed", "18446744073709551615", |c| c.forced_seed == Some(u64::MAX));
+    check("triage.alarm_top_share_low_milli", "5", |c| c.alarms.top_share_low_milli == 5);
+    check("triage.alarm_top_share_high_milli", "90", |c| c.alarms.top_share_high_milli == 90);
+    check("triage.alarm_agents_min", "7", |c| c.alarms.agents_min == 7);
     check("triage.thompson_categories", "translation", |c| c.triage.thompson("translation").is_some());
     check("triage.thompson_file", thompson, |c| {
         c.triage.values_policy().is_some_and(|policy| policy.floor_share == 0.25)
@@ -376,6 +379,11 @@ fn mistakes_name_the_setting_and_the_place() {
     check("[database]\nurl = \"sqlite:///srv/g.db#x\"", &["database.url", "write sqlite:/srv/g.db"]);
     check("[budget]\nmax = \"10000000000.01\"", &["budget.max", "at most 10000000000.00"]);
     check("[platform]\ncurrency = \"JPY\"\n[budget]\nmax = \"1000000000001\"", &["at most 1000000000000"]);
+    check(
+        "[triage]\nalarm_top_share_low_milli = 70",
+        &["triage.alarm_top_share_low_milli", "above the highest share, 60"],
+    );
+    check("[triage]\nalarm_top_share_high_milli = 1001", &["at most 1000"]);
     check("[triage]\nforced_seed = -1", &["triage.forced_seed"]);
     check("[log]\nlevel = \"gavel=loud\"", &["log.level"]);
     check("[timers\n", &["is not TOML"]);

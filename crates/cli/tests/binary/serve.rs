@@ -54,6 +54,9 @@ async fn from_the_first_key_to_the_balances() {
         (&listed["agents"][0]["slug"], &listed["agents"][0]["developer"]),
         (&json!("only"), &json!("Ada"))
     );
+    assert_eq!(listed["agents"][0]["tiers"], json!({ "content-writing": "new_challenger" }));
+    let moved = place.json(&["agents", "visibility", "only", "beta", "--reason", "a look at it"]);
+    assert_eq!(moved, json!({ "slug": "only", "before": "live", "visibility": "beta" }));
     let doctor = place.json(&["doctor"]);
     assert_eq!(
         (&doctor["findings"], &doctor["sound"], &doctor["counts"]["bids"]),
@@ -112,6 +115,8 @@ async fn keys_do_what_they_are_for() {
     assert_eq!(status(&key, json!({})).await, 401, "at once, beside the running server");
     assert_eq!(place.ran(&["keys", "revoke", id]).0, 2);
     assert_eq!(place.ran(&["agents", "unhide", "nobody"]).0, 2);
+    assert_eq!(place.ran(&["agents", "visibility", "nobody", "live"]).0, 2);
+    assert_eq!(place.ran(&["agents", "visibility", "nobody", "gone"]).0, 2);
 }
 
 /// A task whose step has failed too often, as the loop leaves it.

@@ -2,6 +2,7 @@
 //!
 //! Names of money follow the platform's currency (`budget_usd`, `budget_aud`...): see [`Amount`].
 
+mod admin;
 pub mod amount;
 mod benchmark;
 mod catalogue;
@@ -18,6 +19,7 @@ mod standing;
 mod task;
 mod webhook;
 
+pub use admin::{AdminAgent, AdminAgents, CategoryAlarm, TriageAlarms, VisibilitySet, VisibilityWish};
 pub use amount::{
     Amount, Available, BidPrice, Budget, Earned, HighestCost, LowestCost, Margin, MaxPrice, MinPrice,
     MoneyName, Pending, RemixFee, follow_currency,

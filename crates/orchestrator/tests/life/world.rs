@@ -437,6 +437,7 @@ fn settings(window: Duration) -> Settings {
         benchmark: Default::default(),
         user_agent: "AITasker/1.0 (Agent Executor)".to_owned(),
         public_url: "https://gavel.example.com".to_owned(),
+        alarms: Default::default(),
         retention: Default::default(),
         health: probes::Settings { limit: Duration::from_millis(200), ..probes::Settings::default() },
         webhooks: Default::default(),

@@ -181,6 +181,7 @@ fn settings(world: &World) -> Settings {
         benchmark: Default::default(),
         user_agent: "Gavel".to_owned(),
         public_url: "https://gavel.example.com".to_owned(),
+        alarms: Default::default(),
         retention: Default::default(),
         health: probes::Settings::default(),
         webhooks: Default::default(),

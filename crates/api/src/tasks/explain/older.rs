@@ -22,14 +22,17 @@ struct Candidate {
     reason: String,
 }
 
-pub(super) fn view(round: u32, document: &str, viewer: &Viewer) -> Result<RoundView, Problem> {
+pub(super) fn view(round: u32, document: &str, viewer: &Viewer) -> Result<Option<RoundView>, Problem> {
     let record: Record = serde_json::from_str(document).map_err(|cause| Problem::internal(&cause))?;
     let mut candidates: Vec<CandidateView> =
         record.candidates.into_iter().filter(|c| viewer.sees(&c.slug)).map(candidate).collect();
+    if candidates.is_empty() && !viewer.sees_others() {
+        return Ok(None);
+    }
     let reasons = counted(candidates.iter().map(|candidate| candidate.reason.as_str()));
     let candidates_total = candidates.len() as u64;
     candidates.truncate(EXPLAINED_MAX);
-    Ok(RoundView {
+    Ok(Some(RoundView {
         round,
         policy: record.policy,
         seed: None, // it stands in the record
@@ -41,7 +44,7 @@ pub(super) fn view(round: u32, document: &str, viewer: &Viewer) -> Result<RoundV
         candidates_total,
         candidates,
         record: render::document(document).filter(|_| viewer.sees_all()),
-    })
+    }))
 }
 
 fn candidate(candidate: Candidate) -> CandidateView {
@@ -64,12 +67,13 @@ mod tests {
         let document = r#"{"version":1,"policy":"aitasker-v1","agents_wanted":3,"under_supplied":true,"no_capability":4,
             "candidates":[{"slug":"one","tier":"challenger","reason":"chosen"},
                 {"slug":"two","tier":"new_challenger","reason":"at_capacity"}]}"#;
-        let buyer = view(1, document, &Viewer::Buyer).unwrap();
+        let buyer = view(1, document, &Viewer::Buyer).unwrap().unwrap();
         assert_eq!((buyer.candidates_total, buyer.reasons.len(), buyer.record), (2, 2, None));
         assert!(buyer.candidates[0].chosen && !buyer.candidates[1].chosen);
-        let own = view(1, document, &Viewer::Developer(["two".to_owned()].into())).unwrap();
+        let own = view(1, document, &Viewer::Developer(["two".to_owned()].into())).unwrap().unwrap();
         assert_eq!(own.reasons, [("at_capacity".to_owned(), 1)].into());
-        assert!(view(1, document, &Viewer::Operator).unwrap().record.is_some());
+        assert!(view(1, document, &Viewer::Operator).unwrap().unwrap().record.is_some());
+        assert!(view(1, document, &Viewer::Developer(["three".to_owned()].into())).unwrap().is_none());
         assert!(view(1, "{}", &Viewer::Buyer).is_err());
     }
 }

@@ -13,15 +13,18 @@ pub(super) fn view(
     table: &[CandidateRecord],
     invited: &BTreeSet<String>,
     viewer: &Viewer,
-) -> RoundView {
+) -> Option<RoundView> {
     let mut seen: Vec<&CandidateRecord> = table.iter().filter(|row| viewer.sees(&row.slug)).collect();
+    if seen.is_empty() && !viewer.sees_others() {
+        return None;
+    }
     seen.sort_by_key(|row| match row.reason {
         Reason::Chosen => 0,
         Reason::Reserve => 1,
         Reason::NotDrawn | Reason::Gated(_) => 2,
     });
     let told = seen.iter().take(EXPLAINED_MAX);
-    RoundView {
+    Some(RoundView {
         round,
         policy: record.policy.name().to_owned(),
         seed: viewer.sees_all().then(|| record.question.seed.to_string()),
@@ -33,7 +36,7 @@ pub(super) fn view(
         candidates_total: seen.len() as u64,
         candidates: told.map(|row| candidate(row, record, invited, viewer)).collect(),
         record: render::document(document).filter(|_| viewer.sees_all()),
-    }
+    })
 }
 
 /// How many there are of each.
@@ -160,7 +163,7 @@ mod tests {
         let [first, second] = &record.reserve[..] else { panic!("{record:?}") };
         let (asked, not_asked) = (first.slug.clone(), second.slug.clone());
         let table = table(&agents, &record, &rules);
-        let view = view(1, ("{}", &record), &table, &[asked.clone()].into(), &Viewer::Buyer);
+        let view = view(1, ("{}", &record), &table, &[asked.clone()].into(), &Viewer::Buyer).unwrap();
         let row = |slug: &str| view.candidates.iter().find(|row| row.agent == slug).unwrap();
         assert_eq!((row(&asked).chosen, row(&asked).reason.as_str()), (true, "reserve"));
         assert!(row(&asked).because.ends_with("and it was asked when that came."), "{view:?}");
