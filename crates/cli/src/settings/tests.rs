@@ -51,8 +51,13 @@ fn every_key_of_the_defaults_has_a_comment() {
 fn the_shipped_parameters_are_the_crates_own() {
     assert_eq!(defaults().unwrap().triage.policy(), &gavel_triage::Policy::default());
     assert_eq!(defaults().unwrap().serve, gavel_api::ServeLimits::default());
-    let opening = defaults().unwrap().opening;
-    assert_eq!(format!("{opening:?}"), format!("{:?}", gavel_store::Opening::default()));
+    let (shipped, own) = (defaults().unwrap().opening, gavel_store::Opening::default());
+    assert_eq!(
+        (shipped.connections, shipped.acquire, shipped.statement, shipped.migrate),
+        (own.connections, own.acquire, own.statement, own.migrate)
+    );
+    assert_eq!(shipped.rules.values_policy(), Some(&gavel_triage::thompson::Policy::default()));
+    assert!(shipped.rules.by_value().is_empty());
     assert_eq!(defaults().unwrap().requests, gavel_api::RequestLimits::default());
 }
 
