@@ -3,6 +3,7 @@
 use super::categories::{by_category, catalog};
 use super::file::{Health, LogFormat, MoneyMode, Network, Retention, Silence, Timers, Webhooks, Written};
 use super::known::Places;
+use super::triage;
 use super::values::wrong_level;
 use super::{SettingsError, file};
 use crate::roles::Roles;
@@ -14,7 +15,7 @@ use gavel_dispatcher::Caps;
 use gavel_domain::benchmark::{self, Activation};
 use gavel_domain::catalog::{Catalog, Timeouts};
 use gavel_domain::health::Rules;
-use gavel_domain::limits::{AGENTS_MAX, BUDGET_MINOR_MAX};
+use gavel_domain::limits::BUDGET_MINOR_MAX;
 use gavel_domain::network::Guard;
 use gavel_domain::policy::{self, MoneyPolicy};
 use gavel_domain::webhook;
@@ -24,11 +25,10 @@ use gavel_judge::benchmark::Suite;
 use gavel_orchestrator::{probes, retention, webhooks};
 use gavel_outbound::ExtraRoots;
 use gavel_store::{Migrate, Opening, path_of};
-use gavel_triage::{AlarmRules, Policy, Rulebook, thompson};
-use std::collections::BTreeSet;
+use gavel_triage::AlarmRules;
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,13 +133,13 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
     let currency =
         Currency::new(&written.platform.currency).map_err(|e| places.value("platform.currency", e))?;
     let (catalog, rubrics) = catalog(&written.catalog.folder, &written.judge.policy_file)?;
-    let triage = triage_rules(&written.triage, &catalog, places)?;
+    let rules = triage::rules(&written.triage, &catalog, places)?;
     let requests = request_limits(&written.server);
     Ok(AppConfig {
         listen: listen(&written.server.listen, places)?,
         roles: roles(&written.server.roles, &written.database.url, places)?,
         leave: Duration::from_secs(written.server.leave_seconds.into()),
-        opening: opening(&written.database, &triage),
+        opening: opening(&written.database, &rules),
         serve: serve_limits(&written.server, &requests),
         requests,
         public_url: public_url(written.server.public_url, places)?,
@@ -159,15 +159,15 @@ pub(super) fn convert(written: Written, places: &Places) -> Result<AppConfig, Se
         },
         guard: guard(&written.network, places)?,
         roots: roots(&written.network.ca_file)?,
-        health: health(&written.health, triage.policy().health_fails_max, places)?,
+        health: health(&written.health, rules.policy().health_fails_max, places)?,
         webhooks: told(&written.webhooks),
-        triage,
+        triage: rules,
         rubrics,
-        min_bids: min_bids(written.triage.min_bids, places)?,
+        min_bids: triage::min_bids(written.triage.min_bids, places)?,
         agents_min: usize::from(written.triage.agents_min),
-        alarms: alarms(&written.triage, places)?,
+        alarms: triage::alarms(&written.triage, places)?,
         busy_wait: TimeDelta::seconds(written.triage.busy_wait_seconds.into()),
-        forced_seed: forced_seed(&written.triage.forced_seed, places)?,
+        forced_seed: triage::forced_seed(&written.triage.forced_seed, places)?,
         lease: TimeDelta::seconds(written.work.lease_seconds.get().into()),
         drain: Duration::from_secs(written.work.drain_seconds.into()),
         tasks_at_once: written.work.tasks_at_once.get().into(),
@@ -187,23 +187,6 @@ fn activation(written: file::Activation, money: file::MoneyMode) -> Activation {
             Activation::Benchmark
         }
     }
-}
-
-fn alarms(triage: &file::Triage, places: &Places) -> Result<AlarmRules, SettingsError> {
-    let (low, high) = (triage.alarm_top_share_low_milli, triage.alarm_top_share_high_milli);
-    let high_key = "triage.alarm_top_share_high_milli";
-    if high > 1000 {
-        return Err(places.value(high_key, "it is a share in thousandths: it must be at most 1000"));
-    }
-    if low > high {
-        let problem = format!("{low} thousandths is above the highest share, {high}");
-        return Err(places.pair("triage.alarm_top_share_low_milli", high_key, &problem));
-    }
-    Ok(AlarmRules {
-        top_share_low_milli: low.into(),
-        top_share_high_milli: high.into(),
-        agents_min: triage.alarm_agents_min,
-    })
 }
 
 fn benchmark(written: &file::Benchmark, places: &Places) -> Result<benchmark::Rules, SettingsError> {
@@ -471,13 +454,6 @@ fn roots(path: &str) -> Result<ExtraRoots, SettingsError> {
     ExtraRoots::from_pem(&text).map_err(|e| wrong(&e))
 }
 
-fn forced_seed(text: &str, places: &Places) -> Result<Option<u64>, SettingsError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(|_| places.value("triage.forced_seed", "it must be a whole number"))
-}
-
 fn log_level(text: String, places: &Places) -> Result<String, SettingsError> {
     if let Some(problem) = wrong_level(&text) {
         return Err(places.value("log.level", problem));
@@ -486,55 +462,6 @@ fn log_level(text: String, places: &Places) -> Result<String, SettingsError> {
         Ok(_) => Ok(text),
         Err(e) => Err(places.value("log.level", e)),
     }
-}
-
-/// The shipped parameters are a file in `config/policy`; a test holds them equal to the crate's own defaults.
-const TRIAGE: &str = include_str!("../../../../config/policy/triage.toml");
-const THOMPSON: &str = include_str!("../../../../config/policy/thompson.toml");
-
-/// By which rules agents are chosen, category by category.
-fn triage_rules(
-    triage: &file::Triage,
-    catalog: &Catalog,
-    places: &Places,
-) -> Result<Arc<gavel_triage::Rules>, SettingsError> {
-    let path = &triage.policy_file;
-    let policy: Policy = policy_file("triage.policy_file", path, TRIAGE)?;
-    let lanes = Rulebook::new(policy).map_err(|e| named("triage.policy_file", path, e))?;
-    let opened = thompson_categories(&triage.thompson_categories, catalog, places)?;
-    let path = &triage.thompson_file;
-    let thompson: thompson::Policy = policy_file("triage.thompson_file", path, THOMPSON)?;
-    let rules = gavel_triage::Rules::lanes(lanes).opened(thompson, opened);
-    rules.map(Arc::new).map_err(|e| named("triage.thompson_file", path, e))
-}
-
-/// Parameters of `aitasker-v1` from a file of somebody's own.
-///
-/// # Errors
-/// When the file cannot be read or names what is no parameter.
-pub fn triage_policy(path: &Path) -> Result<Policy, SettingsError> {
-    policy_file("--policy", &path.to_string_lossy(), TRIAGE)
-}
-
-fn min_bids(bids: u8, places: &Places) -> Result<Option<u8>, SettingsError> {
-    match bids {
-        0 => Ok(None),
-        1..=AGENTS_MAX => Ok(Some(bids)),
-        _ => Err(places.value("triage.min_bids", format!("it must be at most {AGENTS_MAX}"))),
-    }
-}
-
-fn thompson_categories(
-    text: &str,
-    catalog: &Catalog,
-    places: &Places,
-) -> Result<BTreeSet<String>, SettingsError> {
-    let slugs = text.split(',').map(str::trim).filter(|slug| !slug.is_empty());
-    let known = |slug: &str| match catalog.category(slug) {
-        Some(category) => Ok(category.slug.clone()),
-        None => Err(places.value("triage.thompson_categories", format!("{slug:?} is no category"))),
-    };
-    slugs.map(known).collect()
 }
 
 pub(super) fn policy_file<T: serde::de::DeserializeOwned>(
@@ -550,6 +477,6 @@ pub(super) fn policy_file<T: serde::de::DeserializeOwned>(
     builder.build().and_then(Config::try_deserialize).map_err(|e| named(key, path, e))
 }
 
-fn named(key: &'static str, path: &str, problem: impl ToString) -> SettingsError {
+pub(super) fn named(key: &'static str, path: &str, problem: impl ToString) -> SettingsError {
     SettingsError::Named { key, path: path.to_owned(), problem: problem.to_string() }
 }

@@ -9,10 +9,12 @@ mod categories; // what the catalogue says of each category, and what is said ov
 mod file; // the shape of the file
 mod known; // names that are no setting, and values of the wrong kind
 mod values; // what a value may be
+mod triage; // whom to ask
 mod summary; // what is in force, without passwords
 
-pub use convert::{AppConfig, triage_policy};
+pub use convert::AppConfig;
 pub(crate) use summary::place_of;
+pub use triage::triage_policy;
 
 use ::config::{Config, File, FileFormat};
 use serde_json::Value;
