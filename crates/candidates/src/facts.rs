@@ -8,7 +8,8 @@ use gavel_triage::{Candidate, Declined, Policy, Rulebook, Standing, Tier, mean_h
 /// An agent as triage sees it: decisions and what is told of agents are made from the same.
 pub fn candidate_of(facts: Facts, rules: &Rulebook) -> Candidate {
     let policy = rules.policy();
-    let Facts { agent, record, standing, in_flight, owner, boosted_lately, declines, benchmark } = facts;
+    let Facts { agent, record, standing, in_flight, owner, boosted_lately, declines, benchmark, ready } =
+        facts;
     let (progress, evidence) =
         standing.map_or((None, None), |standing| (Some(standing.progress), standing.evidence));
     let tier = progress
@@ -21,7 +22,7 @@ pub fn candidate_of(facts: Facts, rules: &Rulebook) -> Candidate {
         slug: agent.slug,
         owner: owner.to_string(),
         payout_account: agent.developer.to_string(),
-        capable: true,
+        capable: ready,
         payout_ready: true, // the built-in ledger pays every developer
         active: agent.active,
         paused: agent.paused,

@@ -310,7 +310,7 @@ pub struct VisibilityArgs {
     #[arg(value_name = "live|beta|coming_soon|draft|hidden", value_parser = parse_visibility)]
     pub visibility: Visibility,
     /// Why; the developer of an agent that is hidden reads it
-    #[arg(long, value_name = "TEXT", default_value = "no reason was given")]
+    #[arg(long, value_name = "TEXT")]
     pub reason: String,
     /// Print JSON
     #[arg(long)]

@@ -71,6 +71,8 @@ pub struct Facts {
     pub declines: Vec<Decline>,
     /// What its benchmarks say of it in the category, in parts per million.
     pub benchmark: Option<u32>,
+    /// Whether it has passed what the category asks for before it may be asked.
+    pub ready: bool,
 }
 
 /// A type that an agent has said it does not do.
@@ -89,6 +91,7 @@ row! {
         #[flatten]
         agent: AgentRow,
         account_id: Uuid,
+        ready: bool,
         #[flatten]
         standing: StandingRow,
         open_calls: i64,
@@ -103,7 +106,7 @@ macro_rules! facts {
         concat!(
             "SELECT ",
             agent_columns!(),
-            ", d.account_id, s.scores, s.shown, s.tier, s.dwell, s.evidence,
+            ", d.account_id, k.ready, s.scores, s.shown, s.tier, s.dwell, s.evidence,
              (SELECT COUNT(*) FROM exchanges x WHERE x.agent_id = a.id AND x.ended_at IS NULL) AS open_calls,
              CASE WHEN a.real_tasks < $3 THEN
                  (SELECT COUNT(*) FROM invitations i WHERE i.developer_id = a.developer_id AND ",
@@ -114,7 +117,7 @@ macro_rules! facts {
              JOIN agents a ON a.id = k.agent_id
              JOIN developers d ON d.id = a.developer_id
              LEFT JOIN standings s ON s.agent_id = a.id AND s.category = k.category
-             WHERE k.category = $1 AND k.ready AND a.test = $2 ",
+             WHERE k.category = $1 AND a.test = $2 ",
             $which,
             " ORDER BY a.id"
         )
@@ -322,6 +325,7 @@ fn facts(row: FactsRow, Beside { waiting, declines, benchmark }: Beside) -> Resu
         boosted_lately: u32::try_from(row.boosted_lately).unwrap_or(u32::MAX),
         declines,
         benchmark,
+        ready: row.ready,
         agent,
         record,
     })

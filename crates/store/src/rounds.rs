@@ -166,6 +166,7 @@ impl Store {
         let Guarded::Done(claimed) = self.matching(&mut tx, claimed, now).await? else {
             return Ok(Guarded::Lost);
         };
+        sql!(tx, execute, "UPDATE tasks SET under_supplied = TRUE WHERE id = $1", claimed.task().id.uuid())?;
         let change =
             self.change(&claimed, TaskEvent::NobodyEligible, None, None, Some("no_eligible_agents"), now);
         let changed = tx_change(&mut tx, change).await?;

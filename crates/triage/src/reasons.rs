@@ -14,7 +14,9 @@ pub fn reason_in_words(candidate: &CandidateRecord, record: &Record) -> Vec<Stri
         Reason::Gated(gate) => gate_in_words(gate, record),
     }];
     if let Some(weighed) = &candidate.weighed {
-        sentences.push(weight_in_words(weighed, candidate.tier));
+        if candidate.valued.is_none() || candidate.lane == Some(Lane::Floor) {
+            sentences.push(weight_in_words(weighed, candidate.tier));
+        }
         sentences.extend(candidate.valued.as_ref().map(value_in_words));
         sentences.extend(draw_in_words(candidate, record));
     }

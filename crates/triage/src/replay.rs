@@ -28,7 +28,7 @@ pub enum ReplayError {
     #[error("the stored decision cannot be read: {0}")]
     Record(serde_json::Error),
     /// It is of a version that named no inputs.
-    #[error("the decision was stored in version {0} of its form, which did not keep what it was made from")]
+    #[error("the decision was stored in version {0} of its form, which cannot be made again by this release")]
     Version(u32),
     /// Nothing was decided.
     #[error("the task belongs to a benchmark: its one agent was asked, and there was nothing to decide")]

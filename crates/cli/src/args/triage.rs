@@ -43,7 +43,7 @@ pub struct DecisionArgs {
 /// `gavel triage explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The task; with --file any
+    /// The task; with --file it is not looked at
     #[arg(value_name = "TASK", value_parser = parse_task_id)]
     pub task: TaskId,
     /// The agent's short name or id; without it every candidate's reason in a word
@@ -115,10 +115,10 @@ pub struct SimulateArgs {
     /// v1-without-lanes, thompson-judge, thompson-choices or thompson
     #[arg(long = "policy", value_name = "POLICY")]
     pub policies: Vec<Contestant>,
-    /// How many markets, each from its own seed
+    /// How many markets, each from its own seed (2 to 1,000)
     #[arg(long, default_value_t = 20)]
     pub seeds: u32,
-    /// How many tasks are counted in each market
+    /// How many tasks are counted in each market (200 to 200,000)
     #[arg(long, default_value_t = 4_000)]
     pub tasks: u32,
     /// What is added to every score of the judge, as another judge would: -0.10 shows how fragile thresholds are

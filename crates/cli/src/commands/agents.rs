@@ -35,7 +35,10 @@ pub(super) async fn unhide(args: &UnhideArgs) -> Result<(), Failure> {
     if args.json {
         output::json(&json!({ "slug": args.slug, "visibility": "live" }));
     } else {
-        output::line(&format!("{} is live again; it is asked as soon as a probe passes.", args.slug));
+        output::line(&format!(
+            "{} is live again; once it is active, it is asked as soon as a probe passes.",
+            args.slug
+        ));
     }
     Ok(())
 }
@@ -51,7 +54,7 @@ pub(super) async fn visibility(args: &VisibilityArgs) -> Result<(), Failure> {
         output::json(&json!({ "slug": slug, "before": before, "visibility": after }));
     } else {
         let asked = match visibility {
-            Visibility::Live | Visibility::Beta => "it is asked while its probes pass",
+            Visibility::Live | Visibility::Beta => "once it is active, it is asked while its probes pass",
             Visibility::ComingSoon | Visibility::Draft | Visibility::Hidden => "it is not asked any more",
         };
         output::line(&format!("{slug} is {after} (it was {before}); {asked}."));

@@ -18,6 +18,10 @@ use std::path::Path;
 pub(super) async fn explain(args: ExplainArgs) -> Result<(), Failure> {
     let stored = decision(Some(args.task), &args.decision).await?;
     let (record, table) = (opened(stored.record())?, opened(stored.table())?);
+    if args.decision.file.is_some() && opened(stored.replay())? != record {
+        let why = "the file was changed: what it says does not follow from what it was made from";
+        return Err(Failure::Usage(why.to_owned()));
+    }
     let Some(wanted) = &args.agent else { return all(&record, &table, args.json) };
     let Some(row) = table.iter().find(|row| row.slug == *wanted || row.agent == *wanted) else {
         let others = record.question.no_capability;

@@ -55,7 +55,11 @@ fn thompson_categories(
     let slugs = text.split(',').map(str::trim).filter(|slug| !slug.is_empty());
     let known = |slug: &str| match catalog.category(slug) {
         Some(category) => Ok(category.slug.clone()),
-        None => Err(places.value("triage.thompson_categories", format!("{slug:?} is no category"))),
+        None => {
+            let valid: Vec<_> = catalog.categories.iter().map(|category| category.slug.as_str()).collect();
+            let problem = format!("{slug:?} is no category; valid are: {}", valid.join(", "));
+            Err(places.value("triage.thompson_categories", problem))
+        }
     };
     slugs.map(known).collect()
 }

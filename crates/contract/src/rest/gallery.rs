@@ -90,7 +90,7 @@ pub struct BidView {
     pub agent_name: String,
     /// Its short name.
     pub agent_slug: String,
-    /// `new_challenger` or `challenger`.
+    /// In the task's category: `new_challenger`, `challenger`, `rising_star` or `top_performer`.
     pub agent_tier: String,
     /// A word to the buyer.
     pub agent_message: String,

@@ -41,7 +41,7 @@ pub struct NewTask {
     /// `no_placeholder_content`, `complete_deliverable`, `match_requested_format`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality_rules: Option<Map<String, Value>>,
-    /// The newcomers' share of the agents asked; 0.3 when absent.
+    /// The challengers' share of the agents asked, new or not; 0.3 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0.0, maximum = 1.0)]
     pub experimentation: Option<f64>,
@@ -170,7 +170,7 @@ pub struct TaskResponse {
     /// Why it is there: `no_eligible_agents`, `no_valid_bids`, `review_window_lapsed`, `delivery_failed`,
     /// `answer_window_lapsed`, `cancelled_by_buyer` or `platform_fault`; null where nothing is to be said.
     pub status_reason: Option<String>,
-    /// The newcomers' share of the agents asked.
+    /// The challengers' share of the agents asked, new or not.
     pub experimentation: f64,
     /// When it was posted.
     pub created_at: DateTime<Utc>,

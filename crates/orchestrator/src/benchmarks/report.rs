@@ -87,7 +87,7 @@ fn dimension(score: &DimensionScore, hidden: &BTreeMap<String, String>) -> Bench
     costly.sort_by_key(|evidence| std::cmp::Reverse(lost(evidence)));
     let words = |evidence: &&Evidence| match hidden.get(&evidence.check_id) {
         Some(told) => told.clone(),
-        None => evidence.text.clone(),
+        None => format!("not met in full: {}", evidence.text),
     };
     let mut seen = BTreeSet::new(); // many facts, one sentence
     let feedback = costly.iter().map(words).filter(|told| seen.insert(told.clone())).take(TOLD_MAX);

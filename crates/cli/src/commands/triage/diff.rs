@@ -29,7 +29,10 @@ pub(in crate::commands) async fn diff(args: DiffArgs) -> Result<(), Failure> {
     let other = Arc::new(
         Rulebook::new(policy).map_err(|e| Failure::Usage(format!("{}: {e}", args.policy.display())))?,
     );
-    let (_, store) = looked_at(&args.place).await?;
+    let (config, store) = looked_at(&args.place).await?;
+    if let Some(slug) = args.category.as_deref().filter(|slug| config.catalog.category(slug).is_none()) {
+        return Err(Failure::Usage(format!("{slug:?} is no category of the catalogue")));
+    }
     let compared = compare(&store, &args, &other).await;
     store.close().await;
     let compared = compared?;
