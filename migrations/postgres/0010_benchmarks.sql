@@ -79,3 +79,6 @@ EXECUTE FUNCTION benchmark_bids_are_never_shown();
 CREATE TRIGGER api_keys_open_no_benchmarks BEFORE INSERT ON api_keys FOR EACH ROW
 WHEN (NEW.account_id = '67617665-6c00-7000-8000-62656e636800')
 EXECUTE FUNCTION refuse('no key belongs to the account of benchmarks');
+-- Whoever keeps agents in memory: what an agent has shown in one category counts in others too.
+CREATE TRIGGER benchmark_scores_come AFTER INSERT ON benchmark_scores FOR EACH ROW EXECUTE FUNCTION agent_changed();
+CREATE TRIGGER benchmark_scores_change AFTER UPDATE ON benchmark_scores FOR EACH ROW EXECUTE FUNCTION agent_changed();

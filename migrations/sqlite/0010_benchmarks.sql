@@ -72,3 +72,8 @@ BEGIN SELECT RAISE(ABORT, 'a benchmark''s bid is never shown'); END;
 CREATE TRIGGER api_keys_open_no_benchmarks BEFORE INSERT ON api_keys
 WHEN NEW.account_id = x'676176656c007000800062656e636800'
 BEGIN SELECT RAISE(ABORT, 'no key belongs to the account of benchmarks'); END;
+-- Whoever keeps agents in memory: what an agent has shown in one category counts in others too.
+CREATE TRIGGER benchmark_scores_come AFTER INSERT ON benchmark_scores
+BEGIN INSERT INTO agent_changes (agent_id) VALUES (NEW.agent_id); END;
+CREATE TRIGGER benchmark_scores_change AFTER UPDATE ON benchmark_scores
+BEGIN INSERT INTO agent_changes (agent_id) VALUES (NEW.agent_id); END;

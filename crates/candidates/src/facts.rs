@@ -1,6 +1,7 @@
 //! From what is remembered of an agent to what triage takes from it.
 
 use chrono::TimeDelta;
+use gavel_domain::Timestamp;
 use gavel_domain::agent::Visibility;
 use gavel_store::candidates::{Decline, Facts};
 use gavel_triage::{Candidate, Declined, Policy, Rulebook, Standing, Tier, mean_half_up};
@@ -57,5 +58,26 @@ const fn used_up(boosted: u32, policy: &Policy) -> u32 {
 fn declined(decline: Decline, policy: &Policy) -> Option<Declined> {
     let rests = TimeDelta::days(policy.declines_days.into());
     (decline.in_a_row >= policy.declines_max)
-        .then(|| Declined { task_type: decline.task_type, until: (decline.last_at + rests).timestamp() })
+        .then(|| Declined { task_type: decline.task_type, until: later(decline.last_at, rests) })
+}
+
+/// In seconds since 1970; a rest that outlasts the calendar has no end.
+fn later(at: Timestamp, by: TimeDelta) -> i64 {
+    at.checked_add_signed(by).map_or(i64::MAX, |until| until.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_may_be_as_long_as_a_policy_can_say() {
+        let decline =
+            Decline { task_type: "blog-post".to_owned(), in_a_row: 3, last_at: Timestamp::UNIX_EPOCH };
+        let until = |declines_days| {
+            let policy = Policy { declines_days, ..Policy::default() };
+            declined(decline.clone(), &policy).map(|declined| declined.until)
+        };
+        assert_eq!([until(1), until(u32::MAX)], [Some(86_400), Some(i64::MAX)]);
+    }
 }

@@ -20,11 +20,15 @@ use gavel_triage::thompson::CategoryState;
 use gavel_triage::{
     Candidate, Content, ContentHash, Pool, Question, Record, Rules, TaskFacts, decide, document,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Boosted dispatches are counted over this long.
 pub const BOOST_WINDOW: TimeDelta = TimeDelta::days(30);
+
+/// How often it is looked which developers have no boosts left: boosts come back with time, and are used in other categories,
+/// and no change of an agent tells of either.
+const BOOSTS_LOOK: TimeDelta = TimeDelta::minutes(10);
 
 /// How long a content counts as stored before its use is noted again. Contents are kept for a day longer than anything
 /// that may name them.
@@ -54,6 +58,7 @@ struct Shelf {
     how: HashMap<AgentId, ExecutionMode>,
     /// Whether a payout account has used up its boosts, as of the newcomers that were seen last.
     spent: HashMap<String, bool>,
+    boosts_seen_at: Option<Timestamp>,
     rules_noted_at: Option<Timestamp>,
 }
 
@@ -138,6 +143,7 @@ impl Candidates {
                 agents: 0,
                 how: HashMap::new(),
                 spent: HashMap::new(),
+                boosts_seen_at: None,
                 rules_noted_at: None,
             }))
         };
@@ -161,6 +167,7 @@ impl Candidates {
             Seen::Everybody(facts) => {
                 shelf.pool = Pool::new(Arc::clone(self.rules.of(category)));
                 (shelf.how, shelf.spent) = (HashMap::new(), HashMap::new());
+                shelf.boosts_seen_at = Some(now);
                 facts
             }
             Seen::Changed(facts, gone) => {
@@ -171,6 +178,12 @@ impl Candidates {
         let crossed: Vec<(String, u32)> = facts.into_iter().filter_map(|facts| shelf.take(facts)).collect();
         crossed.into_iter().for_each(|(account, boosted)| shelf.crossed(&account, boosted));
         (shelf.mark, shelf.agents, shelf.state) = (Some(look.mark), look.agents, look.category);
+        if newcomer_tasks > 0 && shelf.boosts_seen_at.is_none_or(|at| now - at >= BOOSTS_LOOK) {
+            let without =
+                self.store.developers_without_boosts(policy.account_boosts_max, boosted_since).await?;
+            shelf.boosts(&without.iter().map(ToString::to_string).collect());
+            shelf.boosts_seen_at = Some(now);
+        }
         Ok(())
     }
 
@@ -235,6 +248,23 @@ impl Shelf {
         }
     }
 
+    /// Takes over which payout accounts have no boosts left.
+    fn boosts(&mut self, without: &BTreeSet<String>) {
+        let policy = self.pool.rules().policy();
+        let (newcomer_tasks, used_up) = (policy.newcomer_tasks, policy.account_boosts_max);
+        let differs = |one: &&Candidate| {
+            one.standing.real_tasks < newcomer_tasks
+                && (one.standing.account_boosted > 0) != without.contains(&one.payout_account)
+        };
+        let accounts: BTreeSet<String> =
+            self.pool.candidates().filter(differs).map(|one| one.payout_account.clone()).collect();
+        for account in accounts {
+            let spent = without.contains(&account);
+            self.crossed(&account, if spent { used_up } else { 0 });
+            self.spent.insert(account, spent);
+        }
+    }
+
     fn forget(&mut self, agent: AgentId) {
         if self.how.remove(&agent).is_some() {
             self.pool.remove(&agent.to_string());
@@ -257,3 +287,6 @@ impl Shelf {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,6 +164,11 @@ impl ClosePolicy {
             ClosePolicy::Deadline | ClosePolicy::BuyerStop => nobody_left && progress.bids == 0,
         }
     }
+
+    /// Whether what came is enough, so that the phase may end while agents are still at work.
+    pub fn is_content(self, progress: PhaseProgress) -> bool {
+        self.is_met(PhaseProgress { open: progress.open.max(1), ..progress })
+    }
 }
 
 /// How many of a reserve are asked now, so that there are as many bids as are wanted: at half of the phase's time, or as
@@ -208,5 +213,13 @@ mod tests {
         check(ClosePolicy::Deadline, at(0, 2, Some(1)), false);
         check(ClosePolicy::Deadline, at(0, 0, None), true);
         check(ClosePolicy::BuyerStop, at(0, 1, None), false);
+        let content = |policy: ClosePolicy, progress| policy.is_content(progress);
+        assert!(!content(ClosePolicy::All, at(0, 3, None)), "that nobody is left is not enough");
+        assert!(
+            content(ClosePolicy::FirstK(2), at(0, 2, None))
+                && !content(ClosePolicy::FirstK(2), at(0, 1, None))
+        );
+        assert!(content(ClosePolicy::ScoreAtLeast(Ppm::new(5)), at(0, 1, Some(5))));
+        assert!(!content(ClosePolicy::Deadline, at(0, 0, None)));
     }
 }

@@ -3,7 +3,7 @@
 use crate::db::{Conn, row, sql};
 use crate::health::HealthRow;
 use crate::rows::{json, number, to_json, word};
-use crate::{Deed, Error, Result, Store, exchanges};
+use crate::{Deed, Error, Result, Store, exchanges, locks};
 use gavel_domain::agent::{Agent, Record};
 use gavel_domain::invitation::Probe;
 use gavel_domain::{AgentId, DeveloperId, Money, Timestamp};
@@ -144,6 +144,18 @@ impl Deed {
             return Err(Error::Taken { what: "the slug" });
         }
         set_capabilities(&mut self.tx, agent).await
+    }
+
+    /// An agent as it is now, and stays until this is done.
+    pub async fn agent(&mut self, id: AgentId) -> Result<Option<Agent>> {
+        locks::agent(&mut self.tx, id).await?;
+        let row = sql!(
+            self.tx,
+            fetch_optional as AgentRow,
+            concat!("SELECT ", agent_columns!(), " FROM agents a WHERE a.id = $1"),
+            id.uuid()
+        )?;
+        Ok(row.map(<(Agent, Record)>::try_from).transpose()?.map(|(agent, _)| agent))
     }
 
     /// Writes what a developer may change of its agent. What was hidden meanwhile stays so: that is not its to change.

@@ -8,7 +8,7 @@ use crate::standings::{Standing, StandingRow, category_state};
 use crate::{Result, Store, benchmarks};
 use gavel_domain::agent::{Agent, Record};
 use gavel_domain::benchmark::term;
-use gavel_domain::{AccountId, AgentId, Chain, Ppm, TaskId, Timestamp};
+use gavel_domain::{AccountId, AgentId, Chain, DeveloperId, Ppm, TaskId, Timestamp};
 use gavel_triage::thompson::CategoryState;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -132,7 +132,7 @@ impl Store {
         let mut c = self.read().await?;
         let (mark, forgotten) = marks(&mut c).await?;
         // Marks of another database (a restored one) say nothing.
-        let since = since.filter(|since| *since > forgotten || forgotten > mark);
+        let since = since.filter(|since| *since <= mark && (*since > forgotten || forgotten > mark));
         let (agents,) =
             sql!(c, fetch_one as (i64,), "SELECT agents FROM agent_counts WHERE test = $1", view.test)?;
         let seen = match since {
@@ -175,6 +175,36 @@ impl Store {
         }
     }
 
+    /// Developers whose agents have used all `boosts` since then; nobody where there are none to be used.
+    pub async fn developers_without_boosts(
+        &self,
+        boosts: u32,
+        boosted_since: Timestamp,
+    ) -> Result<BTreeSet<DeveloperId>> {
+        macro_rules! without {
+            ($boosted:literal) => {
+                concat!(
+                    "SELECT i.developer_id FROM invitations i WHERE ",
+                    $boosted,
+                    " AND i.created_at >= $1 AND i.developer_id IS NOT NULL
+                     GROUP BY i.developer_id HAVING COUNT(*) >= $2"
+                )
+            };
+        }
+        if boosts == 0 {
+            return Ok(BTreeSet::new());
+        }
+        let mut c = self.read().await?;
+        let rows = sql!(
+            c,
+            fetch_all as (Uuid,),
+            { sqlite: without!("i.boosted = 1"), postgres: without!("i.boosted") },
+            boosted_since,
+            i64::from(boosts)
+        )?;
+        Ok(rows.into_iter().map(|(developer,)| DeveloperId::from_uuid(developer)).collect())
+    }
+
     /// Agents whose bids of earlier rounds the buyer did not choose.
     pub async fn losers(&self, task: TaskId, before_round: u32) -> Result<Vec<AgentId>> {
         let mut c = self.read().await?;
@@ -188,17 +218,27 @@ impl Store {
         Ok(rows.into_iter().map(|(agent,)| AgentId::from_uuid(agent)).collect())
     }
 
-    /// Forgets changes of agents that were there an hour ago, if that is how often this is called. Whoever has not looked
-    /// since reads everybody again.
+    /// Forgets changes of agents that were there two hours ago, if this is called every hour. Whoever has not looked for an
+    /// hour reads everybody again. That is said an hour before anything goes: a look that is under way misses nothing.
     pub async fn forget_changes(&self) -> Result<()> {
         let mut tx = self.begin().await?;
-        let (mark, _) = marks(&mut tx).await?;
+        let (mark, forgotten) = marks(&mut tx).await?;
         let next = sql!(tx, fetch_optional as (String,), "SELECT value FROM meta WHERE key = $1", NEXT)?;
-        if let Some(next) = next.and_then(|(text,)| text.parse::<i64>().ok()) {
-            sql!(tx, execute, "DELETE FROM agent_changes WHERE seq <= $1", next)?;
-            remember(&mut tx, FORGOTTEN, next).await?;
+        let next = next.and_then(|(text,)| text.parse::<i64>().ok()).map(Mark);
+        if forgotten <= mark {
+            // The newest stays: SQLite would count from 1 again in an empty table.
+            sql!(
+                tx,
+                execute,
+                "DELETE FROM agent_changes WHERE seq <= $1 AND seq < (SELECT MAX(seq) FROM agent_changes)",
+                forgotten.0
+            )?;
         }
-        remember(&mut tx, NEXT, mark.0).await?;
+        if forgotten > mark || next.is_some_and(|next| next > mark) {
+            of_another_database(&mut tx).await?;
+        }
+        remember(&mut tx, FORGOTTEN, next.filter(|next| *next <= mark).unwrap_or(NOTHING)).await?;
+        remember(&mut tx, NEXT, mark).await?;
         tx.commit().await
     }
 }
@@ -207,14 +247,29 @@ impl Store {
 const FORGOTTEN: &str = "agent_changes_forgotten";
 /// Changes up to this one are forgotten next.
 const NEXT: &str = "agent_changes_forgotten_next";
+/// Before all changes.
+const NOTHING: Mark = Mark(-1);
 
-async fn remember(c: &mut Conn, key: &str, seq: i64) -> Result<()> {
+/// Removes changes that were written in another database, before it was restored here: PostgreSQL would count for long
+/// until it comes to them, and they would be read again until then.
+async fn of_another_database(c: &mut Conn) -> Result<()> {
+    if matches!(c, Conn::Postgres(_)) {
+        sql!(
+            c,
+            execute,
+            "DELETE FROM agent_changes WHERE seq >= pg_snapshot_xmax(pg_current_snapshot())::TEXT::BIGINT"
+        )?;
+    }
+    Ok(())
+}
+
+async fn remember(c: &mut Conn, key: &str, mark: Mark) -> Result<()> {
     sql!(
         c,
         execute,
         "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         key,
-        seq.to_string()
+        mark.0.to_string()
     )?;
     Ok(())
 }
@@ -233,7 +288,7 @@ async fn marks(c: &mut Conn) -> Result<(Mark, Mark)> {
         },
         FORGOTTEN
     )?;
-    Ok((Mark(mark), Mark(forgotten.and_then(|text| text.parse().ok()).unwrap_or(-1))))
+    Ok((Mark(mark), forgotten.and_then(|text| text.parse().ok()).map_or(NOTHING, Mark)))
 }
 
 async fn everybody(c: &mut Conn, view: View<'_>) -> Result<Vec<Facts>> {

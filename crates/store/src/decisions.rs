@@ -99,8 +99,14 @@ impl Store {
         let removed = sql!(
             tx,
             execute,
-            "DELETE FROM contents WHERE hash IN (
-                 SELECT hash FROM contents WHERE used_at < $1 ORDER BY used_at LIMIT $2)",
+            {
+                sqlite: "DELETE FROM contents WHERE hash IN (
+                             SELECT hash FROM contents WHERE used_at < $1 ORDER BY used_at LIMIT $2)",
+                // What a decision is just naming again is skipped, and kept: it is locked there.
+                postgres: "DELETE FROM contents WHERE hash IN (
+                               SELECT hash FROM contents WHERE used_at < $1 ORDER BY used_at LIMIT $2
+                               FOR UPDATE SKIP LOCKED)",
+            },
             before,
             i64::from(most)
         )?;

@@ -1,5 +1,6 @@
 //! A developer changes an agent.
 
+use super::agent_write::{Change, write};
 use super::{agent_fields, owned};
 use crate::auth::{ActOnAgents, May};
 use crate::extract::AgentPath;
@@ -36,15 +37,15 @@ pub(crate) async fn patch(
     Order { mut fields, ask }: Order,
 ) -> Result<Response, Problem> {
     let (mut agent, record) = owned(&state, &caller, id).await?;
-    let (before, visibility_said) = (agent.capabilities.clone(), fields.has("visibility"));
+    let (found, visibility_said) = (agent.clone(), fields.has("visibility"));
     let said = agent_fields::read(&mut fields, &state.settings);
     said.apply(&mut agent, &mut fields, &state.settings.catalog);
     fields.finish(READ_ONLY)?;
     let change = async |deed: &mut Deed| {
-        deed.update_agent(&agent, state.now()).await?;
+        let visibility = visibility_said.then_some(agent.visibility);
+        let change = Change { found: &found, wanted: &agent, visibility };
+        let (agent, fresh) = write(deed, change, state.now()).await?;
         if state.settings.benchmark.activation == Activation::Benchmark {
-            let fresh: Vec<_> =
-                agent.capabilities.iter().filter(|slug| !before.contains(slug)).cloned().collect();
             deed.hold_back(agent.id, &fresh).await?;
         }
         if visibility_said {

@@ -6,6 +6,7 @@ pub(crate) mod register;
 
 pub(crate) mod agent_create;
 mod agent_fields;
+mod agent_write;
 pub(crate) mod agent_get;
 pub(crate) mod agent_list;
 pub(crate) mod agent_patch;

@@ -7,6 +7,7 @@ use crate::idempotency::{KeyHeader, Order};
 use crate::{AppState, problem::Problem, render, reply::Answer};
 use axum::{extract::State, response::Response};
 use gavel_contract::rest::{AgentResponse, ProblemBody};
+use gavel_domain::agent::Agent;
 use gavel_store::Deed;
 
 /// Take an agent out: it is asked for nothing new; what it was asked already may be finished
@@ -43,9 +44,10 @@ async fn set(
     paused: bool,
 ) -> Result<Response, Problem> {
     fields.finish(&[])?;
-    let (mut agent, record) = owned(&state, &caller, id).await?;
-    agent.paused = paused;
+    let (found, record) = owned(&state, &caller, id).await?;
     let set = async |deed: &mut Deed| {
+        let present = deed.agent(id).await?.unwrap_or_else(|| found.clone());
+        let agent = Agent { paused, ..present };
         deed.update_agent(&agent, state.now()).await?;
         Answer::ok(&render::agent(&agent, &record, &state.settings.currency))
     };

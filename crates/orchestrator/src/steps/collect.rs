@@ -67,7 +67,8 @@ async fn collect(
 
     loop {
         let more = phase.reserve.due(phase.progress, context.clock.now());
-        if more > 0 && !phase.time_left(context).is_zero() {
+        let is_content = phase.task.wishes.close.is_content(phase.progress);
+        if more > 0 && !is_content && !phase.time_left(context).is_zero() {
             let asked = Box::pin(phase.reserve.ask(context, &claimed, more, slot.calls())).await?;
             let Some(More { dispatches, calls }) = asked else { return Ok(()) };
             phase.join(dispatches);
@@ -196,9 +197,10 @@ impl<'a> Phase<'a> {
 
     /// Takes in who was asked beside the others.
     fn join(&mut self, dispatches: Vec<Dispatch>) {
+        let is_nobody = dispatches.is_empty();
         self.open.extend(dispatches.into_iter().map(|dispatch| (dispatch.invitation.id, dispatch)));
         self.progress.open = self.open.len();
-        self.is_read = false;
+        self.is_read &= is_nobody; // or the step would read, and look whom to ask, again and again
     }
 
     /// Hands the bids that the API stored to the judge.

@@ -3,10 +3,12 @@
 use crate::world::{Script, World, text};
 use chrono::TimeDelta;
 use gavel_domain::TaskId;
+use gavel_domain::agent::{Agent, ExecutionMode};
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::{Routing, Task, Wishes};
 use gavel_store::dispatches::Dispatch;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 impl World {
     async fn post_wanting(&self, agents: u8, min_bids: u8) -> TaskId {
@@ -103,4 +105,27 @@ async fn a_restart_keeps_the_reserve() {
     assert_eq!(asked.iter().map(|d| d.invitation.agent).collect::<BTreeSet<_>>().len(), asked.len());
     assert_eq!(asked.len(), 4, "one bid more could be expected of one agent more");
     loop_.stop().await;
+}
+
+/// Whoever is named next was taken out: the step waits for those who were asked, and for nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_left_in_the_reserve_keeps_no_step_busy() {
+    let world = World::new().await.with_settings(|settings| {
+        settings.timers.phase = TimeDelta::seconds(8);
+        settings.timers.prototype_call = TimeDelta::seconds(9);
+    });
+    for slug in ["one", "two", "three", "four"] {
+        world.agent_like((ExecutionMode::Pull, 1), slug, Script::hangs()).await;
+    }
+    let loop_ = world.run();
+    let task = world.post_wanting(3, 4).await;
+    world.until(task, TaskState::Prototyping).await;
+    for (agent, _) in world.context.store.agents_of(world.developer_id(), false).await.unwrap() {
+        let out = Agent { paused: true, ..agent };
+        world.context.store.update_agent(&out, world.now()).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await; // half of the time is over
+    assert_eq!((world.state(task).await, world.asked(task).await.len()), (TaskState::Prototyping, 3));
+    let stopped = tokio::time::timeout(Duration::from_secs(1), loop_.stop()).await;
+    assert!(stopped.is_ok(), "the step is at work without anything to do");
 }

@@ -143,6 +143,79 @@ on_both! {
     }
 }
 
+// When nothing has happened for hours, no change is there any more but the newest; the next one is seen all the same.
+on_both! {
+    async fn what_changes_after_a_long_rest_is_seen(world) {
+        let developer = world.developer("dev").await;
+        for name in ["one", "two", "three"] {
+            world.agent(&developer, name).await;
+        }
+        let mut follower = Follower::default();
+        follower.looks(&world).await;
+        for _ in 0..4 {
+            world.store.forget_changes().await.unwrap();
+        }
+        world.execute("UPDATE agents SET paused = TRUE WHERE slug = 'one'").await;
+        follower.agrees(&world, "a change after a long rest").await;
+    }
+}
+
+// A restored database says of changes that they are forgotten which are still to come.
+on_both! {
+    async fn marks_of_another_database_make_nobody_miss_a_change(world) {
+        let developer = world.developer("dev").await;
+        world.agent(&developer, "one").await;
+        world.store.forget_changes().await.unwrap();
+        world.store.forget_changes().await.unwrap();
+        world.execute("UPDATE meta SET value = '999999999999' WHERE key LIKE 'agent_changes_forgotten%'").await;
+        let mut follower = Follower::default();
+        follower.looks(&world).await;
+        for n in 0..4 {
+            world.execute(["UPDATE agents SET paused = TRUE", "UPDATE agents SET paused = FALSE"][n % 2]).await;
+            world.store.forget_changes().await.unwrap();
+            follower.agrees(&world, "a change and forgetting").await;
+        }
+    }
+}
+
+// What a benchmark has shown counts in other categories too, also when its own is not declared any more.
+on_both! {
+    async fn what_a_benchmark_showed_elsewhere_is_seen(world) {
+        let agent = world.agent(&world.developer("dev").await, "one").await;
+        let mut follower = Follower::default();
+        follower.looks(&world).await;
+        let id = gavel_domain::BenchmarkRunId::from_uuid(agent.id.uuid());
+        let run = gavel_store::benchmarks::Run::begun(
+            id, (agent.id, agent.developer), vec!["translation".to_owned()], world.now());
+        let mut deed = world.store.deed().await.unwrap();
+        deed.begin_benchmark(&run).await.unwrap();
+        deed.commit(|_| unreachable!("under no key")).await.unwrap();
+        let scores = vec![("translation".to_owned(), vec![gavel_domain::Ppm::new(700_000)])];
+        let passed = Some(gavel_store::benchmarks::Passed { scores, auto_live: true });
+        let end = gavel_store::benchmarks::Advance::End {
+            status: gavel_domain::benchmark::RunStatus::Passed, verdict: "[]".to_owned(), passed };
+        follower.rests(&world).await;
+        done(world.store.advance_benchmark(&run, None, &end, world.now()).await.unwrap());
+        follower.agrees(&world, "a benchmark that was passed").await;
+        assert_eq!(follower.agents[&agent.id].benchmark, Some(700_000));
+    }
+}
+
+// Who has none left is told of all categories, and only for as long as the boosts count.
+on_both! {
+    async fn developers_have_boosts_again_with_time(world) {
+        let developer = world.developer("dev").await;
+        let agent = world.agent(&developer, "one").await;
+        let task = world.task(world.account("buyer").await).await;
+        world.prototyping(&task, &[&agent]).await;
+        let without = async |boosts, since| world.store.developers_without_boosts(boosts, since).await.unwrap();
+        assert_eq!(without(1, world.now()).await.into_iter().collect::<Vec<_>>(), [developer.id]);
+        assert!(without(2, world.now()).await.is_empty());
+        assert!(without(0, world.now()).await.is_empty(), "there are none to be used");
+        assert!(without(1, world.now() + TimeDelta::seconds(1)).await.is_empty());
+    }
+}
+
 // A tier is stored with the event that changed it, and the way there is kept.
 on_both! {
     async fn tiers_follow_scores_failures_and_choices(world) {

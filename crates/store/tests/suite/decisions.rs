@@ -1,6 +1,6 @@
 //! Decisions, and what they name.
 
-use crate::support::{World, done, on_both};
+use crate::support::{World, commit, done, on_both, on_postgres};
 use chrono::TimeDelta;
 use gavel_domain::Timestamp;
 use gavel_store::decisions::{Decision, Hash};
@@ -49,4 +49,23 @@ on_both! {
 
 async fn remove_bodies(world: &World, ended_until: Timestamp) -> u64 {
     world.store.remove_bodies(ended_until, 10, world.now()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_decision_is_just_naming_again_is_not_removed() {
+    let Some(server) = gavel_testkit::postgres::server() else { return };
+    let world = on_postgres(server, "naming_again").await;
+    decided(&world, &[ONE, TWO]).await;
+    world.clock.advance(TimeDelta::days(60));
+    assert_eq!(remove_bodies(&world, world.now()).await, 1);
+    let naming = "UPDATE contents SET used_at = used_at + INTERVAL '60 days' WHERE hash = decode(repeat('01', 16), 'hex')";
+    let named = world.holding(naming).await;
+    let removing = {
+        let (store, unused_since) = (world.store.clone(), world.now() - TimeDelta::days(30));
+        tokio::spawn(async move { store.remove_contents(unused_since, 100).await.unwrap() })
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await; // it has come to what is held, or passed it by
+    commit(named).await;
+    assert_eq!(removing.await.unwrap(), 1);
+    assert_eq!(kept(&world).await.into_keys().collect::<Vec<_>>(), [ONE]);
 }

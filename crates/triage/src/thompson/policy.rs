@@ -102,6 +102,10 @@ impl Default for Policy {
     }
 }
 
+/// Beyond these, quotients of two parameters could be infinite, and no record can hold that.
+const LEAST: f64 = 1e-9;
+const MOST: f64 = 1e9;
+
 /// Settings that no decision could be made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
@@ -114,6 +118,9 @@ pub enum PolicyError {
     /// A share is not one.
     #[error("{0} must be between 0 and 1")]
     Share(&'static str),
+    /// A number with which sums would become none.
+    #[error("{0} must be at most {MOST:e}, and 0 or at least {LEAST:e}")]
+    Extreme(&'static str),
     /// The variance begins outside its bounds.
     #[error("noise_variance must lie between noise_variance_min and noise_variance_max")]
     Bounds,
@@ -145,6 +152,11 @@ impl Policy {
         }
         if let Some(name) = first(&self.amounts(), |value| value >= 0.0) {
             return Err(PolicyError::Negative(name));
+        }
+        let is_usual = |value: f64| value == 0.0 || (LEAST..=MOST).contains(&value);
+        let sizes = [&self.divisors()[..], &self.amounts()[..]].concat();
+        if let Some(name) = first(&sizes, is_usual) {
+            return Err(PolicyError::Extreme(name));
         }
         if !(self.noise_variance_min..=self.noise_variance_max).contains(&self.noise_variance) {
             return Err(PolicyError::Bounds);
@@ -235,6 +247,8 @@ mod tests {
         assert_eq!(with(|p| p.kept_share = 1.01), PolicyError::Share("kept_share"));
         assert_eq!(with(|p| p.floor_share = -0.1), PolicyError::Share("floor_share"));
         assert_eq!(with(|p| p.benchmark_results = -1.0), PolicyError::Negative("benchmark_results"));
+        assert_eq!(with(|p| p.mean_results = 1e-320), PolicyError::Extreme("mean_results"));
+        assert_eq!(with(|p| p.waiting_prior_seconds = 1e308), PolicyError::Extreme("waiting_prior_seconds"));
         assert_eq!(with(|p| p.noise_variance = 0.06), PolicyError::Bounds);
         assert_eq!(with(|p| p.reliability_prior_successes = 10.5), PolicyError::Reliability);
         assert_eq!(with(|p| p.choice_shown_bids = 1), PolicyError::Choice);
