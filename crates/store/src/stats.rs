@@ -126,15 +126,16 @@ impl Store {
     }
 }
 
-/// How many invitations ended with each outcome, and how many are open.
+/// How many invitations ended with each outcome, and how many are open: benchmarks' too, for while an agent works nobody is
+/// told whether it is tried or asked in earnest.
 async fn outcomes(c: &mut Conn, agent: AgentId) -> Result<(BTreeMap<Outcome, u64>, u64)> {
     let rows = sql!(
         c,
         fetch_all as (Option<String>, i64),
         concat!(
-            "SELECT i.outcome, COUNT(*) FROM invitations i WHERE i.agent_id = $1 AND ",
+            "SELECT i.outcome, COUNT(*) FROM invitations i WHERE i.agent_id = $1 AND (i.outcome IS NULL OR ",
             real_task!("i.task_id", "$2"),
-            " GROUP BY i.outcome"
+            ") GROUP BY i.outcome"
         ),
         agent.uuid(),
         benchmarks::account()
@@ -203,7 +204,7 @@ async fn recent(c: &mut Conn, agent: AgentId, limit: i64) -> Result<Vec<RecentIn
             latest_send!("error_body", "final"),
             " AS final_error_body
              FROM invitations i JOIN tasks t ON t.id = i.task_id LEFT JOIN bids b ON b.invitation_id = i.id
-             WHERE i.agent_id = $1 AND t.account_id <> $3 ORDER BY i.id DESC LIMIT $2"
+             WHERE i.agent_id = $1 AND i.outcome IS NOT NULL AND t.account_id <> $3 ORDER BY i.id DESC LIMIT $2"
         ),
         agent.uuid(),
         limit,

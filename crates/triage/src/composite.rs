@@ -77,7 +77,7 @@ pub struct Occasion {
 pub fn weigh(standing: &Standing, occasion: Occasion, rules: &Rulebook) -> Weighed {
     let policy = rules.policy();
     let terms =
-        Terms { recency: rules.recency(occasion.now - standing.last_active_at), ..steady(standing, policy) };
+        Terms { recency: rules.recency(occasion.now.saturating_sub(standing.last_active_at)), ..steady(standing, policy) };
     let composite = composite(terms, policy);
     let reliability_milli = reliability(standing, policy);
     let reliability_factor_milli = reliability_milli * reliability_milli / 1000;
@@ -137,6 +137,9 @@ fn product(composite: u32, factors: [u32; 3]) -> u32 {
 }
 
 fn health(fails: u32, policy: &Policy) -> u32 {
+    if policy.failed_probe_milli >= WHOLE {
+        return WHOLE;
+    }
     let mut milli = WHOLE;
     for _ in 0..fails {
         milli = milli * policy.failed_probe_milli.min(WHOLE) / WHOLE;

@@ -232,7 +232,7 @@ impl Pool {
     pub(crate) fn weight(&self, at: usize, plain: &Plain, question: &Question) -> Result<u32, crate::Gate> {
         let hot = &self.hot[at];
         if hot.is_let_in(plain) {
-            let recency = self.rules.recency(question.now - hot.last_active_at);
+            let recency = self.rules.recency(question.now.saturating_sub(hot.last_active_at));
             return Ok(hot.steady.weight(recency, self.rules.policy()));
         }
         let candidate = &self.entries[at].candidate;

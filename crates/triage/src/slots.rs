@@ -16,7 +16,8 @@ pub struct Slots {
 
 /// How many agents a budget buys, unless a number is wished for.
 pub fn agents_wanted(budget_minor: i64, wished: Option<u8>, policy: &Policy) -> u8 {
-    let by_budget = i64::from(policy.agents_min) + budget_minor.max(0) / i64::from(policy.budget_per_agent);
+    let bought = budget_minor.max(0) / i64::from(policy.budget_per_agent);
+    let by_budget = i64::from(policy.agents_min).saturating_add(bought);
     let wanted = wished.map_or(by_budget, i64::from);
     let within = wanted.clamp(i64::from(policy.agents_min), i64::from(policy.agents_max));
     u8::try_from(within).unwrap_or(policy.agents_max)

@@ -289,6 +289,40 @@ fn what_was_changed_after_it_was_stored_is_noticed() {
     assert!(matches!(older.replay(), Err(ReplayError::Version(1))));
 }
 
+/// Exports come from anywhere: whatever numbers stand in one, it is refused or repeated.
+#[test]
+fn numbers_that_no_database_holds_are_decided_about_too() {
+    let policy = Policy {
+        budget_per_agent: 1,
+        failed_probe_milli: 1000,
+        health_fails_max: u32::MAX,
+        newcomer_boost: u32::MAX,
+        ..Policy::default()
+    };
+    let rules = Arc::new(Rulebook::new(policy).unwrap());
+    let mut agents: Vec<Candidate> =
+        (0..4).map(|n| candidate(n, Tier::Challenger, n as u8, u32::MAX)).collect();
+    agents[0].standing.last_active_at = i64::MIN;
+    agents[1].standing.last_active_at = i64::MAX;
+    (agents[2].health_fails, agents[2].standing.real_tasks) = (u32::MAX - 1, 0);
+    for (now, budget_minor) in [(i64::MAX, i64::MAX), (i64::MIN, i64::MIN)] {
+        let plain = question(1, 4);
+        let task = TaskFacts { budget_minor, ..plain.task.clone() };
+        let question = Question {
+            task,
+            now,
+            agents: None,
+            experimentation_milli: u16::MAX,
+            reserve_wanted: u8::MAX,
+            ..plain
+        };
+        let mut pool = Pool::of(Arc::clone(&rules), agents.clone());
+        let record = decide(&mut pool, &question);
+        assert_eq!(table(&agents, &record, &rules).len(), 4);
+        assert!(document(&record).is_ok());
+    }
+}
+
 /// Three agents of one account and one of another: the rule yields only to seats nobody else could take.
 #[test]
 fn the_account_rule_yields_when_too_few_are_left() {

@@ -67,11 +67,16 @@ pub(super) fn view(
         status: run.status.name().to_owned(),
         categories: categories.collect(),
         unproven,
-        tasks: tasks.iter().map(|task| one_task(task, rules)).collect::<Result<_, _>>()?,
+        tasks: ended(tasks).map(|task| one_task(task, rules)).collect::<Result<_, _>>()?,
         started_at: run.started_at,
         ended_at: run.ended_at,
         next_run_at: failed_at.map(|at| at + rules.cooldown),
     })
+}
+
+/// Which task is under way is not told: an agent that asks must not learn whether it is tried or asked in earnest.
+fn ended(tasks: &[RunTask]) -> impl Iterator<Item = &RunTask> {
+    tasks.iter().filter(|task| task.ended.is_some())
 }
 
 fn one_task(task: &RunTask, rules: &Rules) -> Result<BenchmarkTask, Problem> {

@@ -29,7 +29,7 @@ pub struct BenchmarkRun {
     pub categories: Vec<BenchmarkCategory>,
     /// Categories that the agent declares and is not asked in before it has passed there.
     pub unproven: Vec<String>,
-    /// The tasks that were sent so far, in their order.
+    /// The tasks that have ended so far, in their order.
     pub tasks: Vec<BenchmarkTask>,
     /// When it began.
     pub started_at: DateTime<Utc>,

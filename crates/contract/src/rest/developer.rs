@@ -328,7 +328,7 @@ pub struct AgentStats {
     pub economics: Economics,
     /// Types that it has said it does not do.
     pub declined_types: Vec<DeclinedType>,
-    /// The latest invitations, newest first.
+    /// The latest invitations that have ended, newest first.
     pub recent_bids: Vec<RecentBidView>,
 }
 

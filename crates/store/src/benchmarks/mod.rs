@@ -331,15 +331,20 @@ async fn with_tasks(c: &mut Conn, row: Option<RunRow>) -> Result<Option<(Run, Ve
     Ok(Some((run, tasks)))
 }
 
-/// The account that tasks of benchmarks belong to, made with the first of them.
+/// The account that tasks of benchmarks belong to, made with the first of them. Where somebody has its name it has another:
+/// it is known by its id.
 async fn ensure_account(c: &mut Conn, now: Timestamp) -> Result<()> {
     sql!(
         c,
         execute,
-        "INSERT INTO accounts (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO accounts (id, name, created_at) VALUES ($1,
+             CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE name = CAST($2 AS TEXT)) THEN CAST($4 AS TEXT)
+             ELSE CAST($2 AS TEXT) END, $3)
+         ON CONFLICT (id) DO NOTHING",
         account(),
         ACCOUNT_NAME,
-        now
+        now,
+        format!("{ACCOUNT_NAME}-{}", account())
     )?;
     Ok(())
 }

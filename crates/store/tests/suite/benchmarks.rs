@@ -258,3 +258,37 @@ on_both! {
 fn run_as_task(run: &Run) -> TaskId {
     TaskId::from_uuid(run.id.uuid())
 }
+
+on_both! {
+    async fn an_account_that_has_the_name_already_is_in_nobodys_way(world) {
+        let namesake = world.account(gavel_domain::benchmark::ACCOUNT_NAME).await;
+        let agent = world.newcomer("new").await;
+        let run = world.run_of(&agent).await.unwrap();
+        let task = world.posted(&run, &agent, None).await;
+        assert_ne!(task.account, namesake);
+        assert!(task.is_benchmark());
+    }
+}
+
+// Whoever looks at an agent's figures while it works must not learn there whether it is tried or asked in earnest.
+on_both! {
+    async fn figures_tell_no_benchmark_from_a_task_while_the_agent_works(world) {
+        let agent = world.newcomer("new").await;
+        let run = world.run_of(&agent).await.unwrap();
+        let told = async || {
+            let stats = world.store.agent_stats(agent.id, 10).await.unwrap();
+            (stats.in_flight, stats.recent.len(), stats.outcomes.len())
+        };
+        let tried = world.posted(&run, &agent, None).await;
+        let (claimed, invited) = world.prototyping(&tried, &[&agent]).await;
+        assert_eq!(told().await, (1, 0, 0));
+        done(world.end_invitation(&claimed, &world.ended(&invited[0], Outcome::ServerError)).await);
+        assert_eq!(told().await, (0, 0, 0));
+        world.close(&claimed, Outcome::Late, world.now()).await;
+        let real = world.task(world.account("buyer").await).await;
+        let (claimed, invited) = world.prototyping(&real, &[&agent]).await;
+        assert_eq!(told().await, (1, 0, 0));
+        done(world.end_invitation(&claimed, &world.ended(&invited[0], Outcome::ServerError)).await);
+        assert_eq!(told().await, (0, 1, 1));
+    }
+}
