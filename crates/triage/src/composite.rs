@@ -76,8 +76,10 @@ pub struct Occasion {
 /// What an agent weighs. Never depends on who else is there.
 pub fn weigh(standing: &Standing, occasion: Occasion, rules: &Rulebook) -> Weighed {
     let policy = rules.policy();
-    let terms =
-        Terms { recency: rules.recency(occasion.now.saturating_sub(standing.last_active_at)), ..steady(standing, policy) };
+    let terms = Terms {
+        recency: rules.recency(occasion.now.saturating_sub(standing.last_active_at)),
+        ..steady(standing, policy)
+    };
     let composite = composite(terms, policy);
     let reliability_milli = reliability(standing, policy);
     let reliability_factor_milli = reliability_milli * reliability_milli / 1000;
