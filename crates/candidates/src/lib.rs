@@ -180,7 +180,7 @@ impl Candidates {
         (shelf.mark, shelf.agents, shelf.state) = (Some(look.mark), look.agents, look.category);
         if newcomer_tasks > 0 && shelf.boosts_seen_at.is_none_or(|at| now - at >= BOOSTS_LOOK) {
             let without =
-                self.store.developers_without_boosts(policy.account_boosts_max, boosted_since).await?;
+                self.store.developers_without_boosts(policy.account_boosts_max, boosted_since, test).await?;
             shelf.boosts(&without.iter().map(ToString::to_string).collect());
             shelf.boosts_seen_at = Some(now);
         }

@@ -7,7 +7,6 @@ pub mod access; // keys made at the machine that holds the database
 mod agreed; // settings and database say the same of money
 pub mod app; // a whole Gavel: store, vault, client, loop and API, wired
 pub mod args; // the command line
-pub mod benchmark; // the shipped tasks agents are tried with
 pub mod buyer; // a buyer at the command line: posts, watches, selects, approves
 pub mod catalog; // the categories and task types: the shipped ones, or of a folder
 pub mod client; // a small client of our own API

@@ -21,6 +21,7 @@ pub fn is_whole(suite: &Suite, category: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gavel_domain::{Currency, Money};
     use std::collections::BTreeSet;
 
     #[test]
@@ -33,5 +34,21 @@ mod tests {
             assert!(keys.insert(template.key()), "{} is there twice", template.key());
         }
         assert_eq!(keys.len(), FILES.len());
+    }
+
+    #[test]
+    fn budgets_are_amounts_in_every_currency() {
+        for code in ["USD", "JPY"] {
+            let currency = Currency::new(code).unwrap();
+            for template in shipped().unwrap().templates() {
+                let budget = template.instance(1).budget;
+                let amount = Money::parse_exact(&budget, &currency);
+                assert!(
+                    amount.is_ok_and(|amount| amount > Money::ZERO),
+                    "{} {code} {budget}",
+                    template.key()
+                );
+            }
+        }
     }
 }

@@ -53,7 +53,10 @@ async fn sweep(context: &Context) -> bool {
                 context.tell("a benchmark could not go on; it is tried again", &error)
             }
             Err(error) => {
-                tracing::error!(benchmark.id = %run, error = %Chain(&error), "a benchmark could not go on; it is tried again");
+                tracing::error!(benchmark.id = %run, error = %Chain(&error), "a benchmark cannot go on; it ends");
+                if let Err(error) = Box::pin(give_up(context, run)).await {
+                    tracing::error!(benchmark.id = %run, error = %Chain(&error), "nor can it end; it is tried again");
+                }
             }
         }
     }
@@ -87,6 +90,24 @@ async fn go_on(context: &Context, id: BenchmarkRunId) -> Result<bool, StepError>
         tracing::info!(benchmark.id = %id, agent.id = %run.agent, status = status.name(), "a benchmark has ended");
     }
     Ok(advanced == Guarded::Done(()))
+}
+
+/// Ends a run that can never go on, at nobody's cost: it must not keep others from going on, nor its agent from another.
+async fn give_up(context: &Context, id: BenchmarkRunId) -> Result<(), StepError> {
+    let now = context.clock.now();
+    let Some((run, tasks)) = context.store.benchmark(id).await? else { return Ok(()) };
+    let left_open = tasks.last().filter(|task| task.ended.is_none());
+    let ended = left_open.map(|_| TaskEnd {
+        at: now,
+        ours: true,
+        outcome: None,
+        score: None,
+        grave: false,
+        report: None,
+    });
+    let end = over(context, &run, &tasks, End::Aborted)?;
+    let _: Guarded<()> = context.store.advance_benchmark(&run, ended.as_ref(), &end, now).await?;
+    Ok(())
 }
 
 fn decide(context: &Context, run: &Run, tasks: &[RunTask]) -> Next {

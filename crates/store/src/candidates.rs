@@ -111,7 +111,8 @@ macro_rules! facts {
              CASE WHEN a.real_tasks < $3 THEN
                  (SELECT COUNT(*) FROM invitations i WHERE i.developer_id = a.developer_id AND ",
             $boosted,
-            " AND i.created_at >= $4)
+            " AND i.created_at >= $4
+                      AND EXISTS (SELECT 1 FROM agents o WHERE o.id = i.agent_id AND o.test = a.test))
              ELSE 0 END AS boosted_lately
              FROM agent_capabilities k
              JOIN agents a ON a.id = k.agent_id
@@ -180,6 +181,7 @@ impl Store {
         &self,
         boosts: u32,
         boosted_since: Timestamp,
+        test: bool,
     ) -> Result<BTreeSet<DeveloperId>> {
         macro_rules! without {
             ($boosted:literal) => {
@@ -187,6 +189,7 @@ impl Store {
                     "SELECT i.developer_id FROM invitations i WHERE ",
                     $boosted,
                     " AND i.created_at >= $1 AND i.developer_id IS NOT NULL
+                     AND EXISTS (SELECT 1 FROM agents o WHERE o.id = i.agent_id AND o.test = $3)
                      GROUP BY i.developer_id HAVING COUNT(*) >= $2"
                 )
             };
@@ -200,7 +203,8 @@ impl Store {
             fetch_all as (Uuid,),
             { sqlite: without!("i.boosted = 1"), postgres: without!("i.boosted") },
             boosted_since,
-            i64::from(boosts)
+            i64::from(boosts),
+            test
         )?;
         Ok(rows.into_iter().map(|(developer,)| DeveloperId::from_uuid(developer)).collect())
     }

@@ -9,7 +9,7 @@ use gavel_domain::exchange::Taken;
 use gavel_domain::invitation::Outcome;
 use gavel_domain::lifecycle::TaskState;
 use gavel_domain::task::Routing;
-use gavel_domain::{AgentId, BenchmarkRunId, Ppm};
+use gavel_domain::{AgentId, BenchmarkRunId, Currency, Ppm};
 use gavel_judge::benchmark::Suite;
 use gavel_judge::{Rubrics, judge};
 use gavel_store::benchmarks::{Run, RunTask};
@@ -24,10 +24,15 @@ const ANSWER: &str = "4711";
 
 /// Three tasks in which nothing is drawn: whoever knows one good answer has one for all.
 fn suite() -> Suite {
+    suite_for("25.00")
+}
+
+/// The same for another budget.
+fn suite_for(budget: &str) -> Suite {
     let task = format!(
         r#"
 task_type = "blog-post"
-budget = "25.00"
+budget = "{budget}"
 title = "A guide to unit tests"
 description = """Write a guide to unit tests for people who never wrote one. Our team has 4700 tests and adds 11; say \
 how many that makes. It has a part "Reasons" and a part "Habits"."""
@@ -366,5 +371,20 @@ async fn a_category_whose_tasks_are_gone_ends_the_run_without_a_verdict() {
     let loops = world.run_all();
     let (run, tasks) = world.until_ended(world.begin(agent).await).await;
     assert_eq!((run.status, tasks.len()), (RunStatus::Aborted, 0));
+    loops.stop().await;
+}
+
+/// A budget with cents is no amount of yen: such a run can never go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_can_never_go_on_ends_and_keeps_nobody_from_another() {
+    let yen = Currency::new("JPY").unwrap();
+    let world = World::new().await.with_benchmarks(suite_for("25.50"));
+    let world = world.with_settings(|settings| settings.currency = yen);
+    let agent = world.newcomer(ExecutionMode::Sync, "new", Script::answers(&good())).await;
+    let loops = world.run_all();
+    for _ in 0..2 {
+        let (run, tasks) = world.until_ended(world.begin(agent).await).await;
+        assert_eq!((run.status, tasks.len()), (RunStatus::Aborted, 0));
+    }
     loops.stop().await;
 }

@@ -208,7 +208,7 @@ on_both! {
         let agent = world.agent(&developer, "one").await;
         let task = world.task(world.account("buyer").await).await;
         world.prototyping(&task, &[&agent]).await;
-        let without = async |boosts, since| world.store.developers_without_boosts(boosts, since).await.unwrap();
+        let without = async |boosts, since| world.store.developers_without_boosts(boosts, since, false).await.unwrap();
         assert_eq!(without(1, world.now()).await.into_iter().collect::<Vec<_>>(), [developer.id]);
         assert!(without(2, world.now()).await.is_empty());
         assert!(without(0, world.now()).await.is_empty(), "there are none to be used");
