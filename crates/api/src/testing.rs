@@ -447,9 +447,7 @@ impl World {
     /// What triage really decides here, with `resting` kept out.
     async fn decision(&self, task: &str) -> Decision {
         let task = self.state.store.task(task.parse().unwrap()).await.unwrap().unwrap();
-        let decision = self.state.candidates.decide(&task, 1, self.state.now()).await.unwrap();
-        let contents = decision.contents.into_iter().map(|content| (*content.hash.bytes(), content.text));
-        Decision { document: decision.document, contents: contents.collect() }
+        self.state.candidates.decide(&task, 1, self.state.now()).await.unwrap().stored()
     }
 }
 

@@ -27,7 +27,7 @@ pub fn candidate_of(facts: Facts, rules: &Rulebook) -> Candidate {
         payout_ready: true, // the built-in ledger pays every developer
         active: agent.active,
         paused: agent.paused,
-        visible: matches!(agent.visibility, Visibility::Live | Visibility::Beta),
+        visible: agent.visibility.is_asked(),
         declined: declines.into_iter().filter_map(|decline| declined(decline, policy)).collect(),
         specialist_types: agent.specialist_task_types,
         health_fails: agent.health.fails,

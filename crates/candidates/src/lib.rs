@@ -92,6 +92,14 @@ pub enum Error {
     NoId(String),
 }
 
+impl Decision {
+    /// As it is stored.
+    pub fn stored(&self) -> gavel_store::decisions::Decision {
+        let contents = self.contents.iter().map(|content| (*content.hash.bytes(), content.text.clone()));
+        gavel_store::decisions::Decision { document: self.document.clone(), contents: contents.collect() }
+    }
+}
+
 impl Candidates {
     /// The agents of a store, to be decided about by these rules; `money_on` where money moves.
     pub fn new(store: Store, rules: Arc<Rules>, money_on: bool) -> Self {
@@ -123,11 +131,15 @@ impl Candidates {
         shelf.decision(record, now)
     }
 
-    /// The contents of a decision are stored.
-    pub async fn noted(&self, task: &Task, contents: &[ContentHash], at: Timestamp) {
+    /// A decision is stored, with the contents that came with it: the next one need not bring them.
+    pub async fn noted(&self, task: &Task, decision: &Decision, at: Timestamp) {
+        if decision.contents.is_empty() {
+            return;
+        }
+        let contents: Vec<ContentHash> = decision.contents.iter().map(|content| content.hash).collect();
         let shelf = self.shelf(&task.brief.category, task.test);
         let mut shelf = shelf.lock().await;
-        shelf.pool.noted(contents, at.timestamp());
+        shelf.pool.noted(&contents, at.timestamp());
         if contents.contains(&shelf.pool.rules().hash()) {
             shelf.rules_noted_at = Some(at);
         }

@@ -81,6 +81,11 @@ impl Visibility {
             Visibility::Hidden => "hidden",
         }
     }
+
+    /// Whether triage may ask it.
+    pub const fn is_asked(self) -> bool {
+        matches!(self, Visibility::Live | Visibility::Beta)
+    }
 }
 words!(Visibility, "visibility");
 

@@ -21,14 +21,18 @@ pub struct Content {
 impl Content {
     /// A value as a content.
     pub(crate) fn of(value: &impl Serialize) -> Content {
-        // Plain structs of texts and numbers always serialise.
-        Content::new(serde_json::to_string(value).unwrap_or_default())
+        Content::new(text_of(value))
     }
 
     /// A text as a content.
     pub fn new(text: String) -> Content {
         Content { hash: ContentHash::of(&text), text }
     }
+}
+
+/// A value as the text of a content. Plain structs of texts and numbers always serialise.
+pub(crate) fn text_of(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 impl ContentHash {

@@ -43,7 +43,7 @@ pub use pool::Pool;
 pub use ranking::{Ranking, Surroundings, ranking};
 pub use reasons::reason_in_words;
 pub use record::{Chosen, Method, Question, Reason, Record};
-pub use replay::{BENCHMARK, CandidateRecord, ReplayError, Stored, document, named, record, table};
+pub use replay::{BENCHMARK, CandidateRecord, ReplayError, Stored, document, record, table};
 pub use rulebook::{Rulebook, RulebookError, Rules};
 pub use seed::seed;
 pub use slots::{Slots, agents_wanted, slots};

@@ -2,7 +2,7 @@
 //! over thousands of them names their facts by hash instead of copying them.
 
 use crate::composite::Steady;
-use crate::content::{Content, ContentHash};
+use crate::content::{Content, ContentHash, text_of};
 use crate::{Candidate, Occasion, Question, Rulebook, gate, weigh};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -115,7 +115,7 @@ impl Pool {
 
     /// Adds an agent, or takes over what has changed of it.
     pub fn set(&mut self, candidate: Candidate) {
-        let text = Content::of(&candidate).text;
+        let text = text_of(&candidate);
         match self.place(&candidate.agent) {
             Ok(at) if self.entries[at].text == text => {}
             Ok(at) => {

@@ -1,6 +1,6 @@
 //! A stored decision again: from the record and the contents it names, on any machine.
 
-use crate::content::{Content, ContentHash};
+use crate::content::ContentHash;
 use crate::rulebook::RulebookError;
 use crate::thompson::Valued;
 use crate::{
@@ -150,13 +150,6 @@ pub fn record(document: &str) -> Result<Record, ReplayError> {
 /// When a key is no number that JSON knows, which no draw makes.
 pub fn document(record: &Record) -> Result<String, serde_json::Error> {
     serde_json::to_string(record)
-}
-
-/// The contents a record names, of those at hand.
-pub fn named<'a>(record: &Record, contents: impl IntoIterator<Item = &'a Content>) -> Vec<&'a Content> {
-    let hashes = record.candidates.iter().chain([&record.parameters]);
-    let at_hand: HashMap<ContentHash, &Content> = contents.into_iter().map(|c| (c.hash, c)).collect();
-    hashes.filter_map(|hash| at_hand.get(hash).copied()).collect()
 }
 
 /// One candidate, asked or not.

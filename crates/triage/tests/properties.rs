@@ -7,7 +7,7 @@ use gavel_triage::*;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use support::{candidate, pools, question, rules};
+use support::{candidate, named, pools, question, rules};
 
 /// A decision over these agents, and every candidate's reason.
 fn decided(candidates: &[Candidate], question: &Question) -> (Record, Vec<CandidateRecord>) {

@@ -17,7 +17,6 @@ use gavel_domain::health::Health;
 use gavel_domain::invitation::Invitation;
 use gavel_domain::task::{Brief, Task, Wishes};
 use gavel_domain::{AccountId, AgentId, Chance, Clock, DeveloperId, InvitationId, Money, TaskId};
-use gavel_store::decisions::Decision;
 use gavel_store::rounds::{FirstSends, NewRound};
 use gavel_store::{Claimed, Guarded, Store};
 use gavel_triage::Chosen;
@@ -146,11 +145,10 @@ impl Ground {
         OsChance.fill(&mut seed);
         let decision = self.candidates.decide(&task, u64::from_be_bytes(seed), now).await?;
         let looked = began.elapsed();
-        let contents = decision.contents.iter().map(|content| (*content.hash.bytes(), content.text.clone()));
         let chosen = decision.record.chosen.iter();
         let invited = chosen.map(|chosen| invitation(&task, chosen, now)).collect::<anyhow::Result<_>>()?;
         let round = NewRound {
-            decision: Decision { document: decision.document.clone(), contents: contents.collect() },
+            decision: decision.stored(),
             invitations: invited,
             letter: task.brief.description.clone(),
             phase_deadline: now + chrono::TimeDelta::seconds(420),
@@ -158,8 +156,7 @@ impl Ground {
         };
         let recorded = self.store.record_round(claimed, round, |_| FirstSends::default(), now).await?;
         ensure!(matches!(recorded, Guarded::Done(_)), "the round could not be recorded");
-        let hashes: Vec<_> = decision.contents.iter().map(|content| content.hash).collect();
-        self.candidates.noted(&task, &hashes, now).await;
+        self.candidates.noted(&task, &decision, now).await;
         Ok(looked)
     }
 }

@@ -17,7 +17,7 @@ use gavel_domain::{AgentId, InvitationId, Timestamp};
 use gavel_store::dispatches::Dispatch;
 use gavel_store::rounds::{NewRound, Recorded};
 use gavel_store::{Claimed, Guarded};
-use gavel_triage::{Chosen, ContentHash, Gate, Reason, seed};
+use gavel_triage::{Chosen, Gate, Reason, seed};
 
 /// How often it is looked again while everybody who could be asked is busy.
 const BUSY_LOOK: TimeDelta = TimeDelta::seconds(1);
@@ -41,9 +41,9 @@ pub(super) async fn run(
         if is_early && decision.record.has(Reason::Gated(Gate::AtCapacity)) {
             wait(context, claimed, now).await?; // somebody was kept out by nothing but the calls it has under way
         } else if let Guarded::Done(()) =
-            context.store.nobody_eligible(claimed, &stored(&decision), now).await?
+            context.store.nobody_eligible(claimed, &decision.stored(), now).await?
         {
-            noted(context, &task, &decision, now).await;
+            context.candidates.noted(&task, &decision, now).await;
         }
         return Ok(None);
     }
@@ -53,7 +53,7 @@ pub(super) async fn run(
     let asked: Vec<AgentId> = round.invitations.iter().map(|invitation| invitation.agent).collect();
     let begun = begin(context, claimed, (round, &letter), under_way, now).await?;
     if begun.is_some() {
-        noted(context, &task, &decision, now).await;
+        context.candidates.noted(&task, &decision, now).await;
     }
     probes::before_dispatch(context, asked); // beside the dispatch, never before it
     Ok(begun)
@@ -96,20 +96,6 @@ async fn decide(context: &Context, task: &Task, now: Timestamp) -> Result<Decisi
     Ok(context.candidates.decide(task, seed, now).await?)
 }
 
-/// The decision as it is stored.
-fn stored(decision: &Decision) -> gavel_store::decisions::Decision {
-    let contents = decision.contents.iter().map(|content| (*content.hash.bytes(), content.text.clone()));
-    gavel_store::decisions::Decision { document: decision.document.clone(), contents: contents.collect() }
-}
-
-/// The decision is stored: what it names need not be stored with the next.
-async fn noted(context: &Context, task: &Task, decision: &Decision, now: Timestamp) {
-    if !decision.contents.is_empty() {
-        let hashes: Vec<ContentHash> = decision.contents.iter().map(|content| content.hash).collect();
-        context.candidates.noted(task, &hashes, now).await;
-    }
-}
-
 fn round(
     context: &Context,
     letter: &Letter<'_>,
@@ -125,7 +111,7 @@ fn round(
     let phase_deadline = now + timers.phase_limit(chosen.iter().map(|(_, agent)| how(*agent)));
     let until = Task { expires_at: Some(phase_deadline), ..task.clone() };
     Ok(NewRound {
-        decision: stored(decision),
+        decision: decision.stored(),
         invitations: chosen
             .into_iter()
             .map(|one| invitation(context, &until, one, how(one.1), now))

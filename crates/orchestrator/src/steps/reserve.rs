@@ -6,7 +6,7 @@ use crate::steps::matching::invitation;
 use crate::steps::plan::Plan;
 use crate::{Context, error::StepError};
 use gavel_dispatcher::{Begun, Call};
-use gavel_domain::agent::{Agent, Visibility};
+use gavel_domain::agent::Agent;
 use gavel_domain::task::{PhaseProgress, Task, more_to_ask};
 use gavel_domain::{AgentId, Timestamp};
 use gavel_store::dispatches::Dispatch;
@@ -95,8 +95,7 @@ impl Reserve {
         let agent = context.store.agent(id).await?.map(|(agent, _)| agent);
         let fails_max = context.candidates.rules().policy().health_fails_max;
         Ok(agent.filter(|agent| {
-            let visible = matches!(agent.visibility, Visibility::Live | Visibility::Beta);
-            agent.active && !agent.paused && visible && agent.health.fails < fails_max
+            agent.active && !agent.paused && agent.visibility.is_asked() && agent.health.fails < fails_max
         }))
     }
 }

@@ -9,11 +9,10 @@ use gavel_domain::invitation::{Invitation, Outcome};
 use gavel_domain::task::{Task, Wishes};
 use gavel_domain::{AccountId, AgentId, InvitationId, Money, Ppm, TaskId};
 use gavel_store::arrivals::Arrivals;
-use gavel_store::decisions::Decision;
 use gavel_store::rounds::{FirstSends, NewRound};
 use gavel_store::scores::{Judged, NewVerdict};
 use gavel_store::{Claimed, Opening, Store};
-use gavel_triage::{ContentHash, Reason, Rules, document, thompson};
+use gavel_triage::{Reason, Rules, document, thompson};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -97,14 +96,12 @@ impl Market {
         self.world.store.create_task(&wanted).await.unwrap();
         let (now, seed) = (self.world.now(), self.dice.below(u64::MAX >> 33));
         let decision = self.candidates.decide(&wanted, seed, now).await.unwrap();
-        let contents = decision.contents.iter().map(|content| (*content.hash.bytes(), content.text.clone()));
-        let kept = Decision { document: decision.document.clone(), contents: contents.collect() };
+        let kept = decision.stored();
         let claimed = self.world.claim().await;
         self.tasks.push(wanted.id);
-        let hashes: Vec<ContentHash> = decision.contents.iter().map(|content| content.hash).collect();
         if decision.record.chosen.is_empty() {
             done(self.world.store.nobody_eligible(claimed, &kept, now).await.unwrap());
-            return self.candidates.noted(&wanted, &hashes, now).await;
+            return self.candidates.noted(&wanted, &decision, now).await;
         }
         let invitations: Vec<Invitation> = decision
             .record
@@ -120,7 +117,7 @@ impl Market {
             under_supplied: decision.record.under_supplied,
         };
         let recorded = self.world.store.record_round(claimed, round, |_| FirstSends::default(), now).await;
-        self.candidates.noted(&wanted, &hashes, now).await;
+        self.candidates.noted(&wanted, &decision, now).await;
         self.answered(done(recorded.unwrap()).claimed, &invitations).await;
     }
 

@@ -1,8 +1,6 @@
 //! Every number the policy `thompson` depends on, with the values it ships with.
 
-use crate::Content;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The parameters of `thompson`. Scores, prices and shares are between 0 and 1: prices are shares of the budget.
 /// How many agents are asked, and the weights behind the last seat, are the parameters of `aitasker-v1`.
@@ -133,9 +131,6 @@ pub enum PolicyError {
 }
 
 impl Policy {
-    /// The name of this policy in records.
-    pub const NAME: &'static str = "thompson";
-
     /// Refuses settings that no decision could be made with.
     ///
     /// # Errors
@@ -165,14 +160,6 @@ impl Policy {
             return Err(PolicyError::Reliability);
         }
         if self.choice_shown_bids < 2 { Err(PolicyError::Choice) } else { Ok(()) }
-    }
-
-    /// The parameters as they are stored beside decisions, under their hash, in whatever order they are declared.
-    pub fn content(&self) -> Content {
-        // A struct of plain numbers always serialises.
-        let sorted: BTreeMap<String, serde_json::Value> =
-            serde_json::to_value(self).and_then(serde_json::from_value).unwrap_or_default();
-        Content::of(&sorted)
     }
 
     fn divisors(&self) -> [(&'static str, f64); 8] {
@@ -219,6 +206,7 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Rulebook;
 
     #[test]
     fn the_shipped_file_says_the_defaults() {
@@ -257,7 +245,9 @@ mod tests {
     #[test]
     fn parameters_are_stored_to_the_bit() {
         let odd = Policy { floor_share: 0.1 + 0.2, ..Policy::default() };
-        assert_ne!(odd.content().hash, Policy::default().content().hash);
-        assert_eq!(serde_json::from_str::<Policy>(&odd.content().text).unwrap(), odd);
+        let rules = |thompson| Rulebook::with_thompson(crate::Policy::default(), thompson).unwrap();
+        let stored = rules(odd.clone());
+        assert_ne!(stored.hash(), rules(Policy::default()).hash());
+        assert_eq!(Rulebook::read(&stored.content().text).unwrap().thompson(), Some(&odd));
     }
 }

@@ -13,6 +13,15 @@ pub(crate) fn rules() -> Arc<Rulebook> {
     Arc::new(Rulebook::new(Policy { control_milli: 0, ..Policy::default() }).unwrap())
 }
 
+/// The contents a record names, of those at hand.
+pub(crate) fn named<'a>(
+    record: &Record,
+    contents: impl IntoIterator<Item = &'a Content>,
+) -> Vec<&'a Content> {
+    let hashes: Vec<ContentHash> = record.candidates.iter().copied().chain([record.parameters]).collect();
+    contents.into_iter().filter(|content| hashes.contains(&content.hash)).collect()
+}
+
 pub(crate) fn candidate(n: u64, tier: Tier, account: u8, score: u32) -> Candidate {
     Candidate {
         agent: format!("agent-{n:03}"),
